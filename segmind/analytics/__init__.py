@@ -1,0 +1,1 @@
+"""Analytics: questions to the log; small frames out."""

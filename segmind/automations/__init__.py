@@ -1,0 +1,1 @@
+"""Automations: steps that customers move through."""

@@ -1,0 +1,80 @@
+"""Automations: definitions in versions, and the runs of customers through them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+from segmind.db.metadata import Instant, Json, metadata
+
+automation = Table(
+    "automation",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="draft"),  # draft, live, paused, stopped
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("idempotency_key", Text, unique=True),
+    Column("live_since", Instant),  # triggers before this instant start no run
+    Column("created_by", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+)
+
+automation_version = Table(
+    "automation_version",
+    metadata,
+    Column("automation_id", ForeignKey("automation.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("definition", Json, nullable=False),  # automations.definition.Definition as JSON
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+)
+
+automation_run = Table(
+    "automation_run",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("automation_id", ForeignKey("automation.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("entry_key", Text, nullable=False),  # one run per cart, order, entry
+    Column("triggered_at", Instant, nullable=False),  # instant of the event that started it
+    Column("entered_at", Instant, nullable=False),
+    Column("step", Text),  # id of the step that comes next
+    Column("due_at", Instant),
+    Column("state", Text, nullable=False, server_default="waiting"),  # waiting, exited, failed
+    Column("exit_reason", Text),  # finished, goal, holdout, rule text ...
+    Column("exited_at", Instant),
+    Column("vars", Json),
+    UniqueConstraint("automation_id", "customer_id", "entry_key"),
+    Index("ix_automation_run_due", "due_at", "id", postgresql_where=text("state = 'waiting'")),
+    Index("ix_automation_run_customer_id", "customer_id"),
+)
+
+#: What happened to a run, step by step; append-only.
+automation_run_step = Table(
+    "automation_run_step",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column(
+        "run_id", ForeignKey("automation_run.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("step", Text, nullable=False),
+    Column(
+        "outcome", Text, nullable=False
+    ),  # waited, passed, yes, no, sent, skipped, exited, failed
+    Column("detail", Json),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("run_id", "step", "outcome"),
+)

@@ -1,0 +1,1 @@
+"""Campaigns: draft, scheduled, sending, paused, sent or cancelled."""

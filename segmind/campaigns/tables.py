@@ -1,0 +1,60 @@
+"""Campaigns: a one-off send to one audience."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+)
+
+from segmind.db.metadata import Instant, Json, metadata
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("channel", SmallInteger, nullable=False),
+    Column("segment_id", ForeignKey("segment.id")),
+    Column("exclude_segment_ids", Json),  # list of segment ids whose members are left out
+    Column("template_version_id", ForeignKey("template_version.id")),
+    Column("holdout_percent", Numeric(5, 2), nullable=False, server_default="5"),
+    Column("status", Text, nullable=False, server_default="draft"),  # campaigns.campaign.Status
+    Column("scheduled_at", Instant),
+    Column("launched_at", Instant),
+    Column("audience_as_of", Instant),
+    Column("frozen_at", Instant),  # the audience is complete in the outbox
+    Column("finished_at", Instant),
+    Column("waterfall", Json),  # audiences.audience.Waterfall as JSON, frozen at launch
+    Column("rate_per_second", Integer),  # null: the provider's limit
+    Column("idempotency_key", Text, unique=True),
+    Column("created_by", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+)
+
+#: A start happens once, whatever the number of schedulers.
+campaign_run = Table(
+    "campaign_run",
+    metadata,
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("run_at", Instant, primary_key=True),
+    Column("started_at", Instant, nullable=False, server_default=func.now()),
+)
+
+#: Who of the segment gets no message, each with the one reason that comes first.
+campaign_exclusion = Table(
+    "campaign_exclusion",
+    metadata,
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),  # audiences.audience.Reason; "holdout" among them
+)

@@ -1,0 +1,1 @@
+"""Channels: the edge of the world; knows no database."""

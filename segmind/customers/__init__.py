@@ -1,0 +1,1 @@
+"""Customers: identity, traits, columns for questions, import, export and erase."""

@@ -1,0 +1,117 @@
+"""Customers: who they are, by which ids, on which devices."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.types import UserDefinedType
+
+from segmind.db.metadata import Instant, Json, metadata
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
+
+ischema_names["xid8"] = Xid8  # so that reflection knows it
+
+#: Consent by channel: 1 yes, 0 no, null unknown. Kept here by ``segmind.consent`` from its ledger,
+#: like suppression, so that an audience is one scan of columns.
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("external_id", Text),  # the shop's own id, for display; ids resolve in identity
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("email", Text),
+    Column("phone", Text),  # E.164
+    Column("push_token", Text),  # the newest device's; all of them in device
+    Column("country", Text),  # ISO 3166 alpha-2, or the name as imported
+    Column("city", Text),
+    Column("language", Text),
+    Column("timezone", Text),  # IANA
+    Column("birthday", Date),
+    Column("traits", Json, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("email_consent", SmallInteger),
+    Column("sms_consent", SmallInteger),
+    Column("push_consent", SmallInteger),
+    Column("email_suppressed", Boolean, nullable=False, server_default=text("false")),
+    Column("sms_suppressed", Boolean, nullable=False, server_default=text("false")),
+    Column("push_suppressed", Boolean, nullable=False, server_default=text("false")),
+    Column("is_anonymous", Boolean, nullable=False, server_default=text("false")),
+    Column("erased_at", Instant),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    # The transaction that last touched the row (set by trigger): what the column mirror has not
+    # seen is exactly what was touched at or after the mirror's oldest running transaction.
+    Column("changed_xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Index("ix_customer_changed_xid", "changed_xid"),
+    Index("ix_customer_external_id", "external_id"),
+    Index("ix_customer_email", func.lower(text("email"))),
+    Index("ix_customer_phone", "phone"),
+    Index("ix_customer_name", func.lower(text("first_name")), func.lower(text("last_name"))),
+)
+
+TOUCH_FUNCTION = """
+CREATE OR REPLACE FUNCTION customer_touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.changed_xid := pg_current_xact_id();
+  RETURN NEW;
+END $$
+"""
+TOUCH_TRIGGER = """
+CREATE OR REPLACE TRIGGER customer_touched BEFORE UPDATE ON customer
+FOR EACH ROW EXECUTE FUNCTION customer_touch()
+"""
+event.listen(customer, "after_create", DDL(TOUCH_FUNCTION))
+event.listen(customer, "after_create", DDL(TOUCH_TRIGGER))
+
+#: Every id by which a customer is known. namespace: user (the shop's), anonymous (the browser's).
+identity = Table(
+    "identity",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("customer_id", ForeignKey("customer.id", ondelete="CASCADE"), nullable=False),
+    Column("first_seen_at", Instant, nullable=False, server_default=func.now()),
+    Index("ix_identity_customer_id", "customer_id"),
+)
+
+#: An anonymous customer turned out to be a known one: readers of the log map from -> into.
+customer_merge = Table(
+    "customer_merge",
+    metadata,
+    Column("from_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, nullable=False),
+    Column("merged_at", Instant, nullable=False, server_default=func.now()),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("customer_id", ForeignKey("customer.id", ondelete="CASCADE"), nullable=False),
+    Column("platform", Text),  # ios, android, web
+    Column("last_seen_at", Instant, nullable=False, server_default=func.now()),
+    Index("ix_device_customer_id", "customer_id"),
+)

@@ -1,0 +1,22 @@
+"""Advisory locks: one runner of a kind at a time, released when its transaction ends."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Connection, text
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def try_lock(conn: Connection, name: str) -> bool:
+    """Take the lock ``name`` until the transaction ends; False if somebody else has it."""
+    row = conn.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": _number(name)})
+    return bool(row.scalar())
+
+
+def lock(conn: Connection, name: str) -> None:
+    """Wait for the lock ``name`` and hold it until the transaction ends."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _number(name)})

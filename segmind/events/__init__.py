@@ -1,0 +1,1 @@
+"""The event log: one log for what customers do and what happens to messages."""

@@ -1,0 +1,1 @@
+"""Experiments: stable assignment, holdouts, variants."""

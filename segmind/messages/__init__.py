@@ -1,0 +1,1 @@
+"""Messages: the outbox, its dispatch, and the receipts that come back."""

@@ -1,0 +1,165 @@
+"""The outbox: one durable row per message, its attempts, the receipts' inbox and the links."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from segmind.db.metadata import Instant, Json, metadata
+
+#: What sends: a campaign, an automation, single messages. One flag pauses or cancels all of it.
+outbox_source = Table(
+    "outbox_source",
+    metadata,
+    Column("source_kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False, server_default="open"),  # open, paused, cancelled
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column(
+        "public_id", UUID, nullable=False, unique=True, server_default=text("gen_random_uuid()")
+    ),
+    Column("source_kind", SmallInteger, nullable=False),  # events.schema.Source
+    Column("source_id", BigInteger, nullable=False),  # single messages: 0
+    Column("run_id", BigInteger),  # automation run
+    Column("step", Text),  # step of the automation, variant of the campaign
+    Column("idempotency_key", Text, unique=True),
+    Column("purpose", Text, nullable=False, server_default="marketing"),  # or transactional, test
+    Column("customer_id", BigInteger),
+    Column("channel", SmallInteger, nullable=False),
+    Column("address", Text),  # null after erasure
+    Column("address_hash", LargeBinary, nullable=False),
+    Column("template_version_id", ForeignKey("template_version.id"), nullable=False),
+    Column("vars", Json),  # values beside the customer's own (cart, order, caller's variables)
+    Column("state", SmallInteger, nullable=False, server_default="0"),  # messages.lifecycle.State
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("claim_token", UUID),
+    Column("request_id", UUID),
+    Column("provider", Text),
+    Column("provider_id", Text),
+    Column("error_class", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("skip_reason", Text),
+    # Delivery state is kept apart from engagement.
+    Column("delivery", SmallInteger, nullable=False, server_default="0"),  # lifecycle.Delivery
+    Column("segments", SmallInteger),  # SMS parts
+    Column("cost_micros", BigInteger),  # millionths of the currency unit
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("delivered_at", Instant),
+    Column("opened_at", Instant),  # first human open
+    Column("clicked_at", Instant),  # first human click
+    Column("unsubscribed_at", Instant),
+    Column("complained_at", Instant),
+    Column("opens", Integer, nullable=False, server_default="0"),
+    Column("clicks", Integer, nullable=False, server_default="0"),
+    Column("machine_opens", Integer, nullable=False, server_default="0"),
+    Column("machine_clicks", Integer, nullable=False, server_default="0"),
+    Index(
+        "uq_message_campaign_address",
+        "source_id",
+        "channel",
+        "address_hash",
+        unique=True,
+        postgresql_where=text("source_kind = 1 AND purpose <> 'test'"),
+    ),
+    Index(
+        "uq_message_run_step",
+        "run_id",
+        "step",
+        unique=True,
+        postgresql_where=text("run_id IS NOT NULL"),
+    ),
+    # The watermark lane: a claim walks ids upward and never meets what it has passed.
+    Index("ix_message_ready", "source_kind", "source_id", "id", postgresql_where=text("state = 0")),
+    Index("ix_message_retry", "due_at", "id", postgresql_where=text("state = 4")),
+    Index("ix_message_lease", "lease_until", postgresql_where=text("state IN (1, 2)")),
+    Index("ix_message_doubt", "source_kind", "source_id", postgresql_where=text("state = 5")),
+    Index("ix_message_source", "source_kind", "source_id", "state"),
+    Index("ix_message_customer_id", "customer_id", "id"),
+    Index("ix_message_provider_id", "provider", "provider_id"),
+    postgresql_with={
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_cost_delay": "0",
+    },
+)
+
+#: Append-only: every call that was made for a message.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    Column("n", SmallInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", Text, nullable=False),  # accepted, retry, in_doubt, failed
+    Column("http_status", Integer),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("provider_id", Text),
+)
+
+#: Receipts as they came: verified, stored, answered; reduced afterwards.
+webhook_inbox = Table(
+    "webhook_inbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("dedupe_key", Text, nullable=False),
+    Column("received_at", Instant, nullable=False, server_default=func.now()),
+    Column("delivery", Json, nullable=False),  # channels.delivery.Delivery as JSON
+    Column("processed_at", Instant),
+    Column("outcome", Text),  # applied, repeated, unknown_message, erased
+    UniqueConstraint("provider", "dedupe_key"),
+    Index("ix_webhook_inbox_open", "id", postgresql_where=text("processed_at IS NULL")),
+)
+
+#: Where a tracked link leads. The address is stored here, never in the link.
+link = Table(
+    "link",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("template_version_id", ForeignKey("template_version.id"), nullable=False),
+    Column("url", Text, nullable=False),
+    UniqueConstraint("template_version_id", "url"),
+)
+
+#: What the sandbox carrier accepted and still has to report.
+sandbox_parcel = Table(
+    "sandbox_parcel",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("provider_id", Text, nullable=False, unique=True),
+    Column("message_public_id", UUID, nullable=False, index=True),
+    Column("channel", Text, nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    Column("reported", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_sandbox_parcel_open", "id", postgresql_where=text("NOT reported")),
+)

@@ -1,0 +1,1 @@
+"""Segments: rules that say which customers, and one evaluator for them."""

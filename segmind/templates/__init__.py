@@ -1,0 +1,1 @@
+"""Templates: what is written, and how it becomes one customer's content."""

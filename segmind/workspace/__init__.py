@@ -1,0 +1,1 @@
+"""The workspace: settings, members, API keys, credentials, audit."""
