@@ -60,6 +60,7 @@ automation_run = Table(
     UniqueConstraint("automation_id", "customer_id", "entry_key"),
     Index("ix_automation_run_due", "due_at", "id", postgresql_where=text("state = 'waiting'")),
     Index("ix_automation_run_customer_id", "customer_id"),
+    Index("ix_automation_run_state", "automation_id", "state", "step"),
 )
 
 #: What happened to a run, step by step; append-only.

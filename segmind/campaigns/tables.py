@@ -25,15 +25,18 @@ campaign = Table(
     Column("channel", SmallInteger, nullable=False),
     Column("segment_id", ForeignKey("segment.id")),
     Column("exclude_segment_ids", Json),  # list of segment ids whose members are left out
-    Column("template_version_id", ForeignKey("template_version.id")),
+    Column("content", Json),  # templates.template.Draft as JSON, while it may still change
+    Column("template_version_id", ForeignKey("template_version.id")),  # frozen at launch
     Column("holdout_percent", Numeric(5, 2), nullable=False, server_default="5"),
-    Column("status", Text, nullable=False, server_default="draft"),  # campaigns.campaign.Status
+    Column("status", Text, nullable=False, server_default="draft"),  # campaigns.lifecycle.Status
+    Column("problem", Text),  # why it was missed or paused by itself
     Column("scheduled_at", Instant),
     Column("launched_at", Instant),
     Column("audience_as_of", Instant),
     Column("frozen_at", Instant),  # the audience is complete in the outbox
     Column("finished_at", Instant),
-    Column("waterfall", Json),  # audiences.audience.Waterfall as JSON, frozen at launch
+    Column("waterfall", Json),  # audiences' waterfall as JSON, frozen at launch
+    Column("audience_size", BigInteger),  # recipients, frozen at launch
     Column("rate_per_second", Integer),  # null: the provider's limit
     Column("idempotency_key", Text, unique=True),
     Column("created_by", Text, nullable=False, server_default=""),
@@ -48,6 +51,16 @@ campaign_run = Table(
     Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
     Column("run_at", Instant, primary_key=True),
     Column("started_at", Instant, nullable=False, server_default=func.now()),
+)
+
+#: The frozen audience on its way into the outbox: what is still here is still to be enqueued,
+#: so the rows are the checkpoint of a launch. Empty once ``frozen_at`` is set.
+campaign_recipient = Table(
+    "campaign_recipient",
+    metadata,
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", Text, nullable=False),
 )
 
 #: Who of the segment gets no message, each with the one reason that comes first.

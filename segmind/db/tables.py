@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 
 MODULES = (
+    "segmind.db.heartbeat",
     "segmind.db.jobs",
     "segmind.events.tables",
     "segmind.workspace.tables",

@@ -279,6 +279,24 @@ def upgrade() -> None:
         "ix_event_seen_seen_at", "event_seen", ["seen_at"], unique=False, postgresql_using="brin"
     )
     op.create_table(
+        "heartbeat",
+        sa.Column("process", sa.Text(), nullable=False),
+        sa.Column(
+            "started_at",
+            sa.TIMESTAMP(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "beat_at", sa.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "detail", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("lag_seconds", sa.Float(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("process", name=op.f("pk_heartbeat")),
+    )
+    op.create_table(
         "import_run",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("file_name", sa.Text(), nullable=False),
@@ -551,6 +569,12 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
     )
+    op.create_index(
+        "ix_automation_run_state",
+        "automation_run",
+        ["automation_id", "state", "step"],
+        unique=False,
+    )
     op.create_table(
         "automation_version",
         sa.Column("automation_id", sa.BigInteger(), nullable=False),
@@ -704,11 +728,15 @@ def upgrade() -> None:
             postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
             nullable=True,
         ),
+        sa.Column(
+            "content", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("template_version_id", sa.BigInteger(), nullable=True),
         sa.Column(
             "holdout_percent", sa.Numeric(precision=5, scale=2), server_default="5", nullable=False
         ),
         sa.Column("status", sa.Text(), server_default="draft", nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("scheduled_at", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("launched_at", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("audience_as_of", sa.TIMESTAMP(timezone=True), nullable=True),
@@ -717,6 +745,7 @@ def upgrade() -> None:
         sa.Column(
             "waterfall", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("audience_size", sa.BigInteger(), nullable=True),
         sa.Column("rate_per_second", sa.Integer(), nullable=True),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), server_default="", nullable=False),
@@ -879,6 +908,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "customer_id", name=op.f("pk_campaign_exclusion")),
     )
     op.create_table(
+        "campaign_recipient",
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+            name=op.f("fk_campaign_recipient_campaign_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", "customer_id", name=op.f("pk_campaign_recipient")),
+    )
+    op.create_table(
         "campaign_run",
         sa.Column("campaign_id", sa.BigInteger(), nullable=False),
         sa.Column("run_at", sa.TIMESTAMP(timezone=True), nullable=False),
@@ -903,6 +945,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop every table."""
     op.drop_table("campaign_run")
+    op.drop_table("campaign_recipient")
     op.drop_table("campaign_exclusion")
     op.drop_table("message")
     op.drop_table("link")
@@ -927,6 +970,7 @@ def downgrade() -> None:
     op.drop_table("member")
     op.drop_table("job")
     op.drop_table("import_run")
+    op.drop_table("heartbeat")
     op.drop_table("event_seen")
     op.drop_table("event_recent")
     op.drop_table("event_name")
