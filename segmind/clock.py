@@ -21,6 +21,14 @@ def now() -> datetime:
     return _source()
 
 
+def wall() -> datetime:
+    """The system's time, even while the product's clock is frozen.
+
+    For secrets only: a sign-in or an API key must expire whatever day the shop is looking at.
+    """
+    return _system()
+
+
 def use(source: Source | None) -> None:
     """Read the time from ``source`` from now on; ``None`` returns to the system's clock."""
     global _source  # noqa: PLW0603 - the clock is the one process-wide thing on purpose

@@ -1,0 +1,245 @@
+"""How the shop has set Segmind up: typed, validated, kept as rows that the UI edits.
+
+Infrastructure (where things are) is in ``segmind.settings``; this is what a marketer decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from segmind.db.locks import lock
+from segmind.errors import InvalidInput
+from segmind.workspace import audit, currency
+from segmind.workspace.tables import setting
+
+ChannelName = Literal["email", "sms", "push"]
+ClockText = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Micros = Annotated[int, Field(ge=0, le=100_000_000)]
+
+_EMAIL = re.compile(r"^[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+$")
+_SMS_SENDER = re.compile(
+    r"^(\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|[A-Za-z0-9][A-Za-z0-9 ]{1,10})$"
+)
+
+
+class InvalidSetting(InvalidInput):
+    """This setting is not valid."""
+
+    code = "invalid_setting"
+
+
+class QuietHours(BaseModel):
+    """No marketing message between ``start`` and ``end``, in the recipient's own zone.
+
+    The window may pass midnight ("21:00" to "09:00"); equal ends mean no quiet hours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: ClockText
+    end: ClockText
+
+    @property
+    def starts(self) -> time:
+        return time.fromisoformat(self.start)
+
+    @property
+    def ends(self) -> time:
+        return time.fromisoformat(self.end)
+
+
+class Cap(BaseModel):
+    """The most marketing messages for one customer on one channel."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_day: int = Field(ge=1, le=100)
+    per_week: int = Field(ge=1, le=500)
+
+
+class ProductSettings(BaseModel):
+    """The shop's settings.
+
+    Costs are millionths of the currency unit for one e-mail, one SMS part, one push.
+    A channel missing in ``quiet_hours`` has none; one missing in ``caps`` is not capped.
+    ``clock_frozen_at`` lets the product's time stand still (historical data); None: real time.
+    ``late_schedule_hours``: a scheduled campaign found later than this is marked missed, not sent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shop_name: Annotated[ShortText, Field(min_length=1)] = "My shop"
+    currency: str = "USD"
+    timezone: str = "UTC"
+    postal_address: Annotated[str, StringConstraints(max_length=500)] = ""
+    public_url: str | None = None
+    attribution_window_days: int = Field(default=5, ge=1, le=90)
+    holdout_percent: float = Field(default=5.0, ge=0, le=50)
+    quiet_hours: dict[ChannelName, QuietHours] = {
+        "sms": QuietHours(start="20:00", end="09:00"),
+        "push": QuietHours(start="21:00", end="08:00"),
+    }
+    caps: dict[ChannelName, Cap] = {
+        "email": Cap(per_day=2, per_week=7),
+        "sms": Cap(per_day=1, per_week=3),
+        "push": Cap(per_day=3, per_week=14),
+    }
+    sms_sender: ShortText = ""
+    email_from: ShortText = ""
+    email_from_name: ShortText = ""
+    sms_cost_micros: Micros = 7_900
+    email_cost_micros: Micros = 400
+    push_cost_micros: Micros = 0
+    #: What becomes of a message that nobody can prove sent or unsent, after reconciliation.
+    in_doubt_policy: Literal["hold", "assume_sent", "send_again"] = "hold"
+    clock_frozen_at: AwareDatetime | None = None
+    late_schedule_hours: int = Field(default=2, ge=0, le=168)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        if value not in currency.CODES:
+            raise ValueError("Give an ISO 4217 code, such as USD or EUR.")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in _zones():
+            raise ValueError("Give an IANA time zone, such as Europe/Berlin.")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute_url(cls, value: str | None) -> str | None:
+        return _public_url(value.strip()) if value and value.strip() else None
+
+    @field_validator("email_from")
+    @classmethod
+    def _email_address(cls, value: str) -> str:
+        if value and not _EMAIL.match(value):
+            raise ValueError("Give an e-mail address, such as shop@example.com.")
+        return value
+
+    @field_validator("email_from_name", "shop_name")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if any(ord(letter) < 32 for letter in value):
+            raise ValueError("Use one line without control characters.")
+        return value
+
+    @field_validator("sms_sender")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if value and not _SMS_SENDER.match(value):
+            raise ValueError("Give a number (+15550100), a short code, or up to 11 letters.")
+        return value
+
+    @field_validator("clock_frozen_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+
+def load(conn: Connection) -> ProductSettings:
+    """The present settings: stored rows over the defaults.
+
+    Rows that this version does not know are ignored, so that an older one can read a newer one's.
+
+    Raises:
+        InvalidSetting: a stored row is not valid any more; ``field`` names it.
+    """
+    rows = conn.execute(select(setting.c.key, setting.c.value))
+    known = ProductSettings.model_fields
+    return _validated({row.key: row.value for row in rows if row.key in known})
+
+
+def save(
+    conn: Connection, changes: Mapping[str, Any], actor: str, now: datetime
+) -> ProductSettings:
+    """Store ``changes`` (by field name) and record them; returns the settings as they are now.
+
+    A field set to its default is forgotten, so that later defaults reach it.
+
+    Raises:
+        InvalidSetting: nothing was stored; ``field`` names the path (``caps.sms.per_day``).
+    """
+    lock(conn, "product_settings")
+    before = load(conn)
+    after = _validated({**before.model_dump(mode="json"), **_plain(changes)})
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    defaults = ProductSettings().model_dump(mode="json")
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    for name, value in changed.items():
+        conn.execute(delete(setting).where(setting.c.key == name))
+        if value != defaults[name]:
+            conn.execute(insert(setting).values(key=name, value=value, updated_at=now))
+    if changed:
+        detail = {name: {"before": old[name], "after": new[name]} for name in changed}
+        audit.record(conn, actor, "settings.update", "workspace", detail)
+    return after
+
+
+def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in changes.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {key: _plain_value(each) for key, each in value.items()}
+    return value
+
+
+def _validated(values: Mapping[str, Any]) -> ProductSettings:
+    try:
+        return ProductSettings.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        if first["type"] == "extra_forbidden":
+            raise InvalidSetting("There is no such setting.", field=field) from None
+        hint = str(first["msg"]).removeprefix("Value error, ")
+        raise InvalidSetting(hint=hint, field=field) from None
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _public_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in {"http", "https"} or parts.username is not None:
+        raise ValueError("Give an address such as https://shop.example.com.")
+    if parts.query or parts.fragment:
+        raise ValueError("Leave out what follows ? or #.")
+    return value.rstrip("/")
