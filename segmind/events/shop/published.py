@@ -7,6 +7,7 @@ one source, internally consistent.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,5 +88,5 @@ class Size:
 
     def variety(self, name: str) -> int:
         whole = COUNTS[name][0]
-        grown = round(whole * float(self.scale) ** 0.6)
+        grown = round(whole * math.pow(self.scale, 0.6))
         return max(min(whole, 12), min(whole, grown))

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Segmind on one machine. Works from any folder, as root or as an ordinary user.
+#
+#   ./run.sh [--events N] [--no-demo]   everything: database, demo shop, web and scheduler
+#   ./run.sh backend | frontend | scheduler   one part alone
+#   ./run.sh test [pytest options]      lint, types, floors and tests
+#   ./run.sh python ...                 the project's Python
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+venv="$root/.venv"
+
+find_python() {
+  local name
+  for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
+    if [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 &&
+      "$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
+  done
+  echo "Segmind needs Python 3.11 or newer with the venv module (or set PYTHON=/path/to/python)." >&2
+  return 1
+}
+
+# Installs only when requirements.txt changed since the last complete installation.
+install() {
+  local wanted have python
+  wanted="$(cksum <"$root/requirements.txt")"
+  have="$(cat "$venv/installed" 2>/dev/null || true)"
+  [ "$wanted" = "$have" ] && return
+  echo "Installing the pinned requirements into .venv ..." >&2
+  if [ ! -x "$venv/bin/python" ]; then
+    python="$(find_python)"
+    "$python" -m venv "$venv"
+  fi
+  # uv installs in seconds what pip takes a minute for; pip does it where uv is not to be had.
+  if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==0.11.*" >&2 2>/dev/null; then
+    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$root/requirements.txt" >&2
+  else
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/requirements.txt" >&2
+  fi
+  echo "$wanted" >"$venv/installed"
+}
+
+check() {
+  cd "$root"
+  "$venv/bin/ruff" check .
+  "$venv/bin/ruff" format --check .
+  "$venv/bin/mypy"
+  "$venv/bin/lint-imports"
+  # Two workers, whole files to one worker: each worker has a database server of its own.
+  exec "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-2}" --dist loadfile "$@"
+}
+
+install
+export PYTHONPATH="$root"
+case "${1:-}" in
+  test) shift; check "$@" ;;
+  python) shift; exec "$venv/bin/python" "$@" ;;
+  *) cd "$root" && exec "$venv/bin/python" "$root/scripts/start.py" "$@" ;;
+esac
