@@ -151,8 +151,8 @@ def _may_try_at(conn: Connection, subject: str, free: int, now: datetime) -> dat
             sign_in_attempt.c.subject == subject, sign_in_attempt.c.at > now - MEMORY
         )
     ).one()
-    last: datetime | None = row[1]
-    return last + wait_after(row[0], free) if last else now
+    wait = wait_after(row[0], free)
+    return row[1] + wait if wait else now
 
 
 def _forgive(conn: Connection, pair: str, now: datetime) -> None:
