@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -14,7 +13,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    event,
     func,
     text,
 )
@@ -83,8 +81,6 @@ TOUCH_TRIGGER = """
 CREATE OR REPLACE TRIGGER customer_touched BEFORE UPDATE ON customer
 FOR EACH ROW EXECUTE FUNCTION customer_touch()
 """
-event.listen(customer, "after_create", DDL(TOUCH_FUNCTION))
-event.listen(customer, "after_create", DDL(TOUCH_TRIGGER))
 
 #: Every id by which a customer is known. namespace: user (the shop's), anonymous (the browser's).
 identity = Table(

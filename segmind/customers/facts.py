@@ -1,0 +1,121 @@
+"""Everything that a question is put to: the log and the customers of the same instant."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlalchemy import Connection, text
+
+from segmind.customers import columns
+from segmind.customers.columns import CUSTOMER_COLUMNS
+from segmind.db.engine import Store
+from segmind.events import log
+from segmind.events.log import LogSnapshot
+from segmind.workspace import product_settings
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Log and customers in one snapshot.
+
+    ``customers`` has ``CUSTOMER_COLUMNS`` and holds nobody erased or merged away. ``version``
+    changes whenever an answer could change. ``zone`` is the workspace's: calendar days are its.
+    """
+
+    log: LogSnapshot
+    customers: pl.LazyFrame
+    version: str
+    zone: ZoneInfo
+
+    @classmethod
+    def of(
+        cls,
+        events: pl.DataFrame,
+        customers: pl.DataFrame,
+        *,
+        products: pl.DataFrame | None = None,
+        names: dict[str, int] | None = None,
+        zone: str = "UTC",
+        version: str = "in memory",
+    ) -> Facts:
+        """Facts in memory, for tests: missing customer columns are null (flags: false)."""
+        snapshot = LogSnapshot.of(events, products=products, names=names, zone=zone)
+        return cls(snapshot, _completed(customers).lazy(), version, ZoneInfo(zone))
+
+
+@dataclass(frozen=True)
+class _Read:
+    mirror: columns.Mirror
+    facts: Facts
+
+
+#: Newest reads by store; a process has one store, tests have many.
+_KEPT: Final = 4
+_reads: OrderedDict[tuple[str, str], _Read] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read_facts(store: Store, zone: ZoneInfo | None = None) -> Facts:
+    """The present facts, read in one REPEATABLE READ transaction; ``zone``: the workspace's.
+
+    Remembers the last read of a store: only what changed since is fetched, and the same object
+    comes back when nothing did.
+    """
+    key = (str(store.engine.url), str(store.lake))
+    with _lock:
+        last = _reads.get(key)
+    with store.engine.connect() as conn:
+        conn = conn.execution_options(isolation_level="REPEATABLE READ")
+        with conn.begin():
+            conn.execute(text("SET TRANSACTION READ ONLY"))
+            read = _read(conn, store, zone, last)
+    with _lock:
+        _reads[key] = read
+        _reads.move_to_end(key)
+        while len(_reads) > _KEPT:
+            _reads.popitem(last=False)
+    return read.facts
+
+
+def _read(conn: Connection, store: Store, zone: ZoneInfo | None, last: _Read | None) -> _Read:
+    zone = zone or product_settings.load(conn).zone
+    mirror = columns.read(conn, store, last.mirror if last else None)
+    snapshot = log.read(conn, store, zone)
+    version = f"{snapshot.version}|{mirror.version}|{zone.key}"
+    if last is not None and last.facts.version == version:
+        return last
+    return _Read(mirror, Facts(snapshot, mirror.frame(), version, zone))
+
+
+_FALSE_WHEN_MISSING: Final = frozenset(
+    {"email_suppressed", "sms_suppressed", "push_suppressed", "is_anonymous"}
+)
+
+
+def _completed(customers: pl.DataFrame) -> pl.DataFrame:
+    given = set(customers.columns)
+    unknown = given - CUSTOMER_COLUMNS.keys()
+    if unknown:
+        raise ValueError(f"Customers have no column {sorted(unknown)[0]!r}.")
+    return customers.select(
+        pl.col(name).cast(kind) if name in given else pl.lit(_default(name), dtype=kind).alias(name)
+        for name, kind in CUSTOMER_COLUMNS.items()
+    )
+
+
+def _default(name: str) -> Any:
+    if name in _FALSE_WHEN_MISSING:
+        return False
+    return "{}" if name == "traits" else None
+
+
+def traits_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The custom traits of one row of ``customers``, as values."""
+    return dict(json.loads(row["traits"] or "{}"))

@@ -1,0 +1,73 @@
+"""Merging an anonymous customer into the known one that he turned out to be."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+_PERSONAL = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "push_token",
+    "country",
+    "city",
+    "language",
+    "timezone",
+    "birthday",
+)
+_ADDRESSES = {"email": "email", "sms": "phone", "push": "push_token"}
+
+# Of a contradiction the known customer's value stays, except that a "no" of either stays a no.
+# A suppression belongs to an address: it moves only together with it.
+_FILL = text(
+    "UPDATE customer k SET "
+    + ", ".join(f"{name} = coalesce(k.{name}, a.{name})" for name in _PERSONAL)
+    + ", "
+    + ", ".join(
+        f"{c}_consent = least(k.{c}_consent, a.{c}_consent), "
+        f"{c}_suppressed = k.{c}_suppressed OR (a.{c}_suppressed AND "
+        f"coalesce(lower(k.{column}) = lower(a.{column}), k.{column} IS NULL))"
+        for c, column in _ADDRESSES.items()
+    )
+    + ", traits = a.traits || k.traits, created_at = least(k.created_at, a.created_at) "
+    "FROM customer a WHERE k.id = :into AND a.id = :from"
+)
+_EMPTY = text(
+    "UPDATE customer SET "
+    + ", ".join(f"{name} = NULL" for name in _PERSONAL)
+    + ", traits = '{}', email_consent = NULL, sms_consent = NULL, push_consent = NULL "
+    "WHERE id = :from"
+)
+
+
+def current_id(conn: Connection, customer_id: int) -> int:
+    """The customer that ``customer_id`` was merged into, else itself."""
+    into = conn.execute(
+        text("SELECT into_id FROM customer_merge WHERE from_id = :id"), {"id": customer_id}
+    ).scalar()
+    return customer_id if into is None else int(into)
+
+
+def merge(conn: Connection, from_id: int, into_id: int) -> bool:
+    """Make the anonymous ``from_id`` part of the known ``into_id``; False if he is not anonymous.
+
+    Ids, devices, traits and consents move; the log is not rewritten, its readers map the id. The
+    emptied row stays, so that the column mirror learns that the customer is gone.
+    """
+    rows = conn.execute(
+        text("SELECT id, is_anonymous FROM customer WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),
+        {"ids": [from_id, into_id]},
+    ).all()
+    anonymous = {row.id: row.is_anonymous for row in rows}
+    if not anonymous.get(from_id) or anonymous.get(into_id) is not False:
+        return False
+    if current_id(conn, from_id) != from_id:
+        return False
+    ids = {"from": from_id, "into": into_id}
+    conn.execute(text("INSERT INTO customer_merge (from_id, into_id) VALUES (:from, :into)"), ids)
+    conn.execute(text("UPDATE identity SET customer_id = :into WHERE customer_id = :from"), ids)
+    conn.execute(text("UPDATE device SET customer_id = :into WHERE customer_id = :from"), ids)
+    conn.execute(_FILL, ids)
+    conn.execute(_EMPTY, ids)
+    return True

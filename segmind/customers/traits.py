@@ -1,0 +1,207 @@
+"""What is known of a customer: standard fields in columns, everything else as custom traits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from segmind.customers import contact_points, merging
+from segmind.customers.contact_points import BadValue
+
+#: Standard traits (columns of ``customer``) and the names under which they may also arrive.
+STANDARD: Final[dict[str, tuple[str, ...]]] = {
+    "first_name": ("firstName", "firstname"),
+    "last_name": ("lastName", "lastname"),
+    "email": (),
+    "phone": (),
+    "country": (),
+    "city": (),
+    "language": ("locale",),
+    "timezone": (),
+    "birthday": (),
+}
+_NAMED: Final = {alias: name for name, more in STANDARD.items() for alias in (name, *more)}
+#: Columns that a trait may not shadow: they are set by consent, devices and identity.
+RESERVED: Final = frozenset(
+    f"{c}_{what}" for c in ("email", "sms", "push") for what in ("consent", "suppressed")
+) | {"push_token", "external_id", "customer_id", "id", "is_anonymous"}
+
+MAX_TEXT: Final = 2_000
+MAX_NAME: Final = 100
+MAX_TRAITS_BYTES: Final = 32_768
+_MAX_STANDARD_TEXT: Final = 200
+_MAX_DEPTH: Final = 4
+_LARGEST: Final = 2**53  # beyond it JSON readers disagree about integers
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One value that was not kept: which, and why."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Traits told apart: columns to set, custom ones to set, custom ones to drop, refused ones."""
+
+    columns: dict[str, Any]
+    custom: dict[str, Any]
+    removed: tuple[str, ...]
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the given traits. ``addresses``: of ``email, phone``, those that changed.
+
+    A changed address may be suppressed or not: the caller lets consent look it up anew.
+    """
+
+    refused: tuple[Refused, ...]
+    addresses: frozenset[str]
+
+
+def set_traits(
+    conn: Connection, customer_id: int, traits: Mapping[str, Any], now: datetime
+) -> Outcome:
+    """Set traits; null clears one. Bad values are refused by name, the rest goes in.
+
+    Standard traits (``STANDARD``, also in Segment's spelling and its ``address``) are checked and
+    normalised: e-mail by form, phone to E.164 by the country given here or known before. Custom
+    ones keep their JSON type (text, number, boolean, list of these, or a small object).
+    """
+    customer_id = merging.current_id(conn, customer_id)
+    before = conn.execute(
+        text("SELECT email, phone, country, traits FROM customer WHERE id = :id FOR UPDATE"),
+        {"id": customer_id},
+    ).one()
+    given = sort_traits(traits, before.country, now)
+    kept = {k: v for k, v in before.traits.items() if k not in given.removed} | given.custom
+    refused = list(given.refused)
+    if len(json.dumps(kept).encode()) > MAX_TRAITS_BYTES:
+        refused.append(Refused("traits", f"are larger than {MAX_TRAITS_BYTES} bytes together"))
+        kept = before.traits
+    changed = frozenset(
+        name
+        for name in ("email", "phone")
+        if name in given.columns and given.columns[name] != getattr(before, name)
+    )
+    _write(conn, customer_id, given.columns, kept if kept != before.traits else None, changed)
+    return Outcome(tuple(refused), changed)
+
+
+def _write(
+    conn: Connection,
+    customer_id: int,
+    columns: dict[str, Any],
+    custom: dict[str, Any] | None,
+    changed: frozenset[str],
+) -> None:
+    parts = [f"{name} = :{name}" for name in columns]
+    values: dict[str, Any] = {**columns, "id": customer_id}
+    if custom is not None:
+        parts.append("traits = :traits")
+        values["traits"] = custom
+    # The flag was about the old address; consent sets it anew for the new one.
+    parts += [
+        f"{channel}_suppressed = false"
+        for channel, name in (("email", "email"), ("sms", "phone"))
+        if name in changed
+    ]
+    if not parts:
+        return
+    statement = text(f"UPDATE customer SET {', '.join(parts)} WHERE id = :id")
+    if custom is not None:
+        statement = statement.bindparams(bindparam("traits", type_=JSONB))
+    conn.execute(statement, values)
+
+
+def sort_traits(traits: Mapping[str, Any], known_country: str | None, now: datetime) -> Sorted:
+    """Tell standard from custom traits and check each; touches nothing."""
+    columns: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    removed: list[str] = []
+    refused: list[Refused] = []
+    flat = _flattened(traits)
+    country = flat.get("country") or known_country
+    for name, value in flat.items():
+        try:
+            if name in STANDARD:
+                columns[name] = None if value is None else _standard(name, value, country, now)
+            elif value is None:
+                removed.append(name)
+            else:
+                custom[_custom_name(name)] = _custom(value)
+        except BadValue as reason:
+            refused.append(Refused(f"traits.{name}", str(reason)))
+    return Sorted(columns, custom, tuple(removed), tuple(refused))
+
+
+def _flattened(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """Standard names instead of their aliases; country and city out of Segment's ``address``."""
+    flat: dict[str, Any] = {}
+    address = traits.get("address")
+    if isinstance(address, Mapping):
+        flat |= {k: address[k] for k in ("country", "city") if address.get(k)}
+    return flat | {_NAMED.get(k, k): v for k, v in traits.items()}
+
+
+def _standard(name: str, value: Any, country: Any, now: datetime) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadValue("is no text")
+    written = str(value).strip()
+    if not written:
+        raise BadValue("is empty; send null to clear it")
+    if len(written) > max(_MAX_STANDARD_TEXT, 254):
+        raise BadValue("is too long")
+    if name == "phone":
+        return contact_points.phone(written, country if isinstance(country, str) else None)
+    if name == "birthday":
+        return contact_points.birthday(written, now.date())
+    return _NORMAL.get(name, str)(written)
+
+
+_NORMAL: Final[dict[str, Callable[[str], str]]] = {
+    "email": contact_points.email,
+    "country": contact_points.country,
+    "language": contact_points.language,
+    "timezone": contact_points.timezone,
+}
+
+
+def _custom_name(name: str) -> str:
+    if not name.strip() or len(name) > MAX_NAME:
+        raise BadValue(f"has a name that is empty or longer than {MAX_NAME} characters")
+    if name in RESERVED:
+        raise BadValue("is a name that Segmind keeps for itself")
+    return name
+
+
+def _custom(value: Any, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        raise BadValue("is nested too deeply")
+    match value:
+        case bool():
+            return value
+        case int() if abs(value) > _LARGEST:
+            raise BadValue("is a number too large to be kept exactly; send it as text")
+        case float() if not math.isfinite(value):
+            raise BadValue("is no number")
+        case str() if len(value) > MAX_TEXT:
+            raise BadValue(f"is longer than {MAX_TEXT} characters")
+        case int() | float() | str():
+            return value
+        case list():
+            return [_custom(item, depth + 1) for item in value if item is not None]
+        case Mapping():
+            return {str(k): _custom(v, depth + 1) for k, v in value.items() if v is not None}
+    raise BadValue("has a type that traits cannot have")
