@@ -9,6 +9,9 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
+#: NULL on the way out: Polars takes it for null also inside quotes, so no value may look like it.
+_NULL = "\x1a"
+
 
 def _cursor(conn: Connection) -> Any:
     return conn.connection.cursor()
@@ -46,7 +49,7 @@ def copy_out(
     buffer = io.BytesIO()
     with (
         _cursor(conn) as cursor,
-        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\\N')", params) as copy,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, NULL '{_NULL}')", params) as copy,
     ):
         for block in copy:
             buffer.write(block)
@@ -55,7 +58,7 @@ def copy_out(
     raw = {k: (pl.String if _is_parsed(v) else v) for k, v in schema.items()}
     buffer.seek(0)
     frame = pl.read_csv(
-        buffer, has_header=False, new_columns=list(schema), schema=raw, null_values=["\\N"]
+        buffer, has_header=False, new_columns=list(schema), schema=raw, null_values=[_NULL]
     )
     return frame.with_columns(_parse(name, kind) for name, kind in schema.items())
 
