@@ -1,0 +1,1 @@
+"""What a person sees: the frame, the pages' cached reads, charts and components."""

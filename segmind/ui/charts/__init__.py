@@ -1,0 +1,1 @@
+"""Charts: one function each, from a small frame to a Plotly figure."""

@@ -1,0 +1,67 @@
+"""Horizontal bars: ranks and funnels, all from one zero line, labelled in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from segmind.ui.charts.frame import figure, hover, unit_format
+from segmind.ui.theme import palette
+
+
+def ranked(
+    labels: Sequence[str],
+    values: Sequence[float],
+    unit: str,
+    *,
+    colours: Sequence[str] | None = None,
+) -> go.Figure:
+    """Bars in the given order, the first on top, each with its value written beside it."""
+    prefix, form, suffix = unit_format(unit)
+    fig = figure(height=70 + 34 * max(1, len(labels)), legend=False, hover="closest")
+    fig.add_bar(
+        y=list(labels),
+        x=list(values),
+        orientation="h",
+        marker={"color": list(colours) if colours else palette().accent},
+        text=[f"{prefix}{value:{form}}{suffix if suffix == '%' else ''}" for value in values],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
+    )
+    return _lying(fig, values)
+
+
+def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
+    """Steps as bars from one line: the count, and its share of the first and previous step."""
+    top = steps[0][1] if steps else 0
+    texts, before = [], top
+    for index, (_, value) in enumerate(steps):
+        of_top = f"{100 * value / top:.1f}%" if top else "–"
+        step = f" · {100 * value / before:.1f}% of the step before" if index > 1 and before else ""
+        texts.append(f"{value:,}" if index == 0 else f"{value:,}  ({of_top}{step})")
+        before = value
+    fig = figure(height=64 + 44 * max(1, len(steps)), legend=False, hover="closest")
+    fig.add_bar(
+        y=[label for label, _ in steps],
+        x=[value for _, value in steps],
+        orientation="h",
+        marker={"color": palette().accent},
+        text=texts,
+        textposition="auto",
+        insidetextanchor="start",
+        cliponaxis=False,
+        hovertemplate=f"%{{y}}: %{{x:,}} {unit}<extra></extra>",
+    )
+    return _lying(fig, [value for _, value in steps])
+
+
+def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
+    room = max((abs(value) for value in values), default=1) or 1
+    fig.update_yaxes(
+        autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
+    )
+    fig.update_xaxes(visible=False, range=[min(0, *values, 0), room * 1.22])
+    fig.update_layout(bargap=0.34)
+    return fig

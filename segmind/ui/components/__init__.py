@@ -1,0 +1,1 @@
+"""Pieces of pages: functions with one verb that never ask the database."""

@@ -1,0 +1,76 @@
+"""The pages, by section. Detail pages are hidden: they are opened with ``?id=``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from segmind.settings import ROOT
+
+_FOLDER = ROOT / "pages"
+
+#: Section, file, title, icon, tooltip. The first page is the default and answers at ``/`` only.
+_VISIBLE = (
+    ("", "overview", "Overview", "space_dashboard", "How the shop is doing"),
+    ("Audience", "segments", "Segments", "filter_alt", "Groups of customers by rule"),
+    ("Audience", "customers", "Customers", "group", "Find one person"),
+    ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
+    ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),
+    ("Measure", "engagement", "Engagement", "monitoring", "What became of the messages"),
+    ("Measure", "revenue", "Revenue", "payments", "What the messages earned"),
+    ("Admin", "data", "Data", "database", "The event log, imports and jobs"),
+    ("Admin", "settings", "Settings", "settings", "Workspace, sending, keys and members"),
+)
+_HIDDEN = (
+    ("segment", "Segment", "filter_alt"),
+    ("customer", "Customer", "person"),
+    ("campaign", "Campaign", "campaign"),
+    ("automation", "Automation", "account_tree"),
+)
+
+
+def pages() -> dict[str, list[Any]]:
+    """Every page by section, made anew for each run (pages made outside of a run are inert)."""
+    sections: dict[str, list[Any]] = {}
+    for section, name, title, icon, tip in _VISIBLE:
+        sections.setdefault(section, []).append(
+            st.Page(
+                _FOLDER / f"{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                url_path=name,
+                default=name == "overview",
+                help=tip,
+            )
+        )
+    for name, title, icon in _HIDDEN:
+        sections[""].append(
+            st.Page(
+                _FOLDER / f"{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                url_path=name,
+                visibility="hidden",
+            )
+        )
+    return sections
+
+
+def page(name: str) -> Any:
+    """One page by its name, for links: ``st.page_link(page("segment"), query_params=...)``."""
+    for found in (each for section in pages().values() for each in section):
+        if name in (found.url_path, "overview" if found.url_path == "" else None):
+            return found
+    raise KeyError(name)
+
+
+def open_page(name: str, **params: object) -> None:
+    """Go to a page; ends this run."""
+    st.switch_page(page(name), query_params={key: str(value) for key, value in params.items()})
+
+
+def id_in_url() -> int | None:
+    """The ``id`` parameter as a positive number; None where it is missing or is none."""
+    text = st.query_params.get("id", "")
+    return int(text) if text.isdigit() and len(text) < 19 and int(text) > 0 else None

@@ -1,0 +1,42 @@
+"""From an error to a calm sentence."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from segmind.errors import SegmindError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def shown(doing: str = "") -> Iterator[None]:
+    """Show an error of the block as a sentence; whoever reads it can go on.
+
+    A domain error says what is wrong and what to do. Any other error is logged under an id,
+    which is all that the reader sees of it. ``doing`` is what was tried: "Save the segment".
+    """
+    try:
+        yield
+    except SegmindError as error:
+        tell(error, doing)
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("Problem %s%s", number, f" while: {doing}" if doing else "")
+        st.error(
+            f"{doing + ': s' if doing else 'S'}omething went wrong on our side. "
+            f"The log has the details under **{number}**.",
+            icon=":material/error:",
+        )
+
+
+def tell(error: SegmindError, doing: str = "") -> None:
+    """Show a domain error: what was tried, what is wrong, where, and what to do."""
+    where = f" ({error.field})" if error.field else ""
+    body = f"{doing}: {error.message}{where}" if doing else f"{error.message}{where}"
+    st.warning(f"{body}\n\n{error.hint}" if error.hint else body, icon=":material/info:")
