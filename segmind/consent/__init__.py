@@ -1,1 +1,1 @@
-"""Consent: who said yes or no, and the one gate that answers may_contact."""
+"""Who may be written to: consent, suppressions, caps, quiet hours, and the one gate."""

@@ -1,0 +1,116 @@
+"""Addresses: one normal form, whether it can be one at all, and the keyed hash that stays.
+
+Every rule exists twice, for one string and for a Polars column, and a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Final
+
+import polars as pl
+
+from segmind.events.schema import Channel
+
+#: The customer's column that holds the address of a channel.
+COLUMN: Final = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.PUSH: "push_token"}
+
+_BLANKS: Final = " \t\r\n"
+# Written so that Python's and Rust's regular expressions agree: no \w, control characters by name.
+_ATOM: Final = r'[^\s\x00-\x1f\x7f@<>()\[\],;:\\".]+'
+_LETTER: Final = r"(?:[a-z0-9]|[^\s\x00-\x7f])"
+_LABEL: Final = rf"{_LETTER}(?:(?:{_LETTER}|-){{0,61}}{_LETTER})?"
+_TOP: Final = rf"(?:[a-z]|[^\s\x00-\x7f])(?:{_LETTER}|-){{0,61}}{_LETTER}"
+_PATTERN: Final = {
+    Channel.EMAIL: rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_TOP}$",
+    Channel.SMS: r"^\+[1-9][0-9]{6,14}$",
+    Channel.PUSH: r"^[^\s\x00-\x1f\x7f]{1,4096}$",
+}
+_LONGEST: Final = {Channel.EMAIL: 254, Channel.SMS: 16, Channel.PUSH: 4096}
+_LONGEST_LOCAL_PART: Final = 64
+_PHONE_NOISE: Final = r"[\s().\-/]"
+
+
+def as_channel(channel: Channel | str | int) -> Channel:
+    """The channel of a name ("email"), a code (1) or the channel itself."""
+    if isinstance(channel, str):
+        return Channel[channel.upper()]
+    return Channel(channel)
+
+
+def normalise(channel: Channel | str | int, address: str | None) -> str | None:
+    """The one form of ``address`` that is stored, compared and hashed; None if nothing is left.
+
+    E-mail in lower case; a phone number without spaces and brackets, ``00`` read as ``+`` (no
+    country is guessed); a push token as it is, trimmed.
+    """
+    if address is None:
+        return None
+    text = address.strip(_BLANKS)
+    which = as_channel(channel)
+    if which is Channel.EMAIL:
+        text = text.lower()
+    elif which is Channel.SMS:
+        text = re.sub(r"^00", "+", re.sub(_PHONE_NOISE, "", text))
+    return text or None
+
+
+def is_valid(channel: Channel | str | int, address: str | None) -> bool:
+    """Whether ``address`` (in its normal form) can be an address of the channel."""
+    which = as_channel(channel)
+    text = normalise(which, address)
+    if text is None or len(text) > _LONGEST[which] or re.fullmatch(_PATTERN[which], text) is None:
+        return False
+    return which is not Channel.EMAIL or len(text.rpartition("@")[0]) <= _LONGEST_LOCAL_PART
+
+
+def normal_form(channel: Channel | str | int, column: pl.Expr) -> pl.Expr:
+    """``normalise`` on a column."""
+    which = as_channel(channel)
+    text = column.str.strip_chars(_BLANKS)
+    if which is Channel.EMAIL:
+        text = text.str.to_lowercase()
+    elif which is Channel.SMS:
+        text = text.str.replace_all(_PHONE_NOISE, "").str.replace("^00", "+")
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def validity(channel: Channel | str | int, normal: pl.Expr) -> pl.Expr:
+    """``is_valid`` on a column that is in its normal form; null is not valid."""
+    which = as_channel(channel)
+    # Rust's $ is the very end; a newline inside never passes [^\s] either.
+    valid = normal.str.contains(_PATTERN[which]) & (normal.str.len_chars() <= _LONGEST[which])
+    if which is Channel.EMAIL:
+        local = normal.str.extract("^(.*)@", 1).str.len_chars()
+        valid = valid & (local <= _LONGEST_LOCAL_PART)
+    return valid.fill_null(value=False)
+
+
+def address_key(secret_key: bytes) -> bytes:
+    """The key of address hashes, derived from the installation's secret (settings.secret_key)."""
+    return hmac.digest(secret_key, b"segmind address hash 1", "sha256")
+
+
+def address_hash(key: bytes, channel: Channel | str | int, address: str) -> bytes:
+    """HMAC-SHA256 of the channel and the normalised address: outlives the address itself."""
+    which = as_channel(channel)
+    text = normalise(which, address) or ""
+    return hmac.digest(key, f"{which.label}:{text}".encode(), "sha256")
+
+
+def address_hashes(key: bytes, channel: Channel | str | int, normal: pl.Series) -> list[bytes]:
+    """``address_hash`` of every address of a series that is in its normal form."""
+    prefix = f"{as_channel(channel).label}:"
+    digest = hmac.digest
+    return [digest(key, (prefix + (text or "")).encode(), "sha256") for text in normal]
+
+
+def masked(channel: Channel | str | int, address: str | None) -> str:
+    """The address as a stranger may see it: ``a***@example.com``, ``+49*****89``."""
+    if not address:
+        return "unknown"
+    if as_channel(channel) is Channel.EMAIL and "@" in address:
+        name, _, domain = address.rpartition("@")
+        return f"{name[:1]}***@{domain}"
+    return f"{address[:3]}*****{address[-2:]}" if len(address) > 8 else "*****"

@@ -1,0 +1,169 @@
+"""The consent ledger: every yes and no with its proof, append-only.
+
+The present consent of a customer and channel is the newest entry. It is mirrored on the customer in
+the same transaction, so that an audience is one scan of columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, select, text, update
+
+from segmind.consent.addresses import as_channel
+from segmind.consent.tables import consent_entry
+from segmind.customers.tables import customer
+from segmind.events.schema import Channel
+
+
+class ConsentSource(StrEnum):
+    """Where a yes or no came from."""
+
+    FORM = "form"
+    API = "api"
+    IMPORT = "import"
+    SMS_KEYWORD = "sms_keyword"
+    ONE_CLICK = "one_click"
+    PREFERENCES = "preferences"
+    PROVIDER = "provider"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntry:
+    """One yes (1) or no (0), as it was recorded."""
+
+    id: int
+    customer_id: int
+    channel: Channel
+    status: int
+    source: str
+    evidence: Mapping[str, Any] | None
+    actor: str
+    at: datetime
+
+
+def record(
+    conn: Connection,
+    customer_id: int,
+    channel: Channel | str | int,
+    status: bool | int,
+    source: str,
+    evidence: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Append one entry and mirror it on the customer; returns the entry's id.
+
+    ``evidence`` is what proves it (form address, IP, text shown). Repeating the present state is
+    recorded too: it is new proof.
+    """
+    which = as_channel(channel)
+    entry = conn.execute(
+        consent_entry.insert()
+        .values(
+            customer_id=customer_id,
+            channel=int(which),
+            status=int(bool(status)),
+            source=str(ConsentSource(source)),
+            evidence=dict(evidence) if evidence else None,
+            actor=actor,
+            at=now,
+        )
+        .returning(consent_entry.c.id)
+    ).scalar_one()
+    column = f"{which.label}_consent"
+    conn.execute(
+        update(customer)
+        .where(customer.c.id == customer_id, customer.c[column].is_distinct_from(int(bool(status))))
+        .values({column: int(bool(status))})
+    )
+    return int(entry)
+
+
+def record_many(
+    conn: Connection,
+    choices: pl.DataFrame,
+    source: str,
+    evidence: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Append one entry per row of ``choices`` (customer_id, channel code, status), mirrored.
+
+    A later row of the same customer and channel wins. Returns the number of entries.
+    """
+    if choices.is_empty():
+        return 0
+    values = {
+        "customers": choices["customer_id"].to_list(),
+        "channels": choices["channel"].to_list(),
+        "statuses": choices["status"].cast(pl.Int16).to_list(),
+    }
+    conn.execute(
+        text("""
+            INSERT INTO consent_entry (customer_id, channel, status, source, evidence, actor, at)
+            SELECT c, ch, s, :source, CAST(:evidence AS jsonb), :actor, :now
+            FROM unnest(CAST(:customers AS bigint[]), CAST(:channels AS smallint[]),
+                        CAST(:statuses AS smallint[])) WITH ORDINALITY AS given(c, ch, s, n)
+            ORDER BY n
+        """),
+        values
+        | {
+            "source": str(ConsentSource(source)),
+            "evidence": _json(evidence),
+            "actor": actor,
+            "now": now,
+        },
+    )
+    for which in Channel:
+        column = f"{which.label}_consent"
+        newest = choices.filter(pl.col("channel") == int(which)).unique(
+            "customer_id", keep="last", maintain_order=True
+        )
+        if newest.is_empty():
+            continue
+        conn.execute(
+            text(f"""
+                UPDATE customer SET {column} = given.s
+                FROM unnest(CAST(:customers AS bigint[]), CAST(:statuses AS smallint[]))
+                    AS given(c, s)
+                WHERE customer.id = given.c AND customer.{column} IS DISTINCT FROM given.s
+            """),
+            {
+                "customers": newest["customer_id"].to_list(),
+                "statuses": newest["status"].cast(pl.Int16).to_list(),
+            },
+        )
+    return choices.height
+
+
+def history(conn: Connection, customer_id: int) -> list[ConsentEntry]:
+    """Every entry of a customer, the newest first."""
+    rows = conn.execute(
+        select(consent_entry)
+        .where(consent_entry.c.customer_id == customer_id)
+        .order_by(consent_entry.c.id.desc())
+    )
+    return [ConsentEntry(**{**row, "channel": Channel(row["channel"])}) for row in rows.mappings()]
+
+
+def current(conn: Connection, customer_id: int) -> dict[Channel, int]:
+    """The newest entry's status by channel; a channel never asked for is missing."""
+    rows = conn.execute(
+        select(consent_entry.c.channel, consent_entry.c.status)
+        .where(consent_entry.c.customer_id == customer_id)
+        .distinct(consent_entry.c.channel)
+        .order_by(consent_entry.c.channel, consent_entry.c.id.desc())
+    )
+    return {Channel(channel): status for channel, status in rows}
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(dict(value)) if value else None

@@ -1,0 +1,78 @@
+"""Saying no and saying yes again: the ledger and the suppression together.
+
+The token of an unsubscribe link names one message; who it went to is looked up, never read from
+the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from segmind.consent import ledger, signed, suppressions
+from segmind.consent.addresses import COLUMN, as_channel, normalise
+from segmind.consent.reasons import SuppressionReason
+from segmind.events.schema import Channel
+
+_USE = "unsubscribe"
+
+
+def token(secret_key: bytes, message_public_id: UUID) -> str:
+    """The token of the unsubscribe link of one message; it does not expire."""
+    return signed.sign(secret_key, _USE, message_public_id.bytes)
+
+
+def read_token(secret_key: bytes, presented: str) -> UUID | None:
+    """The message that a token names; None if we did not make it."""
+    payload = signed.read(secret_key, _USE, presented)
+    return UUID(bytes=payload) if payload is not None and len(payload) == 16 else None
+
+
+def opt_out(
+    conn: Connection,
+    channel: Channel | str | int,
+    *,
+    customer_id: int | None,
+    hashed: bytes,
+    address: str | None,
+    source: str,
+    evidence: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """No to a channel: a ledger entry, the address suppressed (``address`` None after erasure)."""
+    which = as_channel(channel)
+    suppressions.add_hash(conn, which, hashed, SuppressionReason.UNSUBSCRIBED, source, now)
+    if (normal := normalise(which, address)) is not None:
+        ids = [customer_id] if customer_id is not None else []
+        suppressions.mark(conn, which, [normal], ids)
+    if customer_id is not None:
+        ledger.record(conn, customer_id, which, 0, source, evidence, actor, now)
+
+
+def opt_in(
+    conn: Connection,
+    key: bytes,
+    channel: Channel | str | int,
+    *,
+    customer_id: int,
+    source: str,
+    evidence: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """A customer's own yes: a ledger entry, and an earlier unsubscription of the address is lifted.
+
+    A hard bounce or a complaint stays: that takes a person (``suppressions.remove``).
+    """
+    which = as_channel(channel)
+    ledger.record(conn, customer_id, which, 1, source, evidence, actor, now)
+    address = conn.execute(
+        text(f"SELECT {COLUMN[which]} FROM customer WHERE id = :id"), {"id": customer_id}
+    ).scalar()
+    if address:
+        suppressions.remove(conn, key, which, address, only=[SuppressionReason.UNSUBSCRIBED])
