@@ -49,7 +49,10 @@ class Part:
     def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            self.command, cwd=ROOT, start_new_session=True, preexec_fn=_die_with_parent
+            self.command,
+            cwd=ROOT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509
         )
 
     def tend(self) -> None:
@@ -143,7 +146,7 @@ def serve(running: list[Part], settings: Settings, which: str) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
             return answer.status < 500
     except urllib.error.HTTPError as error:
         return error.code != 404
