@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
+    Date,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -30,6 +31,7 @@ outbox_source = Table(
     Column("source_id", BigInteger, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False, server_default="open"),  # open, paused, cancelled
     Column("reason", Text, nullable=False, server_default=""),
+    Column("rate_per_second", Integer),  # null: the provider's limit
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
 )
 
@@ -44,7 +46,8 @@ message = Table(
     Column("source_id", BigInteger, nullable=False),  # single messages: 0
     Column("run_id", BigInteger),  # automation run
     Column("step", Text),  # step of the automation, variant of the campaign
-    Column("idempotency_key", Text, unique=True),
+    Column("idempotency_key", Text),
+    Column("request_hash", LargeBinary),  # what the key was used for: another body is a conflict
     Column("purpose", Text, nullable=False, server_default="marketing"),  # or transactional, test
     Column("customer_id", BigInteger),
     Column("channel", SmallInteger, nullable=False),
@@ -65,6 +68,7 @@ message = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("skip_reason", Text),
+    Column("cap_day", Date),  # the contact reserved in contact_count; null: none
     # Delivery state is kept apart from engagement.
     Column("delivery", SmallInteger, nullable=False, server_default="0"),  # lifecycle.Delivery
     Column("segments", SmallInteger),  # SMS parts
@@ -95,6 +99,12 @@ message = Table(
         unique=True,
         postgresql_where=text("run_id IS NOT NULL"),
     ),
+    Index(
+        "uq_message_idempotency_key",
+        "idempotency_key",
+        unique=True,
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
     # The watermark lane: a claim walks ids upward and never meets what it has passed.
     Index("ix_message_ready", "source_kind", "source_id", "id", postgresql_where=text("state = 0")),
     Index("ix_message_retry", "due_at", "id", postgresql_where=text("state = 4")),
@@ -102,7 +112,12 @@ message = Table(
     Index("ix_message_doubt", "source_kind", "source_id", postgresql_where=text("state = 5")),
     Index("ix_message_source", "source_kind", "source_id", "state"),
     Index("ix_message_customer_id", "customer_id", "id"),
-    Index("ix_message_provider_id", "provider", "provider_id"),
+    Index(
+        "ix_message_provider_id",
+        "provider",
+        "provider_id",
+        postgresql_where=text("provider_id IS NOT NULL"),
+    ),
     postgresql_with={
         "autovacuum_vacuum_scale_factor": "0.01",
         "autovacuum_vacuum_cost_delay": "0",
@@ -136,9 +151,15 @@ webhook_inbox = Table(
     Column("received_at", Instant, nullable=False, server_default=func.now()),
     Column("delivery", Json, nullable=False),  # channels.delivery.Delivery as JSON
     Column("processed_at", Instant),
-    Column("outcome", Text),  # applied, repeated, unknown_message, erased
+    Column("outcome", Text),  # messages.reduce.Applied
+    Column("message_id", BigInteger),  # set when reduced
     UniqueConstraint("provider", "dedupe_key"),
     Index("ix_webhook_inbox_open", "id", postgresql_where=text("processed_at IS NULL")),
+    Index(
+        "ix_webhook_inbox_message_id",
+        "message_id",
+        postgresql_where=text("message_id IS NOT NULL"),
+    ),
 )
 
 #: Where a tracked link leads. The address is stored here, never in the link.
@@ -151,15 +172,27 @@ link = Table(
     UniqueConstraint("template_version_id", "url"),
 )
 
-#: What the sandbox carrier accepted and still has to report.
+#: The sandbox carrier's own book: what it took (written before it says so, in a transaction of its
+#: own) and still has to report. A message handed over twice shows as ``times`` 2.
 sandbox_parcel = Table(
     "sandbox_parcel",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("provider_id", Text, nullable=False, unique=True),
-    Column("message_public_id", UUID, nullable=False, index=True),
+    Column("message_public_id", UUID, nullable=False, unique=True),
+    Column("provider_id", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("accepted_at", Instant, nullable=False),
-    Column("reported", Boolean, nullable=False, server_default=text("false")),
-    Index("ix_sandbox_parcel_open", "id", postgresql_where=text("NOT reported")),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("accepted_at", Instant, nullable=False, server_default=func.now()),
+    Column("reported_until", Instant),  # reports up to here were posted; null: none yet
+    Column("next_at", Instant, server_default=func.now()),  # null: everything was reported
+    Index("ix_sandbox_parcel_open", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+)
+
+#: Token buckets: how many sends are left just now, by name (``provider:twilio``, ``source:1:7``).
+send_bucket = Table(
+    "send_bucket",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("tokens", Double, nullable=False),
+    Column("filled_at", Instant, nullable=False),
 )

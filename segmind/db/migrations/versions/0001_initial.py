@@ -370,6 +370,7 @@ def upgrade() -> None:
         sa.Column("source_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("rate_per_second", sa.Integer(), nullable=True),
         sa.Column(
             "updated_at",
             sa.TIMESTAMP(timezone=True),
@@ -398,26 +399,29 @@ def upgrade() -> None:
     op.create_table(
         "sandbox_parcel",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("message_public_id", sa.UUID(), nullable=False),
+        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("accepted_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("reported", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "accepted_at",
+            sa.TIMESTAMP(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("reported_until", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column(
+            "next_at", sa.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=True
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sandbox_parcel")),
-        sa.UniqueConstraint("provider_id", name=op.f("uq_sandbox_parcel_provider_id")),
-    )
-    op.create_index(
-        op.f("ix_sandbox_parcel_message_public_id"),
-        "sandbox_parcel",
-        ["message_public_id"],
-        unique=False,
+        sa.UniqueConstraint("message_public_id", name=op.f("uq_sandbox_parcel_message_public_id")),
     )
     op.create_index(
         "ix_sandbox_parcel_open",
         "sandbox_parcel",
-        ["id"],
+        ["next_at"],
         unique=False,
-        postgresql_where=sa.text("NOT reported"),
+        postgresql_where=sa.text("next_at IS NOT NULL"),
     )
     op.create_table(
         "segment",
@@ -444,6 +448,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("key", name=op.f("uq_segment_key")),
+    )
+    op.create_table(
+        "send_bucket",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tokens", sa.Double(), nullable=False),
+        sa.Column("filled_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_send_bucket")),
     )
     op.create_table(
         "setting",
@@ -516,10 +527,18 @@ def upgrade() -> None:
         ),
         sa.Column("processed_at", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_inbox")),
         sa.UniqueConstraint(
             "provider", "dedupe_key", name=op.f("uq_webhook_inbox_provider_dedupe_key")
         ),
+    )
+    op.create_index(
+        "ix_webhook_inbox_message_id",
+        "webhook_inbox",
+        ["message_id"],
+        unique=False,
+        postgresql_where=sa.text("message_id IS NOT NULL"),
     )
     op.create_index(
         "ix_webhook_inbox_open",
@@ -798,6 +817,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.BigInteger(), nullable=True),
         sa.Column("step", sa.Text(), nullable=True),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=True),
         sa.Column("purpose", sa.Text(), server_default="marketing", nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=True),
         sa.Column("channel", sa.SmallInteger(), nullable=False),
@@ -820,6 +840,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("skip_reason", sa.Text(), nullable=True),
+        sa.Column("cap_day", sa.Date(), nullable=True),
         sa.Column("delivery", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("segments", sa.SmallInteger(), nullable=True),
         sa.Column("cost_micros", sa.BigInteger(), nullable=True),
@@ -840,7 +861,6 @@ def upgrade() -> None:
             name=op.f("fk_message_template_version_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
-        sa.UniqueConstraint("idempotency_key", name=op.f("uq_message_idempotency_key")),
         sa.UniqueConstraint("public_id", name=op.f("uq_message_public_id")),
         postgresql_with={
             "autovacuum_vacuum_scale_factor": "0.01",
@@ -862,7 +882,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN (1, 2)"),
     )
-    op.create_index("ix_message_provider_id", "message", ["provider", "provider_id"], unique=False)
+    op.create_index(
+        "ix_message_provider_id",
+        "message",
+        ["provider", "provider_id"],
+        unique=False,
+        postgresql_where=sa.text("provider_id IS NOT NULL"),
+    )
     op.create_index(
         "ix_message_ready",
         "message",
@@ -886,6 +912,13 @@ def upgrade() -> None:
         ["source_id", "channel", "address_hash"],
         unique=True,
         postgresql_where=sa.text("source_kind = 1 AND purpose <> 'test'"),
+    )
+    op.create_index(
+        "uq_message_idempotency_key",
+        "message",
+        ["idempotency_key"],
+        unique=True,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
     op.create_index(
         "uq_message_run_step",
@@ -963,6 +996,7 @@ def downgrade() -> None:
     op.drop_table("suppression")
     op.drop_table("sign_in_attempt")
     op.drop_table("setting")
+    op.drop_table("send_bucket")
     op.drop_table("segment")
     op.drop_table("sandbox_parcel")
     op.drop_table("product")
