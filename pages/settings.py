@@ -1,3 +1,30 @@
+"""Settings: the workspace, how it sends, who may use it, what was done."""
+
 import streamlit as st
 
-st.title("settings")
+from segmind.ui import access
+from segmind.ui.components.confirm import say_what_was_done
+from segmind.ui.components.header import page_header
+from segmind.ui.views.settings import audit, keys, members, sending, workspace
+
+viewer = access.gate()
+say_what_was_done()
+page_header("Settings")
+
+SECTIONS = {
+    "Workspace": workspace.show,
+    "Sending": sending.show,
+    "API keys": keys.show,
+    "Members": members.show,
+    "Audit": audit.show,
+}
+chosen = st.segmented_control(
+    "Section",
+    list(SECTIONS),
+    default="Workspace",
+    required=True,
+    key="set_tab",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+SECTIONS[chosen or "Workspace"](viewer)

@@ -40,12 +40,16 @@ def visit() -> Visit:
     return Visit(client=st.context.ip_address, host=st.context.headers.get("Host"))
 
 
+def session_cookie() -> str | None:
+    """The secret of this browser's sign-in, as it was when the page was opened."""
+    return st.context.cookies.get(sign_ins.COOKIE)
+
+
 def viewer() -> Viewer | None:
     """Who is looking as of now: roles and sign-ins that ended count at once."""
     opened = store()
     with opened.engine.connect() as conn:
-        token = st.context.cookies.get(sign_ins.COOKIE)
-        member = sign_ins.who(conn, token, clock.wall())
+        member = sign_ins.who(conn, session_cookie(), clock.wall())
         if member is not None:
             return Viewer(member.email, member.name, member.role)
         if access.is_open(conn, opened.settings, visit()):

@@ -14,21 +14,26 @@ from segmind.ui.store import now
 
 def banner(viewer: Viewer) -> None:
     """Say that anybody on this machine can use the workspace, while that is so."""
-    if viewer.is_open:
-        with st.container(
-            horizontal=True, vertical_alignment="center", border=True, key="open_banner"
-        ):
-            st.markdown(
-                ":material/lock_open: **This workspace is open** to everybody on this machine. "
-                "Adding the first member closes it.",
-                width="stretch",
-            )
-            st.page_link(
-                page("settings"),
-                label="Add a member",
-                icon=":material/person_add:",
-                query_params={"set_tab": "Members"},
-            )
+    if not viewer.is_open:
+        return
+    with st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        horizontal_alignment="distribute",
+        gap="small",
+        key="open_banner",
+    ):
+        st.caption(
+            ":material/lock_open: **This workspace is open** to everybody on this machine. "
+            "Adding the first member closes it.",
+            width="content",
+        )
+        st.page_link(
+            page("settings"),
+            label="Add a member",
+            icon=":material/person_add:",
+            query_params={"set_tab": "Members"},
+        )
 
 
 def sidebar(viewer: Viewer) -> None:

@@ -1,0 +1,1 @@
+"""Sections of pages that need more room than a page has: each chooses, asks and shows."""

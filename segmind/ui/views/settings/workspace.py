@@ -1,0 +1,93 @@
+"""The shop: its name, money, time and how results are credited."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from segmind.ui import problems
+from segmind.ui.access import Viewer
+from segmind.ui.components.choices import currencies, zones
+from segmind.ui.components.confirm import say
+from segmind.ui.data import workspace as data
+from segmind.workspace.permissions import Action
+
+
+def show(viewer: Viewer) -> None:
+    """The form of the workspace's own settings."""
+    now = data.settings()
+    locked = not viewer.may(Action.EDIT_SETTINGS)
+    if locked:
+        st.caption(f"Your role, {viewer.role}, may look but not change.")
+    with st.form("workspace_settings", width=760):
+        st.subheader("Shop", anchor=False)
+        name = st.text_input("Shop name", now.shop_name, disabled=locked, key="set_shop_name")
+        left, right = st.columns(2)
+        currency = left.selectbox(
+            "Currency",
+            currencies(),
+            index=currencies().index(now.currency),
+            disabled=locked,
+            help="Money in the log without a currency of its own is in this one.",
+            key="set_currency",
+        )
+        zone = right.selectbox(
+            "Time zone",
+            zones(),
+            index=zones().index(now.timezone),
+            disabled=locked,
+            help="Calendar days on charts and in rules are days of this zone.",
+            key="set_zone",
+        )
+        address = st.text_area(
+            "Postal address",
+            now.postal_address,
+            disabled=locked,
+            height=90,
+            help="E-mail law in most countries asks for it at the foot of every e-mail.",
+            key="set_address",
+        )
+        url = st.text_input(
+            "Public address of this installation",
+            now.public_url or "",
+            placeholder="https://segmind.example.com",
+            disabled=locked,
+            help="Links in messages and providers' receipts arrive there.",
+            key="set_public_url",
+        )
+        st.subheader("Measuring", anchor=False)
+        left, right = st.columns(2)
+        days = left.number_input(
+            "Attribution window, days",
+            1,
+            90,
+            now.attribution_window_days,
+            disabled=locked,
+            help="An order is credited to the last click within this many days before it.",
+            key="set_attribution",
+        )
+        holdout = right.number_input(
+            "Default holdout, %",
+            0.0,
+            50.0,
+            float(now.holdout_percent),
+            step=0.5,
+            disabled=locked,
+            help="Customers kept out of a campaign on purpose, so that its lift can be measured.",
+            key="set_holdout",
+        )
+        sent = st.form_submit_button("Save", type="primary", disabled=locked, key="set_save")
+    if sent:
+        with problems.shown("Save the settings"):
+            data.save_settings(
+                {
+                    "shop_name": name,
+                    "currency": currency,
+                    "timezone": zone,
+                    "postal_address": address,
+                    "public_url": url or None,
+                    "attribution_window_days": days,
+                    "holdout_percent": holdout,
+                }
+            )
+            say("Settings saved")
+            st.rerun()
