@@ -34,7 +34,7 @@ install() {
     "$python" -m venv "$venv"
   fi
   # uv installs in seconds what pip takes a minute for; pip does it where uv is not to be had.
-  if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==0.11.*" >&2 2>/dev/null; then
+  if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==0.13.9" >&2 2>/dev/null; then
     "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$root/requirements.txt" >&2
   else
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/requirements.txt" >&2

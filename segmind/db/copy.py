@@ -1,4 +1,8 @@
-"""Bulk rows in and out by COPY, between PostgreSQL and Polars."""
+"""Bulk rows in and out by COPY, between PostgreSQL and Polars.
+
+CSV both ways, without a word for NULL that a value could look like: nothing between two commas is
+NULL, two quotes are the empty string.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,25 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-#: NULL on the way out: Polars takes it for null also inside quotes, so no value may look like it.
-_NULL = "\x1a"
-
 
 def _cursor(conn: Connection) -> Any:
     return conn.connection.cursor()
 
 
 def copy_in(conn: Connection, table: str, frame: pl.DataFrame) -> int:
-    """Append ``frame`` to ``table``: its column names are the table's. Returns the row count.
-
-    Text goes through CSV with a quoted empty string kept apart from NULL.
-    """
+    """Append ``frame`` to ``table``: its column names are the table's. Returns the row count."""
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     buffer = io.BytesIO()
     frame.write_csv(
         buffer,
         include_header=False,
-        null_value="\\N",
+        null_value="",
         quote_style="non_numeric",
         datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z",
     )
     with (
         _cursor(conn) as cursor,
-        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N')") as copy,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)") as copy,
     ):
         copy.write(buffer.getvalue())
     return frame.height
@@ -49,7 +47,7 @@ def copy_out(
     buffer = io.BytesIO()
     with (
         _cursor(conn) as cursor,
-        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, NULL '{_NULL}')", params) as copy,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)", params) as copy,
     ):
         for block in copy:
             buffer.write(block)
@@ -57,9 +55,7 @@ def copy_out(
         return pl.DataFrame(schema=schema)
     raw = {k: (pl.String if _is_parsed(v) else v) for k, v in schema.items()}
     buffer.seek(0)
-    frame = pl.read_csv(
-        buffer, has_header=False, new_columns=list(schema), schema=raw, null_values=[_NULL]
-    )
+    frame = pl.read_csv(buffer, has_header=False, new_columns=list(schema), schema=raw)
     return frame.with_columns(_parse(name, kind) for name, kind in schema.items())
 
 

@@ -276,18 +276,22 @@ def _own_folder(server: Server, folder: Path) -> None:
 def _run(
     server: Server, program: str, *arguments: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    user = {"user": server.user.pw_uid, "group": server.user.pw_gid} if server.user else {}
+    # pg_ctl hands its output on to the daemon: a pipe would never close.
+    output = subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE
+    user = server.user
     result = subprocess.run(  # noqa: S603 - our own binaries, no shell
         [str(server.binaries / program), *arguments],
-        stdout=subprocess.PIPE if program not in {"pg_ctl"} else subprocess.DEVNULL,
-        stderr=subprocess.PIPE if program not in {"pg_ctl"} else subprocess.DEVNULL,
+        check=False,
         stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
         text=True,
         cwd="/",
         env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-        extra_groups=[] if server.user else None,
         start_new_session=True,
-        **user,  # type: ignore[arg-type]
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
     )
     if check and result.returncode:
         raise EmbeddedServerFailed(
