@@ -49,6 +49,15 @@ def current_id(conn: Connection, customer_id: int) -> int:
     return customer_id if into is None else int(into)
 
 
+def current_ids(conn: Connection, customer_ids: list[int]) -> dict[int, int]:
+    """Those of ``customer_ids`` that were merged, with the customers they are part of now."""
+    rows = conn.execute(
+        text("SELECT from_id, into_id FROM customer_merge WHERE from_id = ANY(:ids)"),
+        {"ids": customer_ids},
+    )
+    return {int(from_id): int(into_id) for from_id, into_id in rows}
+
+
 def merge(conn: Connection, from_id: int, into_id: int) -> bool:
     """Make the anonymous ``from_id`` part of the known ``into_id``; False if he is not anonymous.
 

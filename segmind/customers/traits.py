@@ -36,7 +36,7 @@ RESERVED: Final = frozenset(
 MAX_TEXT: Final = 2_000
 MAX_NAME: Final = 100
 MAX_TRAITS_BYTES: Final = 32_768
-_MAX_STANDARD_TEXT: Final = 200
+_MAX_STANDARD_TEXT: Final = 300
 _MAX_DEPTH: Final = 4
 _LARGEST: Final = 2**53  # beyond it JSON readers disagree about integers
 
@@ -161,8 +161,8 @@ def _standard(name: str, value: Any, country: Any, now: datetime) -> Any:
     written = str(value).strip()
     if not written:
         raise BadValue("is empty; send null to clear it")
-    if len(written) > max(_MAX_STANDARD_TEXT, 254):
-        raise BadValue("is too long")
+    if len(written) > _MAX_STANDARD_TEXT or "\x00" in written:
+        raise BadValue(f"is longer than {_MAX_STANDARD_TEXT} characters or holds a NUL")
     if name == "phone":
         return contact_points.phone(written, country if isinstance(country, str) else None)
     if name == "birthday":
@@ -179,7 +179,7 @@ _NORMAL: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _custom_name(name: str) -> str:
-    if not name.strip() or len(name) > MAX_NAME:
+    if not name.strip() or len(name) > MAX_NAME or "\x00" in name:
         raise BadValue(f"has a name that is empty or longer than {MAX_NAME} characters")
     if name in RESERVED:
         raise BadValue("is a name that Segmind keeps for itself")
@@ -196,6 +196,8 @@ def _custom(value: Any, depth: int = 0) -> Any:
             raise BadValue("is a number too large to be kept exactly; send it as text")
         case float() if not math.isfinite(value):
             raise BadValue("is no number")
+        case str() if "\x00" in value:
+            raise BadValue("holds a NUL character")
         case str() if len(value) > MAX_TEXT:
             raise BadValue(f"is longer than {MAX_TEXT} characters")
         case int() | float() | str():
@@ -203,5 +205,7 @@ def _custom(value: Any, depth: int = 0) -> Any:
         case list():
             return [_custom(item, depth + 1) for item in value if item is not None]
         case Mapping():
-            return {str(k): _custom(v, depth + 1) for k, v in value.items() if v is not None}
+            return {
+                _custom(str(k)): _custom(v, depth + 1) for k, v in value.items() if v is not None
+            }
     raise BadValue("has a type that traits cannot have")
