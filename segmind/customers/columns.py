@@ -11,11 +11,8 @@ its disappearance is a touch like any other.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +22,7 @@ from sqlalchemy import Connection, select, text
 from segmind.db import copy
 from segmind.db.engine import Store
 from segmind.db.locks import try_lock
+from segmind.events import files
 from segmind.events.schema import UTC_INSTANT
 from segmind.events.tables import event_file, event_file_retired
 
@@ -126,38 +124,41 @@ def read(conn: Connection, store: Store, before: Mirror | None = None) -> Mirror
 def rebuild_if_due(store: Store, at: int = REBUILD_AT) -> bool:
     """Write a new file when ``at`` or more rows were touched since the last one.
 
-    One runner at a time; False when it is not due, or somebody else is at it. Nothing is gained,
-    and so nothing done, while an old transaction still runs that keeps those rows uncertain.
+    False when it is not due, or somebody else is at it. Nothing is gained, and so nothing done,
+    while an old transaction still runs that keeps most of those rows uncertain.
     """
+
+    def is_due(conn: Connection, old: Mapping[str, Any] | None) -> bool:
+        touched = _fingerprint(conn, _file_xmin(old)).rows
+        return touched >= at and _fingerprint(conn, _xmin(conn)).rows <= touched // 2
+
+    return _rebuild(store, is_due)
+
+
+def rebuild(store: Store) -> bool:
+    """Write a new file now (after a bulk load); False if somebody else is at it."""
+    return _rebuild(store, lambda conn, old: True)  # noqa: ARG005
+
+
+def _rebuild(store: Store, is_due: Callable[[Connection, Mapping[str, Any] | None], bool]) -> bool:
     with store.engine.begin() as conn:
         conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         if not try_lock(conn, "customer mirror"):
             return False
         old = _newest_file(conn, store)
-        touched = _fingerprint(conn, _file_xmin(old)).rows
-        left = _fingerprint(conn, _xmin(conn)).rows
-        if touched < at or left > touched // 2:
+        if not is_due(conn, old):
             return False
-        _rebuild(conn, store, old)
+        _swap(conn, store, old)
     return True
 
 
-def rebuild(store: Store) -> bool:
-    """Write a new file now, however little was touched (after a bulk load)."""
-    return rebuild_if_due(store, at=0)
-
-
-def _rebuild(conn: Connection, store: Store, old: Mapping[str, Any] | None) -> None:
+def _swap(conn: Connection, store: Store, old: Mapping[str, Any] | None) -> None:
     """Write the file, then swap its catalogue row in; a crash between leaves an orphan file."""
     frame = _read_whole(conn, store, old).frame().sort("customer_id").collect(engine="streaming")
-    name = f"customer/{uuid.uuid4().hex}.parquet"
-    checksum, size = _write(store.lake / name, frame)
+    written = files.write(store.lake, files.new_path(FILE_KIND, None), frame)
     values = {
-        "path": name,
+        **asdict(written),
         "kind": FILE_KIND,
-        "rows": frame.height,
-        "bytes": size,
-        "checksum": checksum,
         "detail": {"xmin": _xmin(conn)},
     }
     replaced = (
@@ -166,18 +167,6 @@ def _rebuild(conn: Connection, store: Store, old: Mapping[str, Any] | None) -> N
     for path in conn.execute(replaced).scalars().all():
         conn.execute(event_file_retired.insert().values(path=path))
     conn.execute(event_file.insert().values(values))
-
-
-def _write(path: Path, frame: pl.DataFrame) -> tuple[str, int]:
-    """Write beside, make it durable, rename: a file under its name is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    frame.write_parquet(draft, compression="zstd", row_group_size=100_000)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-        checksum = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    draft.rename(path)
-    return checksum, path.stat().st_size
 
 
 def _read_whole(conn: Connection, store: Store, row: Mapping[str, Any] | None) -> Mirror:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import OrderedDict
@@ -43,11 +44,15 @@ class Facts:
         products: pl.DataFrame | None = None,
         names: dict[str, int] | None = None,
         zone: str = "UTC",
-        version: str = "in memory",
+        version: str | None = None,
     ) -> Facts:
-        """Facts in memory, for tests: missing customer columns are null (flags: false)."""
+        """Facts in memory, for tests: missing customer columns are null (flags: false).
+
+        Every call makes a version of its own unless one is given.
+        """
         snapshot = LogSnapshot.of(events, products=products, names=names, zone=zone)
-        return cls(snapshot, _completed(customers).lazy(), version, ZoneInfo(zone))
+        own = version or f"in memory {next(_made)}"
+        return cls(snapshot, _completed(customers).lazy(), own, ZoneInfo(zone))
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class _Read:
 _KEPT: Final = 4
 _reads: OrderedDict[tuple[str, str], _Read] = OrderedDict()
 _lock = threading.Lock()
+_made: Final = itertools.count()
 
 
 def read_facts(store: Store, zone: ZoneInfo | None = None) -> Facts:
