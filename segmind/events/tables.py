@@ -60,7 +60,7 @@ event_file = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("path", Text, nullable=False, unique=True),  # relative to the lake
-    Column("kind", Text, nullable=False),  # event, customer_day, session_start, customer, member
+    Column("kind", Text, nullable=False),  # event, customer_day, merges, customer, member
     Column("day", Date),  # workspace-zone day for customer_day; UTC day for event
     Column("subject_id", BigInteger),  # the segment of a member file
     Column("rows", BigInteger, nullable=False),
@@ -99,7 +99,9 @@ product = Table(
     Column("category", Text),
     Column("brand", Text),
     Column("price", BigInteger),  # minor units
-    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+    # Set while the writer of news holds a lock: the newest one is the last committed.
+    Column("updated_at", Instant, nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_product_updated_at", "updated_at"),
 )
 
 #: One row per imported file: what went in, what was repeated, what was refused.

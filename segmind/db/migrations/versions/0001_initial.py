@@ -365,6 +365,120 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name=op.f("uq_member_email")),
     )
     op.create_table(
+        "message",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("public_id", sa.UUID(), nullable=False),
+        sa.Column("source_kind", sa.SmallInteger(), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("purpose", sa.Text(), server_default="marketing", nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=True),
+        sa.Column("channel", sa.SmallInteger(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("address_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("template_version_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "vars", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("state", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("lease_until", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("claim_token", sa.UUID(), nullable=True),
+        sa.Column("request_id", sa.UUID(), nullable=True),
+        sa.Column("provider", sa.Text(), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("error_class", sa.Text(), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("skip_reason", sa.Text(), nullable=True),
+        sa.Column("cap_day", sa.Date(), nullable=True),
+        sa.Column("delivery", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("segments", sa.SmallInteger(), nullable=True),
+        sa.Column("cost_micros", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("opened_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("clicked_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("unsubscribed_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("complained_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("opens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("machine_opens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("machine_clicks", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_message_public_id")),
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0.01",
+            "autovacuum_vacuum_cost_delay": "0",
+        },
+    )
+    op.create_index("ix_message_customer_id", "message", ["customer_id", "id"], unique=False)
+    op.create_index(
+        "ix_message_doubt",
+        "message",
+        ["source_kind", "source_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 5"),
+    )
+    op.create_index(
+        "ix_message_lease",
+        "message",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state IN (1, 2)"),
+    )
+    op.create_index(
+        "ix_message_provider_id",
+        "message",
+        ["provider", "provider_id"],
+        unique=False,
+        postgresql_where=sa.text("provider_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_message_ready",
+        "message",
+        ["source_kind", "source_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index(
+        "ix_message_retry",
+        "message",
+        ["due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 4"),
+    )
+    op.create_index(
+        "ix_message_source", "message", ["source_kind", "source_id", "state"], unique=False
+    )
+    op.create_index(
+        "uq_message_campaign_address",
+        "message",
+        ["source_id", "channel", "address_hash"],
+        unique=True,
+        postgresql_where=sa.text("source_kind = 1 AND purpose <> 'test'"),
+    )
+    op.create_index(
+        "uq_message_idempotency_key",
+        "message",
+        ["idempotency_key"],
+        unique=True,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_message_run_step",
+        "message",
+        ["run_id", "step"],
+        unique=True,
+        postgresql_where=sa.text("run_id IS NOT NULL"),
+    )
+    op.create_table(
         "outbox_source",
         sa.Column("source_kind", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("source_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -390,12 +504,13 @@ def upgrade() -> None:
         sa.Column(
             "updated_at",
             sa.TIMESTAMP(timezone=True),
-            server_default=sa.text("now()"),
+            server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
         sa.UniqueConstraint("external_id", name=op.f("uq_product_external_id")),
     )
+    op.create_index("ix_product_updated_at", "product", ["updated_at"], unique=False)
     op.create_table(
         "sandbox_parcel",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -807,127 +922,6 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "message",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column(
-            "public_id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False
-        ),
-        sa.Column("source_kind", sa.SmallInteger(), nullable=False),
-        sa.Column("source_id", sa.BigInteger(), nullable=False),
-        sa.Column("run_id", sa.BigInteger(), nullable=True),
-        sa.Column("step", sa.Text(), nullable=True),
-        sa.Column("idempotency_key", sa.Text(), nullable=True),
-        sa.Column("request_hash", sa.LargeBinary(), nullable=True),
-        sa.Column("purpose", sa.Text(), server_default="marketing", nullable=False),
-        sa.Column("customer_id", sa.BigInteger(), nullable=True),
-        sa.Column("channel", sa.SmallInteger(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("address_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("template_version_id", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "vars", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
-        sa.Column("state", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("attempt", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("due_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("lease_until", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("claim_token", sa.UUID(), nullable=True),
-        sa.Column("request_id", sa.UUID(), nullable=True),
-        sa.Column("provider", sa.Text(), nullable=True),
-        sa.Column("provider_id", sa.Text(), nullable=True),
-        sa.Column("error_class", sa.Text(), nullable=True),
-        sa.Column("error_code", sa.Text(), nullable=True),
-        sa.Column("error_message", sa.Text(), nullable=True),
-        sa.Column("skip_reason", sa.Text(), nullable=True),
-        sa.Column("cap_day", sa.Date(), nullable=True),
-        sa.Column("delivery", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("segments", sa.SmallInteger(), nullable=True),
-        sa.Column("cost_micros", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("sent_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("delivered_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("opened_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("clicked_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("unsubscribed_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("complained_at", sa.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("opens", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("machine_opens", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("machine_clicks", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["template_version_id"],
-            ["template_version.id"],
-            name=op.f("fk_message_template_version_id"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
-        sa.UniqueConstraint("public_id", name=op.f("uq_message_public_id")),
-        postgresql_with={
-            "autovacuum_vacuum_scale_factor": "0.01",
-            "autovacuum_vacuum_cost_delay": "0",
-        },
-    )
-    op.create_index("ix_message_customer_id", "message", ["customer_id", "id"], unique=False)
-    op.create_index(
-        "ix_message_doubt",
-        "message",
-        ["source_kind", "source_id"],
-        unique=False,
-        postgresql_where=sa.text("state = 5"),
-    )
-    op.create_index(
-        "ix_message_lease",
-        "message",
-        ["lease_until"],
-        unique=False,
-        postgresql_where=sa.text("state IN (1, 2)"),
-    )
-    op.create_index(
-        "ix_message_provider_id",
-        "message",
-        ["provider", "provider_id"],
-        unique=False,
-        postgresql_where=sa.text("provider_id IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_message_ready",
-        "message",
-        ["source_kind", "source_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 0"),
-    )
-    op.create_index(
-        "ix_message_retry",
-        "message",
-        ["due_at", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 4"),
-    )
-    op.create_index(
-        "ix_message_source", "message", ["source_kind", "source_id", "state"], unique=False
-    )
-    op.create_index(
-        "uq_message_campaign_address",
-        "message",
-        ["source_id", "channel", "address_hash"],
-        unique=True,
-        postgresql_where=sa.text("source_kind = 1 AND purpose <> 'test'"),
-    )
-    op.create_index(
-        "uq_message_idempotency_key",
-        "message",
-        ["idempotency_key"],
-        unique=True,
-        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
-    )
-    op.create_index(
-        "uq_message_run_step",
-        "message",
-        ["run_id", "step"],
-        unique=True,
-        postgresql_where=sa.text("run_id IS NOT NULL"),
-    )
-    op.create_table(
         "campaign_exclusion",
         sa.Column("campaign_id", sa.BigInteger(), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -980,7 +974,6 @@ def downgrade() -> None:
     op.drop_table("campaign_run")
     op.drop_table("campaign_recipient")
     op.drop_table("campaign_exclusion")
-    op.drop_table("message")
     op.drop_table("link")
     op.drop_table("campaign")
     op.drop_table("automation_run_step")
@@ -1001,6 +994,7 @@ def downgrade() -> None:
     op.drop_table("sandbox_parcel")
     op.drop_table("product")
     op.drop_table("outbox_source")
+    op.drop_table("message")
     op.drop_table("member")
     op.drop_table("job")
     op.drop_table("import_run")

@@ -1,0 +1,210 @@
+"""The live door of the log: events in, each counted once, durable when the caller commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from segmind.errors import InvalidInput
+from segmind.events import keys, names
+
+#: Rows per statement: large enough to be quick, small enough to plan and to cancel.
+BATCH: Final = 5_000
+
+
+class InvalidEvent(InvalidInput):
+    """An event cannot be stored."""
+
+    code = "invalid_event"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One fact on its way into the log.
+
+    ``ts`` is aware. ``event_id`` is the client's (else the content decides); ``session_id`` and
+    ``order_id`` are the client's texts; ``product_id`` and ``customer_id`` are ours. ``value`` is
+    in minor units: quantity x price of a line, or the amount of a refund.
+    """
+
+    event_id: str | None
+    name: str
+    ts: datetime
+    customer_id: int
+    session_id: str | None = None
+    order_id: str | None = None
+    product_id: int | None = None
+    quantity: int | None = None
+    value: int | None = None
+    currency: str | None = None
+    channel: int | None = None
+    message_id: int | None = None
+    source_kind: int | None = None
+    source_id: int | None = None
+    machine: bool | None = None
+    properties: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.ts.tzinfo is None:
+            raise InvalidEvent("An event's ts must be aware.", field="ts")
+        if self.currency is not None and len(self.currency) != 3:
+            raise InvalidEvent("A currency is three letters (ISO 4217).", field="currency")
+        _check_range(self.quantity, 32, "quantity")
+        _check_range(self.value, 64, "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """How many events were new, and how many had been there before."""
+
+    accepted: int
+    repeated: int
+
+
+def append(conn: Connection, events: Sequence[NewEvent], received_at: datetime) -> Appended:
+    """Append the events that are new; a repeated id is a no-op, also within ``events``.
+
+    The events are in the log when the caller's transaction commits. ``received_at`` is the
+    instant at which we learnt of them.
+
+    Raises:
+        InvalidEventName: a name that cannot be one.
+    """
+    codes = names.codes_of(conn, {e.name for e in events})
+    ids = _ids(events)
+    first: dict[UUID, NewEvent] = {}
+    for identifier, event in zip(ids, events, strict=True):
+        first.setdefault(identifier, event)
+    # One order for all writers: two that bring the same ids wait for each other, never in a circle.
+    fresh = sorted(first.items())
+    accepted = 0
+    for start in range(0, len(fresh), BATCH):
+        rows = [_row(i, e, codes[e.name]) for i, e in fresh[start : start + BATCH]]
+        columns = dict(zip(_COLUMNS, (list(c) for c in zip(*rows, strict=True)), strict=True))
+        accepted += conn.execute(text(_INSERT), columns | {"received_at": received_at}).rowcount
+    return Appended(accepted=accepted, repeated=len(events) - accepted)
+
+
+def _row(identifier: UUID, event: NewEvent, code: int) -> tuple[Any, ...]:
+    return (
+        identifier,
+        event.ts,
+        event.customer_id,
+        code,
+        None if event.session_id is None else keys.key64(event.session_id),
+        None if event.order_id is None else keys.key64(event.order_id),
+        event.product_id,
+        event.quantity,
+        event.value,
+        event.currency,
+        event.channel,
+        event.message_id,
+        event.source_kind,
+        event.source_id,
+        event.machine,
+        _as_json(event.properties),
+    )
+
+
+def _ids(events: Sequence[NewEvent]) -> list[UUID]:
+    given = [None if e.event_id is None else keys.event_id(e.event_id) for e in events]
+    bare = [e for e, i in zip(events, given, strict=True) if i is None]
+    if not bare:
+        return [i for i in given if i is not None]
+    columns = zip(*(_content(e) for e in bare), strict=True)
+    hi, lo = keys.content_ids([np.array(column, dtype=np.int64) for column in columns])
+    made = iter([keys.from_halves(int(h), int(w)) for h, w in zip(hi, lo, strict=True)])
+    return [next(made) if i is None else i for i in given]
+
+
+def _content(event: NewEvent) -> tuple[int, ...]:
+    """What makes two events without an id the same one. The order is for ever."""
+    texts = (
+        event.name,
+        event.session_id,
+        event.order_id,
+        event.currency,
+        _as_json(event.properties),
+    )
+    numbers = (
+        event.product_id,
+        event.quantity,
+        event.value,
+        event.channel,
+        event.message_id,
+        event.source_kind,
+        event.source_id,
+        event.machine,
+    )
+    micros = (event.ts - _EPOCH) // _MICROSECOND
+    return (
+        micros,
+        event.customer_id,
+        *(_NOTHING if t is None else keys.key64(t) for t in texts),
+        *(_NOTHING if n is None else int(n) for n in numbers),
+    )
+
+
+def _as_json(properties: dict[str, Any] | None) -> str | None:
+    if not properties:
+        return None
+    try:
+        return json.dumps(
+            properties,
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+            default=str,
+        )
+    except ValueError as error:
+        raise InvalidEvent(
+            "Properties are a JSON object: finite numbers, no cycles.", field="properties"
+        ) from error
+
+
+def _check_range(number: int | None, bits: int, field: str) -> None:
+    if number is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise InvalidEvent(f"{field} does not fit into {bits} bits.", field=field)
+
+
+_NOTHING: Final = -0x7E57_AB5E_4CE0_1D1E  # no real number or key is expected to have this value
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = datetime.resolution
+_COLUMNS: Final = {
+    "event_id": "uuid",
+    "ts": "timestamptz",
+    "customer_id": "bigint",
+    "kind": "smallint",
+    "session_key": "bigint",
+    "order_key": "bigint",
+    "product_id": "integer",
+    "quantity": "integer",
+    "value": "bigint",
+    "currency": "text",
+    "channel": "smallint",
+    "message_id": "bigint",
+    "source_kind": "smallint",
+    "source_id": "bigint",
+    "machine": "boolean",
+    "properties": "text",
+}
+_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
+_NAMES = ", ".join(_COLUMNS)
+_INSERT = f"""
+WITH fresh AS (
+  INSERT INTO event_seen (event_id, seen_at)
+  SELECT unnest(CAST(:event_id AS uuid[])), :received_at
+  ON CONFLICT DO NOTHING
+  RETURNING event_id)
+INSERT INTO event_recent ({_NAMES}, received_at)
+SELECT {_NAMES}, :received_at
+FROM unnest({_ARRAYS}) AS given ({_NAMES}) JOIN fresh USING (event_id)
+"""

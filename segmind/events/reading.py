@@ -1,0 +1,125 @@
+"""Reading the log's parts in one snapshot of the store, each again only when it changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlalchemy import Connection, func, select
+
+from segmind.db.engine import Store
+from segmind.events import catalogue, merges, names, products, tail
+from segmind.events.catalogue import Entry
+from segmind.events.files import fault_of
+from segmind.events.rolled import Rolled
+from segmind.events.rows import Rows, SealedFile
+from segmind.events.schema import EVENT_COLUMNS
+from segmind.events.tables import product
+from segmind.events.usable import usable_rollups
+
+#: Kinds of files that the log consists of.
+EVENT: Final = "event"
+ROLLUP: Final = "customer_day"
+MERGES: Final = "merges"
+KINDS: Final = (EVENT, ROLLUP, MERGES)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class View:
+    """What one snapshot of the store holds of the log."""
+
+    version: str
+    incomplete: tuple[str, ...]
+    rows: Rows
+    rolled: Rolled
+    products: pl.DataFrame
+    names: dict[str, int]
+
+
+class _Memory:
+    """What a process remembers of one store: for each part its fingerprint and its content."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[object, Any]] = {}
+
+    def recall(self, part: str, fingerprint: object, make: Callable[[], T]) -> T:
+        """The content of ``part``, made anew unless its fingerprint is the remembered one."""
+        known = self._parts.get(part)
+        if known is None or known[0] != fingerprint:
+            known = (fingerprint, make())
+            self._parts[part] = known
+        content: T = known[1]
+        return content
+
+
+#: A process has one store; tests have many, one after the other.
+_KEPT: Final = 4
+_memories: OrderedDict[tuple[str, Path], _Memory] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
+    """The log in ``conn``'s snapshot (REPEATABLE READ)."""
+    memory = _memory_of(store)
+    # Each part is fingerprinted inside the snapshot: whatever order threads run in, a remembered
+    # part is used only for a snapshot that holds the very same rows.
+    listing = (catalogue.newest(conn, EVENT), catalogue.newest(conn, ROLLUP))
+    entries = memory.recall("entries", listing, lambda: catalogue.entries(conn, KINDS))
+    faults = {e.path: fault for e in entries if (fault := _fault(store.lake, e))}
+    recent_print = (tail.fingerprint(conn), listing[0])
+    recent = memory.recall(
+        "recent", recent_print, lambda: tail.read(conn).select(list(EVENT_COLUMNS))
+    )
+    merge_print = merges.fingerprint(conn)
+    merged = memory.recall("merges", merge_print, lambda: merges.read(conn))
+    product_print = conn.execute(select(func.max(product.c.updated_at))).scalar()
+    its_products = memory.recall("products", product_print, lambda: products.frame(conn))
+    its_names = names.all_names(conn)
+    version = _version(recent_print, merge_print, product_print, len(its_names), sorted(faults))
+
+    def make() -> View:
+        rows = Rows(_sealed(store.lake, entries, faults), recent, merged)
+        return View(
+            version=version,
+            incomplete=tuple(f"{p} is {f}" for p, f in faults.items() if p.startswith(EVENT)),
+            rows=rows,
+            rolled=usable_rollups(store.lake, entries, faults, rows, zone),
+            products=its_products,
+            names=its_names,
+        )
+
+    return memory.recall("view", (version, listing, zone.key), make)
+
+
+def _memory_of(store: Store) -> _Memory:
+    key = (str(store.engine.url), store.lake)
+    with _lock:
+        memory = _memories.setdefault(key, _Memory())
+        _memories.move_to_end(key)
+        while len(_memories) > _KEPT:
+            _memories.popitem(last=False)
+    return memory
+
+
+def _fault(lake: Path, entry: Entry) -> str | None:
+    return fault_of(lake, entry.path, entry.bytes, entry.checksum)
+
+
+def _sealed(lake: Path, entries: Iterable[Entry], faults: dict[str, str]) -> tuple[SealedFile, ...]:
+    return tuple(
+        SealedFile(e.id, lake / e.path, e.rows, e.min_ts, e.max_ts)
+        for e in entries
+        if e.kind == EVENT and e.path not in faults and e.min_ts and e.max_ts
+    )
+
+
+def _version(*parts: object) -> str:
+    return "/".join(str(part) for part in parts)

@@ -1,0 +1,78 @@
+"""Raw rows of one snapshot: sealed files and the recent tail, as one lazy frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from segmind.events.merges import Merges
+from segmind.events.schema import EVENT_COLUMNS, empty_events
+from segmind.events.spans import Span, any_holds
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A sealed file that can be read: ``path`` is absolute, the bounds are inclusive."""
+
+    id: int
+    path: Path
+    rows: int
+    min_ts: datetime
+    max_ts: datetime
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every event of a snapshot exactly once, under the customer it belongs to now."""
+
+    files: tuple[SealedFile, ...]
+    recent: pl.DataFrame  # EVENT_COLUMNS
+    merges: Merges
+
+    def scan(
+        self,
+        spans: Sequence[Span],
+        columns: Sequence[str],
+        *,
+        kinds: Collection[int] | None = None,
+        customers: pl.Series | None = None,
+    ) -> pl.LazyFrame:
+        """The events in ``spans`` (any overlap counts once), of ``kinds`` and ``customers``.
+
+        Files outside the spans are not opened; inside, row groups are skipped by kind and time.
+        """
+        near = [f for f in self.files if any(s.meets(f.min_ts, f.max_ts) for s in spans)]
+        rows = _concat([*([scan_files(f.path for f in near)] if near else []), self.recent.lazy()])
+        if not any(span == Span() for span in spans):
+            rows = rows.filter(any_holds(spans, pl.col("ts")))
+        if kinds is not None:
+            rows = rows.filter(_is_any("kind", kinds))
+        return self._of_customers(rows, customers).select(columns)
+
+    def _of_customers(self, rows: pl.LazyFrame, customers: pl.Series | None) -> pl.LazyFrame:
+        # Narrowed by the ids that are in the files, before these are mapped: so files can help.
+        if customers is not None:
+            ids = self.merges.behind(customers)
+            rows = rows.filter(pl.col("customer_id").is_in(ids.implode()))
+        if self.merges.frame.is_empty():
+            return rows
+        return rows.with_columns(self.merges.mapped(pl.col("customer_id")))
+
+
+def scan_files(paths: Iterable[Path]) -> pl.LazyFrame:
+    """Event files as they lie on disk."""
+    return pl.scan_parquet(list(paths), schema=EVENT_COLUMNS, glob=False, hive_partitioning=False)
+
+
+def _is_any(column: str, codes: Collection[int]) -> pl.Expr:
+    # Spelt out as comparisons, so that a file's statistics can answer them.
+    wanted = [pl.col(column) == code for code in sorted(codes)]
+    return pl.any_horizontal(wanted) if wanted else pl.lit(False)
+
+
+def _concat(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    return pl.concat(frames) if frames else empty_events().lazy()

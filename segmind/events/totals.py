@@ -1,0 +1,140 @@
+"""How often, how much, first and last: per customer and kind, over any window, exactly.
+
+Whole closed days come from rollups, the edges of the window from raw rows. What rollups have not
+seen (events that arrived late, merges of customers) is added from raw rows, so that the answer is
+the same as from raw rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from segmind.events import derive
+from segmind.events.rolled import LATER_LINES, ROLLUP_COLUMNS, Rolled
+from segmind.events.schema import DERIVED, Kind
+from segmind.events.spans import Span, any_holds, day_of, day_span, minus
+
+_SUMS = (pl.col("n").sum(), pl.col("value").sum(), pl.col("quantity").sum())
+_BOUNDS = (pl.col("first_ts").min(), pl.col("last_ts").max())
+
+
+def totals(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
+    """Per customer and kind: customer_id, kind, n, value, quantity, first_ts, last_ts."""
+    parts = _addends(rolled, kinds, window)
+    return parts.group_by("customer_id", "kind").agg(*_SUMS, *_BOUNDS)
+
+
+def daily(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
+    """Per calendar day, customer and kind: day, customer_id, kind, n, value, quantity."""
+    day = day_of(pl.col("first_ts"), rolled.zone).alias("day")
+    return _addends(rolled, kinds, window).group_by(day, "customer_id", "kind").agg(*_SUMS)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A window taken apart: the days that rollups answer for, and the spans that they do not."""
+
+    rolled: Rolled
+    window: Span
+    whole: pl.LazyFrame | None  # rollup rows of the whole days
+    whole_spans: list[Span]
+    edges: list[Span]
+
+    @property
+    def touched(self) -> pl.Series | None:
+        touched = self.rolled.touched
+        return touched if self.whole is not None and touched.len() else None
+
+
+def _plan(rolled: Rolled, window: Span) -> _Plan:
+    days = rolled.days_within(window)
+    spans = [day_span(d, rolled.zone) for d in days]
+    whole = rolled.scan(days) if days else None
+    edges = [] if window.is_empty else minus(window, spans)
+    return _Plan(rolled, window, whole, spans, edges)
+
+
+def _addends(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
+    """Rows (ROLLUP_COLUMNS) that add up to the answer; none of them has an n below 0."""
+    plan = _plan(rolled, window)
+    stored = sorted(set(kinds) - DERIVED)
+    parts: list[pl.LazyFrame] = []
+    if stored:
+        parts.extend(_stored(plan, stored))
+    if Kind.SESSION in kinds:
+        parts.extend(_sessions(plan))
+    if Kind.ORDER in kinds:
+        parts.extend(_orders(plan))
+    if not parts:
+        return pl.DataFrame(schema=ROLLUP_COLUMNS).lazy()
+    return pl.concat([part.select(_typed()) for part in parts])
+
+
+def _stored(plan: _Plan, kinds: Collection[int]) -> Iterator[pl.LazyFrame]:
+    columns = ("customer_id", "kind", "value", "quantity", "ts")
+    if plan.edges:
+        yield _as_addends(plan.rolled.rows.scan(plan.edges, columns, kinds=kinds))
+    if plan.whole is not None:
+        wanted = pl.col("kind").is_in(list(kinds))
+        yield plan.whole.filter(wanted)
+        if plan.rolled.unseen:
+            late = plan.rolled.loose.filter(wanted, any_holds(plan.whole_spans, pl.col("ts")))
+            yield _as_addends(late.select(columns))
+
+
+def _sessions(plan: _Plan) -> Iterator[pl.LazyFrame]:
+    rows = plan.rolled.rows
+    if plan.edges:
+        yield _as_starts(derive.session_starts(rows, plan.edges))
+    if plan.whole is not None:
+        yield _of_untouched(plan).filter(pl.col("kind") == Kind.SESSION)
+        if plan.touched is not None:
+            yield _as_starts(derive.session_starts(rows, plan.whole_spans, plan.touched))
+
+
+def _orders(plan: _Plan) -> Iterator[pl.LazyFrame]:
+    rows = plan.rolled.rows
+    if plan.edges:
+        yield _as_orders(derive.order_parts(rows, plan.edges), plan.window)
+    if plan.whole is not None:
+        order_rows = pl.col("kind").is_in([int(Kind.ORDER), LATER_LINES])
+        counted = _of_untouched(plan).filter(order_rows)
+        if plan.window.since is not None:
+            counted = counted.filter(pl.col("first_ts") >= plan.window.since)
+        yield counted.with_columns(kind=pl.lit(int(Kind.ORDER)))
+        if plan.touched is not None:
+            parts = derive.order_parts(rows, plan.whole_spans, plan.touched)
+            yield _as_orders(parts, plan.window)
+
+
+def _of_untouched(plan: _Plan) -> pl.LazyFrame:
+    assert plan.whole is not None
+    if plan.touched is None:
+        return plan.whole
+    return plan.whole.filter(~pl.col("customer_id").is_in(plan.touched.implode()))
+
+
+def _as_addends(events: pl.LazyFrame) -> pl.LazyFrame:
+    return events.with_columns(n=pl.lit(1), first_ts=pl.col("ts"), last_ts=pl.col("ts"))
+
+
+def _as_starts(starts: pl.LazyFrame) -> pl.LazyFrame:
+    return _as_addends(starts).with_columns(
+        kind=pl.lit(int(Kind.SESSION)), value=pl.lit(0), quantity=pl.lit(0)
+    )
+
+
+def _as_orders(parts: pl.LazyFrame, window: Span) -> pl.LazyFrame:
+    # Lines of an order that started before the window are no part of an order in the window.
+    if window.since is not None:
+        parts = parts.filter(pl.col("start") >= window.since)
+    return parts.with_columns(
+        kind=pl.lit(int(Kind.ORDER)), first_ts=pl.col("start"), last_ts=pl.col("start")
+    )
+
+
+def _typed() -> list[pl.Expr]:
+    return [pl.col(name).cast(kind) for name, kind in ROLLUP_COLUMNS.items()]

@@ -1,0 +1,93 @@
+"""Telling usable rollups from stale ones.
+
+A rollup names its zone and its sources: the event files that had rows for its day when it was made.
+It is used only where all of these are still there and readable. A file that has rows for the day
+and is not among the sources has arrived since: its rows are unseen, and so is the recent tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from segmind.events.catalogue import Entry
+from segmind.events.merges import Merges
+from segmind.events.rolled import Rolled
+from segmind.events.rows import Rows, SealedFile
+from segmind.events.spans import Span, day_span
+
+#: With more sealed rows unseen, reading them beside the rollups costs more than rollups spare.
+MOST_UNSEEN: Final = 2_000_000
+
+
+def usable_rollups(
+    lake: Path,
+    entries: Sequence[Entry],
+    faults: dict[str, str],
+    rows: Rows,
+    zone: ZoneInfo,
+) -> Rolled:
+    """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``."""
+    present = {f.id for f in rows.files}
+    sources: dict[date, set[int]] = {}
+    files: dict[date, Path] = {}
+    for entry in entries:
+        if entry.kind != "customer_day" or entry.path in faults:
+            continue
+        assert entry.day is not None
+        detail = entry.detail or {}
+        if detail.get("zone") == zone.key and present.issuperset(detail["sources"]):
+            sources[entry.day] = set(detail["sources"])
+            files[entry.day] = lake / entry.path
+    known_merges = _known_merges(lake, entries, faults)
+    if not files or known_merges is None:
+        return Rolled.nothing(rows, zone)
+    unseen = list(_unseen(rows, sources, zone))
+    if sum(file.rows for file, _ in unseen if file) > MOST_UNSEEN:
+        return Rolled.nothing(rows, zone)
+    return Rolled(
+        zone=zone,
+        files=files,
+        rows=rows,
+        unseen=unseen,
+        merged=rows.merges.newer_than(known_merges),
+    )
+
+
+def days_of(file: SealedFile, zone: ZoneInfo) -> list[date]:
+    """The calendar days on which a file may have rows."""
+    first = file.min_ts.astimezone(zone).date()
+    last = file.max_ts.astimezone(zone).date()
+    return [first + timedelta(days=i) for i in range((last - first).days + 1)]
+
+
+def _unseen(
+    rows: Rows, sources: dict[date, set[int]], zone: ZoneInfo
+) -> Iterator[tuple[SealedFile | None, list[Span]]]:
+    last = max(sources)
+    for file in rows.files:
+        spans = [
+            day_span(day, zone)
+            for day in days_of(file, zone)
+            if day <= last and file.id not in sources.get(day, ())
+        ]
+        if spans:
+            yield file, spans
+    end = day_span(last, zone).until
+    if rows.recent.height and rows.recent["ts"].min() < end:  # type: ignore[operator]
+        yield None, [Span(None, end)]
+
+
+def _known_merges(lake: Path, entries: Sequence[Entry], faults: dict[str, str]) -> Merges | None:
+    """The merges that all rollups know of; None when the file that says so cannot be read."""
+    known = [e for e in entries if e.kind == "merges"]
+    if not known:
+        return Merges.none()
+    if any(e.path in faults for e in known):
+        return None
+    return Merges(pl.read_parquet([lake / e.path for e in known]))
