@@ -173,16 +173,40 @@ def upgrade() -> None:
     )
     op.create_index("ix_customer_changed_xid", "customer", ["changed_xid"], unique=False)
     op.create_index(
-        "ix_customer_email", "customer", [sa.literal_column("lower(email)")], unique=False
-    )
-    op.create_index("ix_customer_external_id", "customer", ["external_id"], unique=False)
-    op.create_index(
-        "ix_customer_name",
+        "ix_customer_email",
         "customer",
-        [sa.literal_column("lower(first_name)"), sa.literal_column("lower(last_name)")],
+        [sa.literal_column("lower(email)").label("lower_email")],
         unique=False,
+        postgresql_ops={"lower_email": "text_pattern_ops"},
     )
-    op.create_index("ix_customer_phone", "customer", ["phone"], unique=False)
+    op.create_index(
+        "ix_customer_external_id",
+        "customer",
+        ["external_id"],
+        unique=False,
+        postgresql_ops={"external_id": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_customer_first_name",
+        "customer",
+        [sa.literal_column("lower(first_name)").label("lower_first_name")],
+        unique=False,
+        postgresql_ops={"lower_first_name": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_customer_last_name",
+        "customer",
+        [sa.literal_column("lower(last_name)").label("lower_last_name")],
+        unique=False,
+        postgresql_ops={"lower_last_name": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_customer_phone",
+        "customer",
+        ["phone"],
+        unique=False,
+        postgresql_ops={"phone": "text_pattern_ops"},
+    )
     op.create_table(
         "customer_merge",
         sa.Column("from_id", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,0 +1,128 @@
+"""What sends (a campaign, an automation, single messages), and the one flag that stops it.
+
+The flag is asked when rows are claimed and again just before each provider call. A source without
+a row is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from segmind.errors import Conflict
+
+
+class SourceState(StrEnum):
+    """open: sending; paused: nothing leaves, resuming loses nothing; cancelled: never again."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+class SourceCancelled(Conflict):
+    """What was cancelled stays cancelled."""
+
+    code = "source_cancelled"
+
+
+class SourceKey(NamedTuple):
+    """A source: ``events.schema.Source`` code and its id (single messages: 3, 0)."""
+
+    kind: int
+    id: int
+
+
+def set_state(
+    conn: Connection,
+    kind: int,
+    source_id: int,
+    state: SourceState | str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Open, pause or cancel everything that the source still has to send.
+
+    Raises:
+        SourceCancelled: it was cancelled before, and ``state`` is another.
+    """
+    done = conn.execute(
+        text("""
+            INSERT INTO outbox_source (source_kind, source_id, state, reason, updated_at)
+            VALUES (:kind, :id, :state, :reason, :now)
+            ON CONFLICT (source_kind, source_id) DO UPDATE
+            SET state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at
+            WHERE outbox_source.state <> 'cancelled' OR excluded.state = 'cancelled'
+        """),
+        {
+            "kind": int(kind),
+            "id": source_id,
+            "state": str(SourceState(state)),
+            "reason": reason,
+            "now": now,
+        },
+    )
+    if not done.rowcount:
+        raise SourceCancelled()
+
+
+def set_rate(conn: Connection, kind: int, source_id: int, per_second: int | None) -> None:
+    """At most so many messages of this source in a second, all dispatchers together."""
+    conn.execute(
+        text("""
+            INSERT INTO outbox_source (source_kind, source_id, rate_per_second)
+            VALUES (:kind, :id, :rate)
+            ON CONFLICT (source_kind, source_id) DO UPDATE
+            SET rate_per_second = excluded.rate_per_second
+        """),
+        {"kind": int(kind), "id": source_id, "rate": per_second},
+    )
+
+
+def state_of(conn: Connection, kind: int, source_id: int) -> SourceState:
+    """The flag of a source."""
+    row = conn.execute(
+        text("SELECT state FROM outbox_source WHERE source_kind = :kind AND source_id = :id"),
+        {"kind": int(kind), "id": source_id},
+    ).scalar()
+    return SourceState(row) if row else SourceState.OPEN
+
+
+def rates(conn: Connection, keys: Iterable[SourceKey]) -> dict[SourceKey, int]:
+    """Messages per second of those sources that have a limit."""
+    asked = list(keys)
+    rows = conn.execute(
+        text("""
+            SELECT source_kind, source_id, rate_per_second FROM outbox_source
+            WHERE rate_per_second IS NOT NULL AND (source_kind, source_id) IN (
+                SELECT * FROM unnest(CAST(:kinds AS smallint[]), CAST(:ids AS bigint[])))
+        """),
+        {"kinds": [key.kind for key in asked], "ids": [key.id for key in asked]},
+    )
+    return {SourceKey(kind, source_id): rate for kind, source_id, rate in rows}
+
+
+def with_ready(conn: Connection) -> list[SourceKey]:
+    """Open sources that have a READY message; cheap however many messages there are."""
+    rows = conn.execute(
+        text("""
+            WITH RECURSIVE found AS (
+                (SELECT source_kind, source_id FROM message WHERE state = 0
+                 ORDER BY source_kind, source_id LIMIT 1)
+                UNION ALL
+                SELECT next.source_kind, next.source_id FROM found CROSS JOIN LATERAL (
+                    SELECT m.source_kind, m.source_id FROM message m
+                    WHERE m.state = 0
+                      AND (m.source_kind, m.source_id) > (found.source_kind, found.source_id)
+                    ORDER BY m.source_kind, m.source_id LIMIT 1) AS next
+            )
+            SELECT f.source_kind, f.source_id FROM found f
+            LEFT JOIN outbox_source s USING (source_kind, source_id)
+            WHERE COALESCE(s.state, 'open') = 'open'
+        """)
+    )
+    return [SourceKey(kind, source_id) for kind, source_id in rows]
