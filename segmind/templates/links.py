@@ -1,0 +1,133 @@
+"""Links of one message: how they are tracked, and which are links at all."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from liquid.ast import BlockNode, Node
+from liquid.context import RenderContext
+from liquid.parser import get_parser
+from liquid.stream import TokenStream
+from liquid.tag import Tag
+from liquid.token import TOKEN_EOF, TOKEN_TAG, Token
+
+from segmind.templates.language import HTML
+
+_ALLOWED: Final = re.compile(r"(?:https?|mailto|tel|sms):", re.IGNORECASE)
+_WEB: Final = re.compile(r"https?://[^\s]", re.IGNORECASE)
+_IN_TEXT: Final = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
+_TRAILING: Final = ".,;:!?)]}»”’"
+
+#: The name under which a rendering finds its links; templates cannot read anything from it.
+KEY: Final = "_links"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of one message.
+
+    ``link_for`` gives the tracked address of an http(s) link; None leaves links as they are.
+    ``unsubscribe_url`` is the page (never tracked, stands behind ``{{ unsubscribe_url }}``) and
+    makes the e-mail carry its footer and List-Unsubscribe headers; None: a message that cannot be
+    unsubscribed from (transactional). ``one_click_url`` takes the one-click POST (RFC 8058);
+    None: the same address.
+    """
+
+    link_for: Callable[[str], str] | None = None
+    unsubscribe_url: str | None = None
+    one_click_url: str | None = None
+
+    def followed(self, url: str, *, track: bool = True) -> str:
+        """The address to put into the message for ``url``: itself, its tracked form, or ``#``."""
+        url = url.strip()
+        if not _ALLOWED.match(url):
+            return "#"
+        if not track or self.link_for is None or not _WEB.match(url):
+            return url
+        if url in (self.unsubscribe_url, self.one_click_url):
+            return url
+        return self.link_for(url)
+
+    def in_text(self, text: str) -> str:
+        """``text`` with every http(s) address replaced by its tracked form."""
+        if self.link_for is None:
+            return text
+        return _IN_TEXT.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        url = match[0].rstrip(_TRAILING)
+        return self.followed(url) + match[0][len(url) :]
+
+
+class Box:
+    """Carries ``Links`` into a rendering; shows nothing to a template."""
+
+    __slots__ = ("links",)
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+
+    def __str__(self) -> str:
+        return ""
+
+
+class _LinkNode(Node):
+    __slots__ = ("block", "track")
+
+    def __init__(self, token: Token, block: BlockNode, *, track: bool) -> None:
+        super().__init__(token)
+        self.block = block
+        self.track = track
+        self.blank = False
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        inner = context.get_buffer(buffer)
+        self.block.render(context, inner)
+        box = context.resolve(KEY, token=None)
+        links = box.links if isinstance(box, Box) else Links()
+        url = links.followed(html.unescape(inner.getvalue()), track=self.track)
+        return buffer.write(html.escape(url))
+
+    def children(
+        self,
+        static_context: RenderContext,  # noqa: ARG002 - the library's signature
+        *,
+        include_partials: bool = True,  # noqa: ARG002
+    ) -> list[Node]:
+        return [self.block]
+
+
+class _LinkTag(Tag):
+    name = "_link"
+    end = "_endlink"
+    track = True
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        block = get_parser(self.env).parse_block(stream, frozenset((self.end, TOKEN_EOF)))
+        stream.expect(TOKEN_TAG, value=self.end)
+        return _LinkNode(token, block, track=self.track)
+
+
+class _SourceTag(_LinkTag):
+    name = "_source"
+    end = "_endsource"
+    track = False
+
+
+HTML.add_tag(_LinkTag)
+HTML.add_tag(_SourceTag)
+
+
+def tracked(address: str) -> str:
+    """Liquid that puts the tracked form of an (escaped) address."""
+    return f"{{% _link %}}{address}{{% _endlink %}}"
+
+
+def checked(address: str) -> str:
+    """Liquid that puts the address if it is one, untracked (images)."""
+    return f"{{% _source %}}{address}{{% _endsource %}}"
