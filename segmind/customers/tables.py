@@ -64,10 +64,28 @@ customer = Table(
     # seen is exactly what was touched at or after the mirror's oldest running transaction.
     Column("changed_xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     Index("ix_customer_changed_xid", "changed_xid"),
-    Index("ix_customer_external_id", "external_id"),
-    Index("ix_customer_email", func.lower(text("email"))),
-    Index("ix_customer_phone", "phone"),
-    Index("ix_customer_name", func.lower(text("first_name")), func.lower(text("last_name"))),
+    # Prefix search in any collation.
+    Index(
+        "ix_customer_external_id",
+        "external_id",
+        postgresql_ops={"external_id": "text_pattern_ops"},
+    ),
+    Index("ix_customer_phone", "phone", postgresql_ops={"phone": "text_pattern_ops"}),
+    Index(
+        "ix_customer_email",
+        func.lower(text("email")).label("lower_email"),
+        postgresql_ops={"lower_email": "text_pattern_ops"},
+    ),
+    Index(
+        "ix_customer_first_name",
+        func.lower(text("first_name")).label("lower_first_name"),
+        postgresql_ops={"lower_first_name": "text_pattern_ops"},
+    ),
+    Index(
+        "ix_customer_last_name",
+        func.lower(text("last_name")).label("lower_last_name"),
+        postgresql_ops={"lower_last_name": "text_pattern_ops"},
+    ),
 )
 
 TOUCH_FUNCTION = """
