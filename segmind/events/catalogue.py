@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from segmind.events.files import Written
@@ -45,12 +45,17 @@ class NewEntry:
 
 def entries(conn: Connection, kinds: Collection[str]) -> tuple[Entry, ...]:
     """The files of these kinds, oldest day first."""
+    return _entries(conn, event_file.c.kind.in_(kinds))
+
+
+def entries_of_day(conn: Connection, kind: str, day: date) -> tuple[Entry, ...]:
+    """The files of one kind and day."""
+    return _entries(conn, (event_file.c.kind == kind) & (event_file.c.day == day))
+
+
+def _entries(conn: Connection, where: ColumnElement[bool]) -> tuple[Entry, ...]:
     columns = [event_file.c[name] for name in Entry.__dataclass_fields__]
-    query = (
-        select(*columns)
-        .where(event_file.c.kind.in_(kinds))
-        .order_by(event_file.c.day, event_file.c.id)
-    )
+    query = select(*columns).where(where).order_by(event_file.c.day, event_file.c.id)
     return tuple(Entry(**row) for row in conn.execute(query).mappings())
 
 
@@ -77,16 +82,21 @@ def insert_all(conn: Connection, files: Sequence[NewEntry]) -> list[int]:
     return [int(i) for i in conn.execute(returned, rows).scalars()]
 
 
-def retire(conn: Connection, ids: Collection[int], now: datetime) -> None:
+def retire(conn: Connection, ids: Collection[int]) -> None:
     """Take files out of the catalogue; they stay on disk for readers that still see them."""
     if not ids:
         return
     gone = conn.execute(
         event_file.delete().where(event_file.c.id.in_(ids)).returning(event_file.c.path)
     ).scalars()
-    rows = [{"path": path, "retired_at": now} for path in gone]
+    rows = [{"path": path} for path in gone]  # retired_at: the database's time
     if rows:
         conn.execute(upsert(event_file_retired).on_conflict_do_nothing(), rows)
+
+
+def set_detail(conn: Connection, file_id: int, detail: dict[str, Any]) -> None:
+    """Replace what a file's kind needs besides; the file itself stays as it is."""
+    conn.execute(event_file.update().where(event_file.c.id == file_id).values(detail=detail))
 
 
 def newest(conn: Connection, kind: str) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from segmind.events.spans import Span, any_holds, day_of, minus
 GAP: Final = timedelta(seconds=SESSION_GAP_SECONDS)
 #: Shop events: messages and memberships belong to no session, custom events do.
 IN_SESSION: Final = (pl.col("kind") < Kind.MESSAGE_SENT) | (pl.col("kind") >= FIRST_CUSTOM_CODE)
-_ORDER_KEY: Final = ("order_form", "order_hi", "order_lo")
+ORDER_KEY: Final = ("order_form", "order_hi", "order_lo")
 
 
 class Log(Protocol):
@@ -62,9 +62,9 @@ def order_parts(
     0; value and quantity sum the lines in ``spans``. ``by_day_of``: one row per order and calendar
     day in that zone, with its ``day``, and n is 1 on the day of the start.
     """
-    key = ["customer_id", *_ORDER_KEY]
+    key = ["customer_id", *ORDER_KEY]
     bucket = [] if by_day_of is None else ["day"]
-    lines = _order_lines(log, spans, customers)
+    lines = order_lines(log, spans, customers)
     if by_day_of is not None:
         lines = lines.with_columns(day_of(pl.col("ts"), by_day_of).alias("day"))
     parts = lines.group_by(*key, *bucket).agg(
@@ -74,7 +74,7 @@ def order_parts(
     parts = parts.with_columns(first.alias("start"))
     outside = _elsewhere(spans)
     if outside:
-        others = _order_lines(log, outside, customers).join(parts.select(key), on=key, how="semi")
+        others = order_lines(log, outside, customers).join(parts.select(key), on=key, how="semi")
         earlier = others.group_by(key).agg(pl.col("ts").min().alias("earlier"))
         parts = parts.join(earlier, on=key, how="left").with_columns(
             pl.min_horizontal("start", "earlier").alias("start")
@@ -120,7 +120,14 @@ def _gap_starts(log: Log, spans: Sequence[Span], customers: pl.Series | None) ->
     return acts.filter(~goes_on.fill_null(False)).filter(any_holds(spans, pl.col("ts")))
 
 
-def _order_lines(log: Log, spans: Sequence[Span], customers: pl.Series | None) -> pl.LazyFrame:
+def order_lines(
+    log: Log, spans: Sequence[Span], customers: pl.Series | None = None
+) -> pl.LazyFrame:
+    """The lines of orders in ``spans``: customer_id, ts, ORDER_KEY, value, quantity.
+
+    Lines of one order share customer_id and ORDER_KEY (``order_form`` 0: by order id, 1: by
+    session, 2: the line itself).
+    """
     columns = (
         "customer_id",
         "ts",

@@ -12,8 +12,6 @@ from typing import Final
 
 import polars as pl
 
-#: How events lie in a file: a kind's rows together, in them a customer's, in them by time.
-EVENT_ORDER: Final = ("kind", "customer_id", "ts", "event_hi", "event_lo")
 #: Small enough that one customer's rows are found without reading the day, large enough that a
 #: scan is bound by decoding and not by bookkeeping.
 ROW_GROUP_ROWS: Final = 65_536

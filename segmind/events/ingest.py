@@ -200,8 +200,8 @@ _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.item
 _NAMES = ", ".join(_COLUMNS)
 _INSERT = f"""
 WITH fresh AS (
-  INSERT INTO event_seen (event_id, seen_at)
-  SELECT unnest(CAST(:event_id AS uuid[])), :received_at
+  INSERT INTO event_seen (event_id)
+  SELECT unnest(CAST(:event_id AS uuid[]))
   ON CONFLICT DO NOTHING
   RETURNING event_id)
 INSERT INTO event_recent ({_NAMES}, received_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -33,10 +33,10 @@ class LogSnapshot:
     version: str
     zone: ZoneInfo
     incomplete: tuple[str, ...]
-    rows: Rows
-    rolled: Rolled
-    _products: pl.DataFrame
-    _names: Mapping[str, int]
+    rows: Rows = field(repr=False)
+    rolled: Rolled = field(repr=False)
+    _products: pl.DataFrame = field(repr=False)
+    _names: Mapping[str, int] = field(repr=False)
 
     def events(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.db.copy import copy_out
 
-_SCHEMA = {"from_id": pl.Int64, "into_id": pl.Int64}
+_SCHEMA: Final[dict[str, pl.DataType]] = {"from_id": pl.Int64(), "into_id": pl.Int64()}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Merges:
     @classmethod
     def of(cls, pairs: pl.DataFrame) -> Merges:
         """Merges from rows (from_id, into_id), in any order, chains allowed."""
-        frame = pairs.select("from_id", "into_id").cast(_SCHEMA).unique(subset="from_id")
+        frame = pairs.select(pl.col(k).cast(v) for k, v in _SCHEMA.items()).unique(subset="from_id")
         while True:
             target = pl.col("into_id").replace(frame["from_id"], frame["into_id"])
             followed = frame.with_columns(target.alias("into_id"))

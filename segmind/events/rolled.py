@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from segmind.events.rows import Rows, SealedFile, scan_files
-from segmind.events.schema import EVENT_COLUMNS, UTC_INSTANT
+from segmind.events.schema import UTC_INSTANT, empty_events
 from segmind.events.spans import Span, any_holds, day_span
 
 #: Rows of a ``customer_day`` file: per day (the workspace's), customer and kind.
@@ -26,6 +26,8 @@ ROLLUP_COLUMNS: Final[dict[str, pl.DataType]] = {
     "first_ts": UTC_INSTANT,
     "last_ts": UTC_INSTANT,
 }
+#: How they lie in the file; no two rows are equal in all of these.
+ROLLUP_ORDER: Final = ("customer_id", "kind", "first_ts")
 #: Kind of a rollup row for lines that an order got after the day on which it started: n is 0, and
 #: first_ts is the order's start, which may lie before a window that begins between the two.
 LATER_LINES: Final = -9
@@ -49,6 +51,12 @@ class Rolled:
     def nothing(cls, rows: Rows, zone: ZoneInfo) -> Rolled:
         return cls(zone=zone, files={}, rows=rows)
 
+    def of_sealed(self) -> Rolled:
+        """The same without the recent tail: as if it had not arrived yet."""
+        rows = Rows(self.rows.files, empty_events(), self.rows.merges)
+        unseen = [(file, spans) for file, spans in self.unseen if file is not None]
+        return Rolled(self.zone, self.files, rows, unseen, self.merged)
+
     @cached_property
     def loose(self) -> pl.LazyFrame:
         """The events (EVENT_COLUMNS) that lie before the end of the last rolled day, unseen."""
@@ -57,7 +65,7 @@ class Rolled:
             source = self.rows.recent.lazy() if file is None else scan_files([file.path])
             frames.append(source.filter(any_holds(spans, pl.col("ts"))))
         if not frames:
-            return pl.DataFrame(schema=EVENT_COLUMNS).lazy()
+            return empty_events().lazy()
         mapped = self.rows.merges.mapped(pl.col("customer_id"))
         return pl.concat(frames).with_columns(mapped)
 

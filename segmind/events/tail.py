@@ -31,8 +31,18 @@ def read(conn: Connection, limit: int | None = None) -> pl.DataFrame:
     if limit is not None:
         query += f" LIMIT {int(limit)}"
     rows = copy_out(conn, query, _SCHEMA)
+    return rows.select("seq", *_halves(), *_STORED)
+
+
+def ids(conn: Connection) -> pl.DataFrame:
+    """The ids of the recent events: event_hi, event_lo."""
+    rows = copy_out(conn, "SELECT event_id FROM event_recent", {"event_id": pl.String()})
+    return rows.select(_halves())
+
+
+def _halves() -> list[pl.Expr]:
     digits = pl.col("event_id").str.replace_all("-", "", literal=True)
-    return rows.select("seq", _half(digits, 0, "event_hi"), _half(digits, 16, "event_lo"), *_STORED)
+    return [_half(digits, 0, "event_hi"), _half(digits, 16, "event_lo")]
 
 
 def _half(digits: pl.Expr, start: int, name: str) -> pl.Expr:

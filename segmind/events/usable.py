@@ -33,17 +33,9 @@ def usable_rollups(
     zone: ZoneInfo,
 ) -> Rolled:
     """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``."""
-    present = {f.id for f in rows.files}
-    sources: dict[date, set[int]] = {}
-    files: dict[date, Path] = {}
-    for entry in entries:
-        if entry.kind != "customer_day" or entry.path in faults:
-            continue
-        assert entry.day is not None
-        detail = entry.detail or {}
-        if detail.get("zone") == zone.key and present.issuperset(detail["sources"]):
-            sources[entry.day] = set(detail["sources"])
-            files[entry.day] = lake / entry.path
+    sources, files = _with_their_sources(lake, entries, rows, zone)
+    for day in [d for d, path in files.items() if str(path.relative_to(lake)) in faults]:
+        del sources[day], files[day]
     known_merges = _known_merges(lake, entries, faults)
     if not files or known_merges is None:
         return Rolled.nothing(rows, zone)
@@ -57,6 +49,28 @@ def usable_rollups(
         unseen=unseen,
         merged=rows.merges.newer_than(known_merges),
     )
+
+
+def _with_their_sources(
+    lake: Path, entries: Sequence[Entry], rows: Rows, zone: ZoneInfo
+) -> tuple[dict[date, set[int]], dict[date, Path]]:
+    """The rollups whose sources are all there, up to the first one that lacks some.
+
+    Later ones may count a session or an order as begun in rows that are gone.
+    """
+    present = {f.id for f in rows.files}
+    sources: dict[date, set[int]] = {}
+    files: dict[date, Path] = {}
+    for entry in entries:
+        if entry.kind != "customer_day" or (entry.detail or {}).get("zone") != zone.key:
+            continue
+        assert entry.day is not None
+        assert entry.detail is not None
+        its_sources = set(entry.detail["sources"])
+        if not present.issuperset(its_sources):
+            break
+        sources[entry.day], files[entry.day] = its_sources, lake / entry.path
+    return sources, files
 
 
 def days_of(file: SealedFile, zone: ZoneInfo) -> list[date]:
