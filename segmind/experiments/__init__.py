@@ -1,1 +1,1 @@
-"""Experiments: stable assignment, holdouts, variants."""
+"""Who is chosen by chance, and always the same: buckets, holdouts, variants."""

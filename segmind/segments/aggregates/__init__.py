@@ -1,0 +1,1 @@
+"""What conditions need of the log: one row per customer, computed once for many rules."""

@@ -1,0 +1,48 @@
+"""How many different days or products an act fell on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import narwhals as nw
+
+from segmind.events.spans import Span
+from segmind.segments.acts import Act
+from segmind.segments.aggregates.base import Aggregate
+from segmind.segments.sources import CUSTOMER, Frame, Sources
+
+
+@dataclass(frozen=True)
+class Days(Aggregate):
+    """Calendar days in the workspace's zone on which an act happened."""
+
+    act: Act
+    span: Span
+
+    missing: ClassVar[Mapping[str, Any]] = {"days": 0}
+
+    def frame(self, sources: Sources) -> Frame:
+        if not self.act.where:
+            days = sources.daily(sources.code(self.act.event), self.span)
+        else:
+            day = nw.col("ts").dt.convert_time_zone(sources.at.zone.key).dt.date()
+            occurrences = sources.occurrences(self.act, self.span)
+            days = occurrences.select(CUSTOMER, day.alias("day")).unique()
+        return days.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("days"))
+
+
+@dataclass(frozen=True)
+class Products(Aggregate):
+    """Different products in an act's events; events without a product count for none."""
+
+    act: Act
+    span: Span
+
+    missing: ClassVar[Mapping[str, Any]] = {"products": 0}
+
+    def frame(self, sources: Sources) -> Frame:
+        rows = sources.occurrences(self.act, self.span).filter(~nw.col("product_id").is_null())
+        pairs = rows.select(CUSTOMER, "product_id").unique()
+        return pairs.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("products"))

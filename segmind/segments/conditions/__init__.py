@@ -1,0 +1,1 @@
+"""The conditions of the rule language, a file for each family."""

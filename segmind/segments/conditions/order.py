@@ -1,0 +1,129 @@
+"""Conditions on the order of things: one act and then another, and what was left in the cart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Self
+
+import narwhals as nw
+from pydantic import Field, model_validator
+
+from segmind.events.schema import Kind
+from segmind.segments.acts import LINE, Act, phrase
+from segmind.segments.aggregates.base import Aggregate
+from segmind.segments.aggregates.cart import Cart as CartContents
+from segmind.segments.aggregates.pairs import Pairs
+from segmind.segments.aggregates.totals import Totals
+from segmind.segments.conditions.base import Condition, Found, Question, Requirement
+from segmind.segments.fault import fault
+from segmind.segments.windows import Duration, Ever, Window
+from segmind.segments.words import Words, ago, times
+
+ADDED = Kind.PRODUCT_ADDED.event_name
+
+
+class Sequence(Condition):
+    """Did ``first`` in the window and ``then`` did, or did not do, ``then`` within a time after.
+
+    After means strictly later. ``followed`` false counts a time at which ``first`` happened only
+    once the time for ``then`` is over.
+    """
+
+    type: Literal["sequence"] = "sequence"
+    first: Act
+    then: Act
+    followed: bool = True
+    within: Duration | None = None
+    window: Window = Field(default_factory=Ever)
+
+    def _aggregate(self, question: Question) -> Pairs:
+        span = self.window.span(question.at)
+        return Pairs(self.first, self.then, span, self.within.length if self.within else None)
+
+    @property
+    def _verdict(self) -> str:
+        return "followed" if self.followed else "not_followed"
+
+    def requirements(self, question: Question) -> Iterator[Requirement]:
+        yield self._aggregate(question)
+
+    def expression(self, question: Question) -> nw.Expr:
+        return self._aggregate(question).column(self._verdict) > 0
+
+    def presence(self, question: Question) -> frozenset[Aggregate]:
+        return frozenset({self._aggregate(question)})
+
+    def sentence(self, words: Words) -> str:
+        first, then = phrase(self.first.event), phrase(self.then.event)
+        begin = f"{first.past}{self.first.where_words(words)}"
+        when = self.window.words()
+        begin += "" if when == "ever" else f" {when}"
+        end = then.past if self.followed else f"did not {then.base}"
+        limit = f" within {self.within}" if self.within else ""
+        return f"{begin} and then {end}{self.then.where_words(words)}{limit}"
+
+    def detail(self, question: Question, found: Found, words: Words) -> str:
+        aggregate = self._aggregate(question)
+        n = found.of(aggregate, self._verdict)
+        if n == 0:
+            return "not once"
+        last = found.of(aggregate, f"last_{self._verdict}")
+        return f"{times(n)}, the last time {ago(last, question.at.as_of)}"
+
+
+class Cart(Condition):
+    """Items in the cart, the last one added between two times ago, and no order since.
+
+    Items: those added less those removed, strictly after the last product bought.
+    """
+
+    type: Literal["cart"] = "cart"
+    newest: Duration = Field(default_factory=lambda: Duration(amount=0, unit="hours"))
+    oldest: Duration = Field(default_factory=lambda: Duration(amount=7, unit="days"))
+
+    @model_validator(mode="after")
+    def _runs_backward(self) -> Self:
+        if self.oldest.length < self.newest.length:
+            raise fault("oldest is more recent than newest.", "Swap the two.")
+        return self
+
+    def _aggregate(self, question: Question) -> CartContents:
+        return CartContents(question.at.ever())
+
+    def _bought(self, question: Question) -> Totals:
+        return Totals(LINE, question.at.ever())
+
+    def _added(self, question: Question) -> Totals:
+        """Who added something late enough: nobody else can be meant."""
+        return Totals(ADDED, question.at.last(self.oldest.length))
+
+    def requirements(self, question: Question) -> Iterator[Requirement]:
+        yield self._aggregate(question)
+        yield self._bought(question)
+        yield self._added(question)
+
+    def expression(self, question: Question) -> nw.Expr:
+        cart = self._aggregate(question)
+        added = cart.column("last_added")
+        earliest = question.at.last(self.oldest.length).since
+        latest = question.at.last(self.newest.length).since
+        in_time = ((added >= earliest) & (added <= latest)).fill_null(False)
+        return in_time & (cart.column("items") > 0)
+
+    def presence(self, question: Question) -> frozenset[Aggregate]:
+        return frozenset({self._aggregate(question), self._added(question)})
+
+    def sentence(self, words: Words) -> str:
+        newest, oldest = self.newest, self.oldest
+        when = f"{newest} to {oldest} ago" if newest.amount else f"in the last {oldest}"
+        return f"have items in the cart, the last added {when}, with no order since"
+
+    def detail(self, question: Question, found: Found, words: Words) -> str:
+        cart, as_of = self._aggregate(question), question.at.as_of
+        bought = ago(found.of(self._bought(question), "last_ts"), as_of)
+        items = found.of(cart, "items")
+        if found.of(cart, "last_added") is None:
+            return f"nothing added since the last product bought ({bought})"
+        added = ago(found.of(cart, "last_added"), as_of)
+        held = f"{items:,} item{'s' * (items != 1)}" if items > 0 else "no items"
+        return f"{held} in the cart, last added {added}, last product bought {bought}"

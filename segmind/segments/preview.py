@@ -1,0 +1,66 @@
+"""What a rule means now: how many, who for example, and how they can be reached."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from segmind.customers.facts import Facts
+from segmind.segments import reach
+from segmind.segments.compile import matching
+from segmind.segments.linking import Resolve, no_segments
+from segmind.segments.rule import Rule
+
+SAMPLE_SIZE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The answer to a what-if.
+
+    ``share_of_base`` is ``count / base`` between 0 and 1 (0 without customers). ``sample`` are up
+    to 20 customers spread evenly over the members by id. ``reach`` counts by channel whom
+    marketing may reach; one customer can be in several.
+    """
+
+    count: int
+    share_of_base: float
+    base: int
+    sample: list[int]
+    reach: dict[str, int]
+    took_ms: float
+    incomplete: tuple[str, ...] = ()
+
+
+def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments) -> Preview:
+    """Count, sample and reach of the rule's customers at ``as_of``.
+
+    ``incomplete`` names event files that could not be read: the answer leaves them out.
+
+    Raises:
+        InvalidRule: see ``compile.compiled``.
+    """
+    began = time.perf_counter()
+    members = matching(rule, facts, as_of, resolve)
+    found, base = pl.collect_all([members, facts.customers.select(pl.len())])
+    chosen = facts.customers.join(found.lazy(), on="customer_id", how="semi")
+    reached = reach.counts(chosen).collect()
+    total = int(base.item())
+    return Preview(
+        count=found.height,
+        share_of_base=found.height / total if total else 0.0,
+        base=total,
+        sample=_spread(found["customer_id"]),
+        reach={channel: int(reached[channel].item() or 0) for channel in reach.CHANNELS},
+        took_ms=(time.perf_counter() - began) * 1000,
+        incomplete=facts.log.incomplete,
+    )
+
+
+def _spread(members: pl.Series) -> list[int]:
+    step = max(1, members.len() // SAMPLE_SIZE)
+    return members.sort().gather_every(step).head(SAMPLE_SIZE).to_list()

@@ -1,0 +1,165 @@
+"""Where answers come from: the log and the customers as narwhals frames, as of one moment.
+
+Rules are written once against narwhals. What it cannot say (reading JSON, hashing) is said here and
+in ``attributes`` in Polars' own words: these two files are what another engine would replace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import narwhals as nw
+import polars as pl
+
+from segmind.customers.facts import Facts
+from segmind.events import derive
+from segmind.events.schema import Kind
+from segmind.events.spans import Span
+from segmind.segments import fields, json_columns
+from segmind.segments.acts import ORDER, SESSION, Act, event_code
+from segmind.segments.attributes import Attribute
+from segmind.segments.comparison import EventComparison
+from segmind.segments.moment import Moment
+
+Frame = nw.LazyFrame[Any]
+
+CUSTOMER: Final = "customer_id"
+_ORDER_KEY: Final = ("order_form", "order_hi", "order_lo")
+_OF_ROW: Final = ("value", "quantity")
+
+
+class Sources:
+    """The facts as rules see them: nothing after the moment, nobody who is gone."""
+
+    def __init__(self, facts: Facts, at: Moment) -> None:
+        self._facts = facts
+        self._names = facts.log.names()
+        self.at = at
+
+    def code(self, event: str) -> int:
+        """The code of an event that the log knows."""
+        code = event_code(event, self._names)
+        if code is None:
+            raise KeyError(event)
+        return code
+
+    def customers(self, attributes: Collection[Attribute] = ()) -> Frame:
+        """Every customer, with these attributes as columns of their names."""
+        frame = self._facts.customers
+        for attribute in attributes:
+            frame = attribute.add_to(frame)
+        return nw.from_native(frame.select(CUSTOMER, *(a.name for a in attributes)))
+
+    def totals(self, kinds: Collection[int], span: Span) -> Frame:
+        """``LogSnapshot.totals``: one row per customer and kind."""
+        found = self._facts.log.totals(sorted(set(kinds)), since=span.since, until=span.until)
+        return nw.from_native(found)
+
+    def daily(self, kind: int, span: Span) -> Frame:
+        """``LogSnapshot.daily``: one row per calendar day and customer on which it happened."""
+        found = self._facts.log.daily([kind], since=span.since, until=span.until)
+        return nw.from_native(found.filter(pl.col("kind") == kind, pl.col("n") > 0))
+
+    def events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> Frame:
+        """Raw events."""
+        return nw.from_native(self._events(kinds, span, columns))
+
+    def occurrences(self, act: Act, span: Span) -> Frame:
+        """One row per time that a customer did it: customer_id, ts, value, quantity.
+
+        Rows of stored events also have product_id.
+        """
+        if act.event == SESSION:
+            starts = derive.session_starts(self._facts.log.rows, [span])
+            return nw.from_native(starts.with_columns(value=pl.lit(0), quantity=pl.lit(0)))
+        if act.event == ORDER:
+            return self._orders(act.where, span)
+        columns = (CUSTOMER, "ts", "value", "quantity", "product_id")
+        rows = self._with_properties([self.code(act.event)], span, columns, act.where)
+        return self._where(rows, act.where)
+
+    def _orders(self, where: Sequence[EventComparison], span: Span) -> Frame:
+        """Orders that start in the span. Where they start depends on all lines before its end."""
+        of_line = [test for test in where if test.field not in _OF_ROW]
+        past = Span(None, span.until)
+        columns = (CUSTOMER, "ts", "value", "quantity", "product_id", *_KEY_PARTS)
+        native = self._with_properties([Kind.ORDER_COMPLETED], past, columns, of_line)
+        lines = nw.from_native(native.to_native().with_columns(_order_key()))
+        key = (CUSTOMER, *_ORDER_KEY)
+        orders = lines.group_by(*key).agg(
+            nw.col("ts").min(), nw.col("value").sum(), nw.col("quantity").sum()
+        )
+        if of_line:
+            matching = self._where(lines, of_line).select(*key)
+            orders = orders.join(matching, on=list(key), how="semi")
+        if span.since is not None:
+            orders = orders.filter(nw.col("ts") >= span.since)
+        return self._where(orders, [test for test in where if test.field in _OF_ROW])
+
+    def _where(self, rows: Frame, where: Sequence[EventComparison]) -> Frame:
+        """The rows that satisfy every comparison."""
+        for test in where:
+            if test.field.startswith(fields.PRODUCT):
+                rows = self._of_products(rows, test)
+            else:
+                rows = rows.filter(test.holds(nw.col(_column_of(test)), self.at))
+        return rows
+
+    def _of_products(self, rows: Frame, test: EventComparison) -> Frame:
+        """The rows whose product satisfies the comparison.
+
+        Asked of the few products and carried to the many rows. A comparison that the missing
+        satisfy keeps what has no product, so it drops the products that fail it instead.
+        """
+        products: Frame = nw.from_native(self._facts.log.products())
+        passes = test.holds(nw.col(test.field.removeprefix(fields.PRODUCT)), self.at)
+        if test.operator.matches_missing:
+            failing = products.filter(~passes).select("product_id")
+            return rows.join(failing, on="product_id", how="anti")
+        passing = products.filter(passes).select("product_id")
+        return rows.join(passing, on="product_id", how="semi")
+
+    def _with_properties(
+        self,
+        kinds: Collection[int],
+        span: Span,
+        columns: Sequence[str],
+        where: Sequence[EventComparison],
+    ) -> Frame:
+        """Raw events with a column for each property that is compared."""
+        tests = [test for test in where if test.form is not None]
+        if not tests:
+            return self.events(kinds, span, columns)
+        rows = self._events(kinds, span, (*columns, "properties"))
+        read = [
+            json_columns.value(
+                "properties", test.field.removeprefix(fields.PROPERTIES), test.form
+            ).alias(_column_of(test))
+            for test in tests
+            if test.form is not None
+        ]
+        unique = {expression.meta.output_name(): expression for expression in read}
+        return nw.from_native(rows.with_columns(*unique.values()).drop("properties"))
+
+    def _events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> pl.LazyFrame:
+        log = self._facts.log
+        return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
+
+
+_KEY_PARTS: Final = ("order_key", "session_key", "event_hi", "event_lo")
+
+
+def _order_key() -> list[pl.Expr]:
+    """What tells one order of a customer from another (as in ``events.derive``), never null."""
+    has_order, has_session = pl.col("order_key").is_not_null(), pl.col("session_key").is_not_null()
+    form = pl.when(has_order).then(0).when(has_session).then(1).otherwise(2)
+    return [
+        form.alias("order_form"),
+        pl.coalesce("order_key", "session_key", "event_hi").alias("order_hi"),
+        pl.when(form == 2).then("event_lo").otherwise(0).alias("order_lo"),
+    ]
+
+
+def _column_of(test: EventComparison) -> str:
+    return test.field if test.form is None else f"{test.field}:{test.form}"
