@@ -15,9 +15,11 @@ from typing import Any, ClassVar, Final, TextIO
 
 from liquid import Environment, Mode, Token
 from liquid.ast import Node
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError, LiquidInterrupt, ResourceLimitError
+from liquid.expression import Expression
 from liquid.template import BoundTemplate
 from liquid.undefined import is_undefined
 
@@ -28,6 +30,7 @@ LONGEST_SOURCE: Final = 256 * 1024
 LONGEST_OUTPUT: Final = 1024 * 1024
 LONGEST_TEXT: Final = 100_000
 LONGEST_LIST: Final = 1_000
+LONGEST_RANGE: Final = 10_000
 LARGEST_NUMBER: Final = 10**18
 #: Steps of one rendering: a loop costs its rounds times what is in it, a filter 1 and 1 per KB.
 BUDGET: Final = 100_000
@@ -108,6 +111,18 @@ class BoundedForTag(ForTag):
     node_class = BoundedForNode
 
 
+class BoundedRange(RangeLiteral):
+    """``(a..b)`` of bearable length: elsewhere it would be counted out or made a list."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> range:
+        made = super().evaluate(context)
+        if made.stop - made.start > LONGEST_RANGE:
+            raise Limit(f"A range has more than {LONGEST_RANGE:,} numbers.", token=self.token)
+        return made
+
+
 class Language(Environment):
     """Liquid as templates may use it."""
 
@@ -142,8 +157,13 @@ def parse(language: Language, source: str) -> BoundTemplate | Problem:
     """The parsed template, or why it is none."""
     if len(source) > LONGEST_SOURCE:
         return Problem("The text is longer than 256 KB.", None, "Shorten it.")
+    unpaired = _unpaired(source)
+    if unpaired is not None:
+        return unpaired
     try:
-        return language.from_string(source)
+        template = language.from_string(source)
+        _bound_ranges(template)
+        return template
     except LiquidError as error:
         problem = problem_of(error)
         return problem if problem.line else replace(problem, line=_line_of_unclosed(source))
@@ -151,6 +171,21 @@ def parse(language: Language, source: str) -> BoundTemplate | Problem:
         return Problem("An expression is nested too deeply.", None)
     except (ValueError, TypeError, ArithmeticError, IndexError, AssertionError) as error:
         return Problem(f"Not understood: {error}.", None)
+
+
+def _bound_ranges(template: BoundTemplate) -> None:
+    """Every range of the template becomes a bounded one (the engine has no place to say so)."""
+    context = RenderContext(template)
+    nodes: list[Node] = list(template.nodes)
+    while nodes:
+        node = nodes.pop()
+        nodes.extend(node.children(context))
+        expressions: list[Expression] = list(node.expressions())
+        while expressions:
+            expression = expressions.pop()
+            if type(expression) is RangeLiteral:
+                expression.__class__ = BoundedRange
+            expressions.extend(expression.children())
 
 
 def problem_of(error: Exception) -> Problem:
@@ -206,6 +241,33 @@ def _line_of_unclosed(source: str) -> int | None:
         elif opened:
             opened.pop()
     return source.count("\n", 0, opened[-1]) + 1 if opened else None
+
+
+_OPENING: Final = re.compile(r"\{\{|\{%-?\s*(?:(raw|doc)\b)?")
+_ENDS: Final = {
+    "raw": re.compile(r"\{%-?\s*endraw\s*-?%\}"),
+    "doc": re.compile(r"\{%-?\s*enddoc\s*-?%\}"),
+}
+
+
+def _unpaired(source: str) -> Problem | None:
+    """What is opened and not closed, found in one pass: the engine takes squared time to see it."""
+    at = 0
+    while match := _OPENING.search(source, at):
+        opened = match.start()
+        if match[1]:
+            end = _ENDS[match[1]].search(source, match.end())
+            at = end.end() if end else -1
+            closing = f"{{% end{match[1]} %}}"
+        else:
+            closing = "}}" if match[0] == "{{" else "%}"
+            found = source.find(closing, match.end())
+            at = found + 2 if found >= 0 else -1
+        if at < 0:
+            shown = source[opened : opened + 20].split("\n")[0]
+            line = source.count("\n", 0, opened) + 1
+            return Problem(f"{shown} is not closed with {closing}.", line)
+    return None
 
 
 def _hint(error: LiquidError) -> str:

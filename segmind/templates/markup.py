@@ -62,8 +62,7 @@ _OPENS: Final = re.compile(r"\{%-?\s*(?:if|unless|for|case|capture|ifchanged)\b"
 _CLOSES: Final = re.compile(r"\{%-?\s*end(?!raw|comment|doc)")
 
 _BAD_CSS: Final = re.compile(
-    r"@import[^;]*;?|@charset[^;]*;?|expression\s*\(|javascript:|vbscript:|behavior\s*:|-moz-binding"
-    r"|</|<!",
+    r"@import[^;]*;?|@charset[^;]*;?|expression\s*\(|javascript:|vbscript:|behavior\s*:|-moz-binding|<",
     re.IGNORECASE,
 )
 

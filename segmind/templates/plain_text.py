@@ -80,7 +80,7 @@ class _Reader(HTMLParser):
             self._out.pop()
         if len(self._out) > start:
             self._out[-1] = self._out[-1].rstrip()
-        self._out.append(f": {address}" if label else address)
+        self._out.append(f": {address} " if label else f"{address} ")
 
     def handle_data(self, data: str) -> None:
         if not self._silent:

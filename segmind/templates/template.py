@@ -85,25 +85,18 @@ def parse_draft(data: Any) -> Draft:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        kinds = {
-            "email",
-            "sms",
-            "push",
-            "heading",
-            "text",
-            "image",
-            "button",
-            "divider",
-            "products",
-        }
-        path = [
-            str(part) for part in first["loc"] if str(part) not in kinds or len(first["loc"]) == 1
-        ]
+        path = _path(first["loc"])
         raise InvalidDraft(
             f"This is not a template: {first['msg']}.",
             hint='Give {"channel": "email" | "sms" | "push", ...}.',
-            field=".".join(path) or "channel",
+            field=path or "channel",
         ) from None
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Where the fault is, without the words by which pydantic tells the unions' members apart."""
+    names = [str(part) for i, part in enumerate(loc) if i > 0 and not isinstance(loc[i - 1], int)]
+    return ".".join(names)
 
 
 def to_json(draft: Draft) -> dict[str, Any]:
