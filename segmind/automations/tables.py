@@ -27,6 +27,7 @@ automation = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("idempotency_key", Text, unique=True),
     Column("live_since", Instant),  # triggers before this instant start no run
+    Column("scanned_to", Instant),  # what arrived up to here has been looked at
     Column("created_by", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("updated_at", Instant, nullable=False, server_default=func.now()),

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("live_since", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("scanned_to", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("created_by", sa.Text(), server_default="", nullable=False),
         sa.Column(
             "created_at",

@@ -1,0 +1,94 @@
+"""Whether an automation can run: its way, its rules, its events and its contents; all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection
+
+from segmind.automations import contents, graph
+from segmind.automations.definition import Condition, Definition, InvalidDefinition, Wait
+from segmind.automations.graph import Problem
+from segmind.automations.world import act_of
+from segmind.errors import SegmindError
+from segmind.events import names
+from segmind.segments import linking
+from segmind.segments.acts import event_code, known_events
+from segmind.segments.fault import did_you_mean
+from segmind.segments.rule import parse
+from segmind.segments.segment import resolver
+from segmind.workspace import product_settings
+
+
+def problems(conn: Connection, definition: Definition) -> list[Problem]:
+    """Everything that is wrong, each with its step; empty when it can go live."""
+    known = names.all_names(conn)
+    settings = product_settings.load(conn)
+    return [
+        *graph.problems(definition),
+        *_events(definition, known),
+        *_rules(conn, definition, known),
+        *contents.problems(conn, definition, settings),
+    ]
+
+
+def require_valid(conn: Connection, definition: Definition) -> None:
+    """Raises :class:`InvalidDefinition` for the first problem; its ``field`` names the step."""
+    for problem in problems(conn, definition):
+        raise InvalidDefinition(str(problem), hint="", field=problem.field)
+
+
+def _events(definition: Definition, known: dict[str, int]) -> Iterator[Problem]:
+    for step, field, event, where in _acts(definition):
+        try:
+            act_of(event, where, field)
+        except InvalidDefinition as error:
+            yield Problem(step, error.field or field, error.message, error.hint)
+            continue
+        if event_code(event, known) is None:
+            yield Problem(
+                step,
+                f"{field}.event",
+                f"Nobody ever did {event!r}: the log has no such event.",
+                did_you_mean(event, known_events(known)),
+            )
+
+
+def _acts(
+    definition: Definition,
+) -> Iterator[tuple[str | None, str, str, tuple[dict[str, Any], ...]]]:
+    """Every event that is named: (step, field, event, where)."""
+    yield None, "trigger", definition.trigger.event, definition.trigger.where
+    if definition.goal is not None:
+        yield None, "goal", definition.goal.event, definition.goal.where
+    for n, rule in enumerate(definition.exit_rules):
+        if rule.event is not None:
+            yield None, f"exit_rules[{n}]", rule.event, rule.where
+    for step in definition.steps:
+        if isinstance(step, Wait):
+            for event in step.restart_on:
+                yield step.id, f"steps[{step.id}].restart_on", event, ()
+
+
+def _rules(conn: Connection, definition: Definition, known: dict[str, int]) -> Iterator[Problem]:
+    written: list[tuple[str | None, str, Any]] = [
+        (step.id, f"steps[{step.id}].rule", step.rule)
+        for step in definition.steps
+        if isinstance(step, Condition)
+    ]
+    if definition.entry_filter is not None:
+        written.append((None, "entry_filter", definition.entry_filter))
+    written += [
+        (None, f"exit_rules[{n}].rule", leaving.rule)
+        for n, leaving in enumerate(definition.exit_rules)
+        if leaving.rule is not None
+    ]
+    for step_id, field, rule_json in written:
+        try:
+            rule = parse(rule_json)
+            linking.linked(rule, resolver(conn))
+            linking.check_events(rule, known)
+        except SegmindError as error:
+            where = f"{field}.{error.field}" if error.field else field
+            yield Problem(step_id, where, error.message, error.hint)
