@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,7 +79,7 @@ def apply(conn: Connection, moves: Sequence[Move], sending: Sending) -> int:
             by_step.setdefault(step.id, (step, []))[1].append(move)
     for step, senders in by_step.values():
         new += _send(conn, step, senders, sending)
-    _note(conn, ((move.run.id, note) for move in moves for note in move.notes), sending.now)
+    _note(conn, _in_order(moves), sending.now)
     conn.execute(text(_MOVE), _columns(moves) | {"now": sending.now})
     return new
 
@@ -94,6 +94,13 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:dues AS timest
             CAST(:reasons AS text[])) AS given (id, step, due_at, reason)
 WHERE r.id = given.id
 """
+
+
+def _in_order(moves: Iterable[Move]) -> Iterator[tuple[int, Note]]:
+    """Every note with its run; leaving is the last thing that happens to one."""
+    for move in moves:
+        for note in sorted(move.notes, key=lambda note: note.outcome == "exited"):
+            yield move.run.id, note
 
 
 def _columns(moves: Sequence[Move]) -> dict[str, list[Any]]:
@@ -195,7 +202,7 @@ def let_go(
         )
         for run in leaving
     ]
-    _note(conn, ((move.run.id, note) for move in moves for note in move.notes), now)
+    _note(conn, _in_order(moves), now)
     conn.execute(text(_MOVE), _columns(moves) | {"now": now})
 
 
