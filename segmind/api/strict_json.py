@@ -1,0 +1,116 @@
+"""JSON as we take it: no NaN, no NUL, no broken Unicode, no bottomless nesting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, Final, NoReturn
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from segmind.api.problems import Refusal
+
+DEEPEST: Final = 100
+
+
+def parse(body: bytes) -> Any:
+    """The value that ``body`` holds.
+
+    Raises:
+        Refusal: it is not JSON as we take it.
+    """
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise _too_deep() from None
+    except UnicodeDecodeError:
+        raise _invalid("The body is not UTF-8.") from None
+    except ValueError as error:
+        raise _invalid(_where(error)) from None
+    _check(value)
+    return value
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON body is read by ``parse``; other content types stay bytes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            own = _StrictRequest(request.scope, request.receive)
+            body = await own.body()
+            if body and is_json(own.headers.get("content-type", "")):
+                own.value = parse(body)
+            return await handler(own)
+
+        return strict
+
+
+class _StrictRequest(Request):
+    value: Any = None
+
+    async def json(self) -> Any:
+        return self.value
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type header says JSON (``application/json``, ``application/x+json``)."""
+    kind = content_type.split(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value.")
+
+
+def _where(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+    text = str(error)
+    return text if text.endswith("is not a JSON value.") else "A number has too many digits."
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message)
+
+
+def _too_deep() -> Refusal:
+    return _invalid(f"The body is nested more than {DEEPEST} levels deep.")
+
+
+def _check(value: Any) -> None:
+    """Walk the value without recursion."""
+    level = [value]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise _too_deep()
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, str):
+                _check_text(each)
+            elif isinstance(each, float):
+                if each in (float("inf"), float("-inf")):
+                    raise _invalid("A number is too large.")
+            elif isinstance(each, dict):
+                below.extend(each.keys())
+                below.extend(each.values())
+            elif isinstance(each, list):
+                below.extend(each)
+        level = below
+
+
+def _check_text(text: str) -> None:
+    if text.isascii():
+        if "\0" in text:
+            raise _invalid("A text holds a NUL character.")
+        return
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _invalid("A text holds a NUL character or half of a surrogate pair.")
