@@ -1,1 +1,1 @@
-"""Audiences: a segment minus everyone we must not or choose not to reach, with reasons."""
+"""Audiences: a segment minus everyone who must or shall not be reached, each with the reason."""
