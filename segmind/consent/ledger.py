@@ -1,24 +1,24 @@
 """The consent ledger: every yes and no with its proof, append-only.
 
-The present consent of a customer and channel is the newest entry. It is mirrored on the customer in
-the same transaction, so that an audience is one scan of columns.
+The present consent of a customer and channel is the entry with the latest instant (of equals, a
+no), in whatever order the entries came. It is mirrored on the customer in the same transaction, so
+that an audience is one scan of columns.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, text
 
 from segmind.consent.addresses import as_channel
 from segmind.consent.tables import consent_entry
-from segmind.customers.tables import customer
 from segmind.events.schema import Channel
 
 
@@ -78,12 +78,7 @@ def record(
         )
         .returning(consent_entry.c.id)
     ).scalar_one()
-    column = f"{which.label}_consent"
-    conn.execute(
-        update(customer)
-        .where(customer.c.id == customer_id, customer.c[column].is_distinct_from(int(bool(status))))
-        .values({column: int(bool(status))})
-    )
+    _mirror(conn, which, [customer_id])
     return int(entry)
 
 
@@ -97,7 +92,8 @@ def record_many(
 ) -> int:
     """Append one entry per row of ``choices`` (customer_id, channel code, status), mirrored.
 
-    A later row of the same customer and channel wins. Returns the number of entries.
+    All have one instant, so of two rows for a customer and channel a no wins. Returns the number
+    of entries.
     """
     if choices.is_empty():
         return 0
@@ -123,24 +119,9 @@ def record_many(
         },
     )
     for which in Channel:
-        column = f"{which.label}_consent"
-        newest = choices.filter(pl.col("channel") == int(which)).unique(
-            "customer_id", keep="last", maintain_order=True
-        )
-        if newest.is_empty():
-            continue
-        conn.execute(
-            text(f"""
-                UPDATE customer SET {column} = given.s
-                FROM unnest(CAST(:customers AS bigint[]), CAST(:statuses AS smallint[]))
-                    AS given(c, s)
-                WHERE customer.id = given.c AND customer.{column} IS DISTINCT FROM given.s
-            """),
-            {
-                "customers": newest["customer_id"].to_list(),
-                "statuses": newest["status"].cast(pl.Int16).to_list(),
-            },
-        )
+        touched = choices.filter(pl.col("channel") == int(which))["customer_id"].unique()
+        if touched.len():
+            _mirror(conn, which, touched.to_list())
     return choices.height
 
 
@@ -155,14 +136,30 @@ def history(conn: Connection, customer_id: int) -> list[ConsentEntry]:
 
 
 def current(conn: Connection, customer_id: int) -> dict[Channel, int]:
-    """The newest entry's status by channel; a channel never asked for is missing."""
+    """The present status by channel; a channel never asked for is missing."""
     rows = conn.execute(
-        select(consent_entry.c.channel, consent_entry.c.status)
-        .where(consent_entry.c.customer_id == customer_id)
-        .distinct(consent_entry.c.channel)
-        .order_by(consent_entry.c.channel, consent_entry.c.id.desc())
+        text("""
+            SELECT DISTINCT ON (channel) channel, status FROM consent_entry
+            WHERE customer_id = :id ORDER BY channel, at DESC, status, id DESC
+        """),
+        {"id": customer_id},
     )
     return {Channel(channel): status for channel, status in rows}
+
+
+def _mirror(conn: Connection, which: Channel, customer_ids: Sequence[int]) -> None:
+    column = f"{which.label}_consent"
+    conn.execute(
+        text(f"""
+            UPDATE customer SET {column} = newest.status
+            FROM (SELECT DISTINCT ON (customer_id) customer_id, status FROM consent_entry
+                  WHERE customer_id = ANY(:ids) AND channel = :channel
+                  ORDER BY customer_id, at DESC, status, id DESC) AS newest
+            WHERE customer.id = newest.customer_id
+              AND customer.{column} IS DISTINCT FROM newest.status
+        """),
+        {"ids": list(customer_ids), "channel": int(which)},
+    )
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

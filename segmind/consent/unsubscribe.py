@@ -44,14 +44,20 @@ def opt_out(
     actor: str,
     now: datetime,
 ) -> None:
-    """No to a channel: a ledger entry, the address suppressed (``address`` None after erasure)."""
+    """No to a channel: a ledger entry, and the address is suppressed.
+
+    ``address`` is None after erasure. A no from before the customer's latest yes is recorded, but
+    changes nothing: reports may come in any order.
+    """
     which = as_channel(channel)
+    if customer_id is not None:
+        ledger.record(conn, customer_id, which, 0, source, evidence, actor, now)
+        if ledger.current(conn, customer_id)[which]:
+            return
     suppressions.add_hash(conn, which, hashed, SuppressionReason.UNSUBSCRIBED, source, now)
     if (normal := normalise(which, address)) is not None:
         ids = [customer_id] if customer_id is not None else []
         suppressions.mark(conn, which, [normal], ids)
-    if customer_id is not None:
-        ledger.record(conn, customer_id, which, 0, source, evidence, actor, now)
 
 
 def opt_in(
@@ -67,10 +73,14 @@ def opt_in(
 ) -> None:
     """A customer's own yes: a ledger entry, and an earlier unsubscription of the address is lifted.
 
+    A yes from before the customer's latest no is recorded, but changes nothing.
+
     A hard bounce or a complaint stays: that takes a person (``suppressions.remove``).
     """
     which = as_channel(channel)
     ledger.record(conn, customer_id, which, 1, source, evidence, actor, now)
+    if not ledger.current(conn, customer_id)[which]:
+        return
     address = conn.execute(
         text(f"SELECT {COLUMN[which]} FROM customer WHERE id = :id"), {"id": customer_id}
     ).scalar()

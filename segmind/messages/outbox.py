@@ -113,10 +113,11 @@ def enqueue_many(
         text("""
             INSERT INTO message (
                 public_id, source_kind, source_id, run_id, step, purpose, customer_id, channel,
-                address, address_hash, template_version_id, vars, state, due_at, expires_at, created_at)
+                address, address_hash, template_version_id, vars, state, due_at, expires_at,
+                created_at)
             SELECT public_id, :source_kind, :source_id, run_id, COALESCE(step, :step), :purpose,
-                   customer_id, :channel, address, decode(address_hash, 'hex'), :template_version_id, vars,
-                   :state, :due_at, :expires_at, :now
+                   customer_id, :channel, address, decode(address_hash, 'hex'),
+                   :template_version_id, vars, :state, :due_at, :expires_at, :now
             FROM enqueue_rows
             ON CONFLICT DO NOTHING
         """),
@@ -152,8 +153,8 @@ def enqueue_one(conn: Connection, key: bytes, new: NewMessage, now: datetime) ->
         text("""
             INSERT INTO message (
                 public_id, source_kind, source_id, run_id, step, idempotency_key, request_hash,
-                purpose, customer_id, channel, address, address_hash, template_version_id, vars, state,
-                due_at, expires_at, created_at)
+                purpose, customer_id, channel, address, address_hash, template_version_id, vars,
+                state, due_at, expires_at, created_at)
             VALUES (:public_id, :source_kind, :source_id, :run_id, :step, :idempotency_key,
                     :request_hash, :purpose, :customer_id, :channel, :address, :address_hash,
                     :template_version_id, CAST(:vars AS jsonb), :state, :due_at, :expires_at, :now)

@@ -1,0 +1,262 @@
+"""Settling what is in doubt: by receipts, by asking the provider, never by time alone.
+
+What nobody can prove follows the workspace's ``in_doubt_policy``: hold (a person decides), count as
+sent, or send again once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, text
+
+from segmind.channels.channel import Channel as ChannelName
+from segmind.channels.provider import Found, NotFound, Parcel, Provider, Unknown
+from segmind.channels.registry import Registry
+from segmind.consent.purpose import Purpose
+from segmind.db.engine import Store
+from segmind.events.schema import Channel
+from segmind.messages import contacts, evidence
+from segmind.messages.claim import Claimed
+from segmind.messages.lifecycle import State
+from segmind.messages.links import LinkBook
+from segmind.messages.rendering import Rendered, Renderer
+from segmind.messages.sources import SourceKey
+from segmind.workspace import product_settings
+from segmind.workspace.product_settings import ProductSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtPolicy:
+    """How long after the end of the lease evidence may still come, and how often a proved absence
+    is followed by another try."""
+
+    grace_seconds: float
+    most_rounds: int = 2
+
+
+#: delivery reports of e-mail are flushed within 30 s, SMS call back at once; a look-up lags.
+POLICIES: Final = {
+    Channel.EMAIL: DoubtPolicy(600.0),
+    Channel.SMS: DoubtPolicy(180.0),
+    Channel.PUSH: DoubtPolicy(0.0, most_rounds=8),
+}
+#: Providers whose look-up never lags behind what they accepted.
+EXACT_LOOK_UP: Final = frozenset({"sandbox"})
+#: Without a look-up, this long without any receipt before the workspace's policy decides.
+HOLD_SECONDS: Final = 1800.0
+
+NEEDS_ATTENTION: Final = "needs_attention"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileReport:
+    """What became of the messages in doubt. ``held`` ones need a person's decision."""
+
+    accepted: int = 0
+    again: int = 0
+    held: int = 0
+    waiting: int = 0
+
+
+def run(
+    store: Store,
+    registry: Registry,
+    now: datetime,
+    *,
+    limit: int = 500,
+    policies: dict[Channel, DoubtPolicy] | None = None,
+) -> ReconcileReport:
+    """Settle up to ``limit`` messages in doubt. Providers are asked outside any transaction, and
+    an answer counts only if the message is still in doubt about the same call."""
+    rules = policies or POLICIES
+    with store.engine.begin() as conn:
+        proved = evidence.prove(conn, _proved_by_receipt(conn, limit), now)
+        settings = product_settings.load(conn)
+        rows = _in_doubt(conn, limit)
+    verdicts: list[tuple[RowMapping, str, str | None]] = []
+    waiting = 0
+    parcels = _parcels(store, rows, settings)
+    for row in rows:
+        provider = registry.for_channel(ChannelName.of_code(row["channel"]))
+        verdict = _judge(row, provider, parcels.get(row["id"]), rules, settings)
+        if verdict is None:
+            waiting += 1
+        else:
+            verdicts.append((row, *verdict))
+    with store.engine.begin() as conn:
+        accepted = _accept(conn, verdicts, now)
+        again = _again(conn, [row for row, what, _ in verdicts if what == "again"], now)
+        held = _hold(conn, [row for row, what, _ in verdicts if what == "hold"])
+    return ReconcileReport(len(proved) + accepted, again, held, waiting)
+
+
+def mark_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> int:
+    """A person's decision: these messages in doubt were sent."""
+    proofs = [(message_id, None) for message_id in message_ids]
+    return len(evidence.prove(conn, proofs, now, states=[State.IN_DOUBT]))
+
+
+def resend(conn: Connection, message_ids: Sequence[int], now: datetime) -> int:
+    """A person's decision: these messages in doubt are sent again, whatever happened before."""
+    return _requeue(conn, message_ids, now)
+
+
+def in_doubt(conn: Connection, source_kind: int, source_id: int) -> list[int]:
+    """Ids of a source's messages in doubt (for ``mark_sent`` and ``resend``)."""
+    rows = conn.execute(
+        text("""
+            SELECT id FROM message WHERE state = 5 AND source_kind = :kind AND source_id = :id
+            ORDER BY id
+        """),
+        {"kind": source_kind, "id": source_id},
+    )
+    return [row.id for row in rows]
+
+
+def _proved_by_receipt(conn: Connection, limit: int) -> list[tuple[int, str | None]]:
+    rows = conn.execute(
+        text("""
+            SELECT id, provider_id FROM message
+            WHERE state = 5 AND (delivery > 0 OR provider_id IS NOT NULL)
+            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+        """),
+        {"limit": limit},
+    )
+    return [(row.id, row.provider_id) for row in rows]
+
+
+def _in_doubt(conn: Connection, limit: int) -> list[RowMapping]:
+    """Messages in doubt that nobody holds, with the age of the doubt by the database's clock."""
+    rows = conn.execute(
+        text("""
+            SELECT m.*, EXTRACT(EPOCH FROM now() - COALESCE(m.lease_until, now())) AS doubt_age,
+                   (SELECT count(*) FROM attempt a
+                    WHERE a.message_id = m.id AND a.outcome = 'in_doubt') AS rounds,
+                   COALESCE((SELECT max(started_at) FROM attempt a WHERE a.message_id = m.id),
+                            m.created_at) AS asked_since
+            FROM message m
+            WHERE m.state = 5 AND m.error_class IS DISTINCT FROM :held
+            ORDER BY m.id LIMIT :limit
+        """),
+        {"limit": limit, "held": NEEDS_ATTENTION},
+    )
+    return list(rows.mappings())
+
+
+def _judge(
+    row: RowMapping,
+    provider: Provider,
+    parcel: Parcel | None,
+    rules: dict[Channel, DoubtPolicy],
+    settings: ProductSettings,
+) -> tuple[str, str | None] | None:
+    """("accept", provider's id) | ("again", None) | ("hold", None), or None: wait for evidence."""
+    policy = rules[Channel(row["channel"])]
+    tired = row["rounds"] >= policy.most_rounds
+    if provider.capabilities.repeat_is_harmless:
+        return ("again", None) if not tired else _undecidable(settings, tired=True)
+    age = float(row["doubt_age"])
+    if provider.capabilities.look_up and parcel is not None:
+        match provider.find(parcel, row["asked_since"] - timedelta(minutes=5)):
+            case Found(provider_id):
+                return "accept", provider_id
+            case NotFound():
+                exact = provider.name in EXACT_LOOK_UP
+                if age < 0 or (not exact and age < policy.grace_seconds):
+                    return None
+                return ("again", None) if not tired else _undecidable(settings, tired=True)
+            case Unknown():
+                pass
+    return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
+
+
+def _undecidable(settings: ProductSettings, *, tired: bool) -> tuple[str, str | None]:
+    match settings.in_doubt_policy:
+        case "assume_sent":
+            return "accept", None
+        case "send_again" if not tired:
+            return "again", None
+        case _:
+            return "hold", None
+
+
+def _accept(
+    conn: Connection, verdicts: Sequence[tuple[RowMapping, str, str | None]], now: datetime
+) -> int:
+    accepted = {row["id"]: (row, found) for row, what, found in verdicts if what == "accept"}
+    still = _still(conn, [row for row, _ in accepted.values()])
+    proofs = [(message_id, accepted[message_id][1]) for message_id in still]
+    return len(evidence.prove(conn, proofs, now, states=[State.IN_DOUBT]))
+
+
+def _again(conn: Connection, rows: Sequence[RowMapping], now: datetime) -> int:
+    return _requeue(conn, _still(conn, rows), now)
+
+
+def _hold(conn: Connection, rows: Sequence[RowMapping]) -> int:
+    return conn.execute(
+        text("UPDATE message SET error_class = :held WHERE id = ANY(:ids) AND state = 5"),
+        {"ids": _still(conn, rows), "held": NEEDS_ATTENTION},
+    ).rowcount
+
+
+def _still(conn: Connection, rows: Sequence[RowMapping]) -> list[int]:
+    """Those still in doubt about the very call that was asked about; locked."""
+    found = conn.execute(
+        text("""
+            SELECT m.id FROM message m
+            JOIN unnest(CAST(:ids AS bigint[]), CAST(:requests AS uuid[])) AS g(id, request_id)
+              ON m.id = g.id
+            WHERE m.state = 5 AND m.request_id IS NOT DISTINCT FROM g.request_id
+            ORDER BY m.id FOR UPDATE OF m
+        """),
+        {"ids": [row["id"] for row in rows], "requests": [row["request_id"] for row in rows]},
+    )
+    return [row.id for row in found]
+
+
+def _requeue(conn: Connection, message_ids: Sequence[int], now: datetime) -> int:
+    rows = conn.execute(
+        text("""
+            UPDATE message SET
+                state = CASE WHEN expires_at > :now THEN 4 ELSE 8 END, due_at = :now,
+                lease_until = NULL, claim_token = NULL, error_class = NULL, error_code = NULL,
+                error_message = NULL
+            WHERE id = ANY(:ids) AND state = 5 RETURNING id
+        """),
+        {"ids": list(message_ids), "now": now},
+    )
+    moved = [row.id for row in rows]
+    contacts.release(conn, moved)
+    return len(moved)
+
+
+def _parcels(
+    store: Store, rows: Sequence[RowMapping], settings: ProductSettings
+) -> dict[int, Parcel]:
+    """The parcels as they were handed over, for providers that are asked by address and text."""
+    base_url = settings.public_url or store.settings.public_url
+    renderer = Renderer(LinkBook(store.settings.secret_key, base_url))
+    messages = [
+        Claimed(
+            id=row["id"],
+            public_id=row["public_id"],
+            source=SourceKey(row["source_kind"], row["source_id"]),
+            purpose=Purpose(row["purpose"]),
+            customer_id=row["customer_id"],
+            channel=Channel(row["channel"]),
+            address=row["address"] or "",
+            template_version_id=row["template_version_id"],
+            vars=row["vars"] or {},
+            attempt=row["attempt"],
+            expires_at=row["expires_at"],
+        )
+        for row in rows
+    ]
+    with store.engine.connect() as conn:
+        results = renderer.render(conn, messages, settings, base_url)
+    return {result.message.id: result.parcel for result in results if isinstance(result, Rendered)}

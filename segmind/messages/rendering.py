@@ -1,0 +1,191 @@
+"""From claimed messages to parcels: each customer's own content, with our links in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, text
+
+from segmind.channels import sms_parts
+from segmind.channels.content import Content, EmailContent, Slots, SmsContent
+from segmind.channels.provider import Parcel, Sender
+from segmind.consent.purpose import Purpose
+from segmind.errors import SegmindError
+from segmind.events.schema import Channel
+from segmind.messages.claim import Claimed
+from segmind.messages.links import LinkBook
+from segmind.templates import variables, versions
+from segmind.templates.links import Links
+from segmind.templates.render import RenderError, render
+from segmind.templates.template import Draft
+from segmind.workspace.product_settings import ProductSettings
+
+log = logging.getLogger(__name__)
+
+#: Template versions never change, so a process keeps those it used.
+_MOST_VERSIONS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message ready for its provider. ``segments``: SMS parts. Cost in millionths."""
+
+    message: Claimed
+    parcel: Parcel
+    segments: int | None
+    cost_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A message whose text could not be made; it fails alone."""
+
+    message: Claimed
+    error: RenderError
+
+
+@dataclass(slots=True)
+class Renderer:
+    """Renders batches; keeps template versions and link ids it has seen."""
+
+    links: LinkBook
+    _drafts: dict[int, Draft] = field(default_factory=dict)
+    _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
+
+    def render(
+        self,
+        conn: Connection,
+        messages: Sequence[Claimed],
+        settings: ProductSettings,
+        shop_url: str,
+    ) -> list[Rendered | Unrenderable]:
+        """One result per message, in order. The caller stores ``links`` before sending."""
+        people = _people(conn, messages)
+        shop = {
+            "name": settings.shop_name,
+            "url": shop_url,
+            "postal_address": settings.postal_address,
+            "currency": settings.currency,
+        }
+        out: list[Rendered | Unrenderable] = []
+        for message in messages:
+            context = _context(message, people.get(message.id), shop)
+            try:
+                draft = self._draft(conn, message.template_version_id)
+                out.append(self._one(message, draft, context, settings))
+            except SegmindError as error:
+                out.append(Unrenderable(message, RenderError("template", None, str(error))))
+            except Exception as error:  # one message's data must never stop the others
+                log.exception("A message could not be rendered (id %s)", message.id)
+                said = f"The text could not be made ({type(error).__name__})."
+                out.append(Unrenderable(message, RenderError("template", None, said)))
+        return out
+
+    def _one(
+        self,
+        message: Claimed,
+        draft: Draft,
+        context: Mapping[str, object],
+        settings: ProductSettings,
+    ) -> Rendered | Unrenderable:
+        content = render(draft, context, self._links(message))
+        if isinstance(content, RenderError):
+            return Unrenderable(message, content)
+        if isinstance(content, SmsContent) and not content.body:
+            return Unrenderable(message, RenderError("body", None, "The text is empty."))
+        if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
+            content = self._with_pixel(message, content)
+        parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
+        return Rendered(
+            message=message,
+            parcel=_parcel(message, content, settings),
+            segments=parts,
+            cost_micros=_price(message.channel, settings) * (parts or 1),
+        )
+
+    def _links(self, message: Claimed) -> Links:
+        public_id, version_id, book = message.public_id, message.template_version_id, self.links
+        page = book.unsubscribe(public_id) if message.purpose is not Purpose.TRANSACTIONAL else None
+        if message.purpose is Purpose.TEST:
+            return Links(unsubscribe_url=page)
+        return Links(
+            link_for=lambda url: book.click(public_id, version_id, url), unsubscribe_url=page
+        )
+
+    def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
+        """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
+        if content.slots is None:
+            return content
+        version_id = message.template_version_id
+        known = self._pixelled.get(version_id)
+        if known is None or known[0].pieces is not content.slots.pieces:
+            known = (content.slots, _pieces_with_pixel(content.slots.pieces))
+            self._pixelled[version_id] = known
+        slots = Slots(known[1], (*content.slots.values, self.links.pixel(message.public_id)))
+        return replace(content, html=slots.joined(), slots=slots)
+
+    def _draft(self, conn: Connection, version_id: int) -> Draft:
+        if version_id not in self._drafts:
+            if len(self._drafts) >= _MOST_VERSIONS:
+                self._drafts.clear()
+                self._pixelled.clear()
+            self._drafts[version_id] = versions.load_version(conn, version_id)
+        return self._drafts[version_id]
+
+
+def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
+    head, tail = pieces[-1], ""
+    at = head.lower().rfind("</body>")
+    if at >= 0:
+        head, tail = head[:at], head[at:]
+    return (*pieces[:-1], f'{head}<img src="', f'" width="1" height="1" alt="">{tail}')
+
+
+def _parcel(message: Claimed, content: Content, settings: ProductSettings) -> Parcel:
+    sender = None
+    if message.channel is Channel.EMAIL and settings.email_from:
+        sender = Sender(settings.email_from, settings.email_from_name)
+    elif message.channel is Channel.SMS and settings.sms_sender:
+        sender = Sender(settings.sms_sender)
+    return Parcel(message.public_id, message.address, content, sender)
+
+
+def _price(channel: Channel, settings: ProductSettings) -> int:
+    return {
+        Channel.EMAIL: settings.email_cost_micros,
+        Channel.SMS: settings.sms_cost_micros,
+        Channel.PUSH: settings.push_cost_micros,
+    }[channel]
+
+
+def _context(
+    message: Claimed, person: RowMapping | None, shop: Mapping[str, Any]
+) -> dict[str, object]:
+    customer = {k: v for k, v in person.items() if k != "message_id"} if person else {}
+    others = {k: v for k, v in message.vars.items() if k not in {"cart", "order"}}
+    return variables.context(
+        customer=customer,
+        shop=shop,
+        cart=message.vars.get("cart"),
+        order=message.vars.get("order"),
+        values=others,
+    )
+
+
+def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, RowMapping]:
+    known = [m for m in messages if m.customer_id is not None]
+    rows = conn.execute(
+        text("""
+            SELECT given.message_id, c.id, c.external_id, c.first_name, c.last_name, c.email,
+                   c.phone, c.country, c.city, c.language, c.timezone, c.birthday, c.traits
+            FROM unnest(CAST(:messages AS bigint[]), CAST(:customers AS bigint[]))
+                AS given(message_id, customer_id)
+            LEFT JOIN customer_merge g ON g.from_id = given.customer_id
+            JOIN customer c ON c.id = COALESCE(g.into_id, given.customer_id)
+        """),
+        {"messages": [m.id for m in known], "customers": [m.customer_id for m in known]},
+    )
+    return {row["message_id"]: row for row in rows.mappings()}
