@@ -9,12 +9,10 @@ from typing import Any, Final
 
 from segmind.customers import amounts
 from segmind.customers.calls import Call, InvalidCall
-from segmind.events.names import LONGEST_NAME, STANDARD
+from segmind.events import public_names
 from segmind.events.products import Product
 
 MAX_LINES: Final = 1_000
-_RESERVED: Final = ("message_", "segment_")
-_DERIVED: Final = frozenset({"session", "order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +34,15 @@ def drafts_of(call: Call, workspace_currency: str) -> list[Draft]:
     """The rows that a call becomes; none for identify.
 
     Raises:
-        InvalidCall: with ``field`` naming what is wrong.
+        InvalidInput: with ``field`` naming what is wrong.
     """
     if call.type == "identify":
         return []
     if call.event is None:
         return [_page(call, workspace_currency)]
-    name = canonical(call.event)
+    name = public_names.canonical(call.event)
     reader = _READERS.get(name, _custom)
     return reader(name, _Properties(call, workspace_currency))
-
-
-def canonical(event: str) -> str:
-    """Our name for an event: "Order Completed" is order_completed; custom names stay as written.
-
-    Raises:
-        InvalidCall: too long, or a name that only Segmind itself may use.
-    """
-    if len(event) > LONGEST_NAME:
-        raise InvalidCall(f"The name is longer than {LONGEST_NAME} characters.", field="event")
-    if "\x00" in event:
-        raise InvalidCall("The name holds a NUL character.", field="event")
-    plain = event.lower().replace(" ", "_")
-    if plain.startswith(_RESERVED) or plain in _DERIVED:
-        raise InvalidCall(
-            "Only Segmind itself makes events called message_..., segment_..., session or order.",
-            field="event",
-        )
-    return plain if plain in STANDARD else event
 
 
 class _Properties:

@@ -1,0 +1,63 @@
+"""Importing files of events, with the customers that they name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import text
+
+from segmind.customers import columns, contact_points, identity
+from segmind.customers.identity import Namespace
+from segmind.db.copy import copy_in
+from segmind.db.engine import Store
+from segmind.events.importers import importing
+from segmind.events.importers.format import Format
+from segmind.events.importers.importing import ImportReport
+
+
+def import_file(store: Store, path: Path, file_format: Format, now: datetime) -> ImportReport:
+    """Import one file; see ``segmind.events.importers.importing.run`` for what is promised.
+
+    Afterwards the customers' columns are written anew if the file brought many.
+
+    Raises:
+        InvalidInput: the file is missing, empty or of other columns; nothing was written.
+    """
+    report = importing.run(store, path, file_format, Resolver(store), now)
+    columns.rebuild_if_due(store)
+    return report
+
+
+class Resolver:
+    """Customers of a file, by namespace; a country goes to those who have none yet."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __call__(
+        self, ids: pl.Series, namespace: Namespace, countries: pl.Series | None
+    ) -> pl.Series:
+        with self._store.engine.begin() as conn:
+            resolved = identity.resolve_many(conn, ids, namespace)
+            if countries is None or countries.null_count() == countries.len():
+                return resolved
+            told = pl.DataFrame({"id": resolved, "country": countries}).drop_nulls()
+            conn.execute(
+                text(
+                    "CREATE TEMP TABLE IF NOT EXISTS told_country (id bigint, country text) "
+                    "ON COMMIT DELETE ROWS"
+                )
+            )
+            conn.execute(text("TRUNCATE told_country"))
+            named = pl.col("country").map_elements(contact_points.country, pl.String)
+            first = told.unique("id", keep="first", maintain_order=True)
+            copy_in(conn, "told_country", first.with_columns(named).sort("id"))
+            conn.execute(
+                text(
+                    "UPDATE customer c SET country = t.country FROM told_country t "
+                    "WHERE c.id = t.id AND c.country IS NULL AND c.erased_at IS NULL"
+                )
+            )
+        return resolved

@@ -1,0 +1,134 @@
+"""A block of CSV as a frame of texts; rows that are no rows are told apart with the reason."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from segmind.events.importers.blocks import Block
+
+#: Beside the file's columns: the first and the last line of the row in the file.
+LINE: Final = "line number"
+LAST_LINE: Final = "last line number"
+_LONGEST_ROW: Final = 100  # lines; beyond it a quote was never closed
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A row that does not have the header's form."""
+
+    line: int
+    last_line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a block: its columns as String (empty is null), with LINE and LAST_LINE."""
+
+    frame: pl.DataFrame
+    malformed: tuple[Malformed, ...]
+
+
+def read(block: Block, columns: Sequence[str]) -> Table:
+    """The rows of ``block``. Empty lines are no rows."""
+    return _quickly(block, columns) or _carefully(block, columns)
+
+
+def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
+    """By Polars, which is sure only where every line is one row of the right width."""
+    if b"\0" in block.data:
+        return None
+    lines = block.lines
+    try:
+        frame = pl.read_csv(
+            block.data, has_header=False, schema=dict.fromkeys(columns, pl.String())
+        )
+    except pl.exceptions.ComputeError:
+        return None
+    if frame.height != lines:
+        return None
+    # Too few fields are filled with nulls in silence; too many are an error. So when the commas
+    # are as many as they must be, and none is inside quotes, every row is right.
+    commas = block.data.count(b",")
+    plain = b'"' not in block.data and commas == lines * (len(columns) - 1)
+    if not plain and frame.get_column(columns[-1]).null_count():
+        return None
+    number = pl.int_range(block.first_line, block.first_line + lines, dtype=pl.Int64)
+    return Table(frame.with_columns(number.alias(LINE), number.alias(LAST_LINE)), ())
+
+
+def _carefully(block: Block, columns: Sequence[str]) -> Table:
+    """Row by row, for blocks that are not plain."""
+    try:
+        rows, malformed = _split(_records(block), len(columns))
+    except csv.Error:
+        rows, malformed = _split(_single_lines(block), len(columns))
+    schema = {**dict.fromkeys(columns, pl.String()), LINE: pl.Int64(), LAST_LINE: pl.Int64()}
+    return Table(pl.DataFrame(rows, schema=schema, orient="row"), tuple(malformed))
+
+
+_Record = tuple[int, int, list[str] | str]
+
+
+def _split(
+    records: Iterator[_Record], width: int
+) -> tuple[list[tuple[str | int | None, ...]], list[Malformed]]:
+    rows: list[tuple[str | int | None, ...]] = []
+    malformed: list[Malformed] = []
+    for first, last, fields in records:
+        if isinstance(fields, str):
+            malformed.append(Malformed(first, last, fields))
+        elif len(fields) != width:
+            reason = f"the row has {len(fields)} fields, the header has {width}"
+            malformed.append(Malformed(first, last, reason))
+        elif fault := _unfit(fields):
+            malformed.append(Malformed(first, last, fault))
+        else:
+            rows.append((*(field or None for field in fields), first, last))
+    return rows, malformed
+
+
+def _unfit(fields: list[str]) -> str | None:
+    text = "".join(fields)
+    if "\x00" in text:
+        return "the row holds a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "the row is not UTF-8"
+    return None
+
+
+def _records(block: Block) -> Iterator[_Record]:
+    """Rows that may span lines.
+
+    Raises:
+        csv.Error: a quote was never closed.
+    """
+    # Bytes that are not UTF-8 become lone surrogates, which _split finds.
+    text = block.data.decode("utf-8", "surrogateescape")
+    reader = csv.reader(line + "\n" for line in text.split("\n"))
+    before = 0
+    for fields in reader:
+        first, before = before, reader.line_num
+        if before - first > _LONGEST_ROW:
+            raise csv.Error("a quote is never closed")
+        if fields:
+            yield block.first_line + first, block.first_line + before - 1, fields
+
+
+def _single_lines(block: Block) -> Iterator[_Record]:
+    """Every line a row of its own: what is left when quotes do not match."""
+    for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
+        if not line.strip():
+            continue
+        text = line.decode("utf-8", "surrogateescape").rstrip("\r")
+        try:
+            yield number, number, next(csv.reader([text]))
+        except csv.Error as error:
+            yield number, number, f"the line is not CSV ({error})"
