@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import polars as pl
 from sqlalchemy import Connection, text
 
@@ -51,17 +49,13 @@ def write_people(conn: Connection, people: pl.DataFrame) -> None:
         given = people.filter(pl.col(f"{channel.label}_consent").is_not_null())
         write_consents(
             conn,
-            given.select(
-                "id", "created_at", pl.col(f"{channel.label}_consent").alias("status")
-            ),
+            given.select("id", "created_at", pl.col(f"{channel.label}_consent").alias("status")),
             channel,
             "form",
         )
 
 
-def write_consents(
-    conn: Connection, frame: pl.DataFrame, channel: Channel, source: str
-) -> None:
+def write_consents(conn: Connection, frame: pl.DataFrame, channel: Channel, source: str) -> None:
     """Append ledger entries; ``frame``: id, created_at (the instant), status (1 yes, 0 no)."""
     copy_in(
         conn,

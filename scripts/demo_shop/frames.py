@@ -137,7 +137,9 @@ def order_events(
             ts=(pl.col("when") - before * SECOND).cast(UTC_INSTANT),
             kind=pl.lit(int(kind), pl.Int16),
             quantity=pl.lit(quantity, pl.Int32),
-            order_key=pl.col("session_key") if kind == Kind.ORDER_COMPLETED else pl.lit(None),
+            order_key=pl.col("session_key")
+            if kind == Kind.ORDER_COMPLETED
+            else pl.lit(None, pl.Int64),
         ).drop("when")
         for kind, before, quantity in acts
     )

@@ -28,12 +28,18 @@ class Outcomes:
     ordered: np.ndarray  # an order that the message caused
 
 
-def draw(story: Story, count: int, at: datetime, last: int, rng: np.random.Generator) -> Outcomes:
-    """Outcomes of ``count`` messages sent from ``at`` on (2,000 a minute); nothing after ``last``.
+def draw(
+    story: Story, count: int, at: datetime, last: int, rng: np.random.Generator,
+    sent: np.ndarray | None = None,
+) -> Outcomes:  # fmt: skip
+    """Outcomes of ``count`` messages sent from ``at`` on (2,000 a minute), or at ``sent``.
+
+    Nothing happens after ``last``.
 
     Exactly ``round(effect x delivered)`` orders are caused, two thirds of them by clickers.
     """
-    sent = round(at.timestamp() * SECOND) + (np.arange(count) * 30_000)
+    if sent is None:
+        sent = round(at.timestamp() * SECOND) + np.arange(count) * 30_000
     never = np.zeros(count, dtype=np.int64)
     bounce = rng.random(count) < HARD_BOUNCES[story.channel]
     arrived = ~bounce & (rng.random(count) < 0.988)

@@ -14,14 +14,26 @@ from scripts.demo_shop import customers
 from scripts.demo_shop.frames import Batch, message_events, message_rows, order_events
 from scripts.demo_shop.outcomes import SECOND, Outcomes, draw
 from scripts.demo_shop.stories import COST_MICROS, STORIES, Story
+from segmind.audiences.waterfall import Reason, Waterfall
+from segmind.campaigns.tables import campaign
 from segmind.consent import addresses
 from segmind.db.copy import copy_in
 from segmind.events.schema import UTC_INSTANT, Channel, Source
 from segmind.events.shop.catalogue import Catalogue
+from segmind.experiments.assignment import BUCKETS, bucket
 from segmind.experiments.holdouts import in_holdout
+from segmind.segments import segment
 
-#: At most so many recipients a campaign, whatever the shop's size: a demo, not an archive.
+ACTOR = "demo shop"
+#: At most about so many members a segment that was sent to: a demo, not an archive.
 LARGEST_AUDIENCE = 60_000
+#: In buckets of 10,000: e-mail goes to thirds, the other channels to everybody.
+LARGEST_SHARE = {Channel.EMAIL: 3_333, Channel.SMS: 10_000, Channel.PUSH: 10_000}
+SUBSCRIBERS = {
+    Channel.EMAIL: "E-mail subscribers",
+    Channel.SMS: "SMS subscribers",
+    Channel.PUSH: "App users",
+}
 
 
 @dataclass
@@ -34,6 +46,7 @@ class Past:
     product_ids: np.ndarray
     key: bytes  # of address hashes
     seed: int
+    since: datetime
     until: datetime
     save_content: Callable[[Connection, Story], int]
     events: list[pl.DataFrame] = field(default_factory=list)
@@ -51,49 +64,83 @@ class Past:
         return round(self.until.timestamp() * SECOND) - 1
 
 
-def tell_campaigns(past: Past, segments: dict[Channel, int]) -> dict[str, float]:
+def tell_campaigns(past: Past) -> dict[str, float]:
     """Write every story; returns the true effects by campaign name (the truth to be found)."""
+    groups = {
+        (channel, number): _group(past, channel, number)
+        for channel, number in sorted({(story.channel, story.group) for story in STORIES})
+    }
     for number, story in enumerate(STORIES):
-        _tell(past, story, segments[story.channel], np.random.default_rng([past.seed, 20, number]))
+        rng = np.random.default_rng([past.seed, 20, number])
+        _tell(past, story, groups[story.channel, story.group], rng)
     return {story.name: story.effect for story in STORIES}
 
 
-def _tell(past: Past, story: Story, segment_id: int, rng: np.random.Generator) -> None:
-    at = past.until - timedelta(days=story.days_ago)
-    channel = story.channel
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A segment that campaigns were sent to: a stable share of everybody who can be reached."""
+
+    segment_id: int
+    salt: str
+    buckets: tuple[int, int]  # [from, to) of 10,000
+
+
+def _group(past: Past, channel: Channel, number: int) -> Group:
+    reachable = _reachable(past, channel, past.until).height
+    width = min(LARGEST_SHARE[channel], int(LARGEST_AUDIENCE * BUCKETS / max(1, reachable)))
+    salt = f"demo {channel.label}"
+    first = number * width
+    rule = {
+        "type": "all",
+        "conditions": [
+            {"type": "reachable", "channel": channel.label},
+            {"type": "bucket", "salt": salt, "from_percent": first / 100,
+             "to_percent": (first + width) / 100},
+        ],
+    }  # fmt: skip
+    name = SUBSCRIBERS[channel] + (f", group {'ABC'[number]}" if channel is Channel.EMAIL else "")
+    made = segment.create(past.conn, name, rule, actor=ACTOR, now=past.since)
+    return Group(made.id, salt, (first, first + width))
+
+
+def _reachable(past: Past, channel: Channel, at: datetime) -> pl.DataFrame:
+    """Whom the channel could reach at that moment: id, address."""
     address = customers.ADDRESS[channel]
     gone = pl.Series(sorted(past.gone.get(channel, set())), dtype=pl.Int64)
-    reachable = past.people.filter(
+    return past.people.filter(
         pl.col(address).is_not_null()
         & (pl.col(f"{channel.label}_consent") == 1)
         & (pl.col("created_at") < at)
+        & ~pl.col("id").is_in(gone.implode())
+    ).select("id", pl.col(address).alias("address"))
+
+
+def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> None:
+    at = past.until - timedelta(days=story.days_ago)
+    channel = story.channel
+    members = _reachable(past, channel, at).filter(
+        bucket(pl.col("id"), group.salt).is_between(*group.buckets, closed="left")
     )
-    suppressed = reachable.filter(pl.col("id").is_in(gone.implode()))
-    open_to_it = reachable.filter(~pl.col("id").is_in(gone.implode())).sort("id")
-    size = min(round(open_to_it.height * story.share), LARGEST_AUDIENCE)
-    chosen = np.sort(rng.choice(open_to_it.height, size=size, replace=False))
-    audience = open_to_it.select("id", pl.col(address).alias("address"))[chosen]
-    campaign_id = _campaign(past, story, segment_id, at)
-    salt = f"campaign:{campaign_id}"
-    held = in_holdout(audience["id"], salt, story.holdout_percent)
-    recipients = audience.filter(~held)
-    excluded = pl.concat(
-        [
-            audience.filter(held).select("id", pl.lit("holdout").alias("reason")),
-            suppressed.select("id", pl.lit("suppressed").alias("reason")),
-        ]
-    )
+    campaign_id = _campaign(past, story, group.segment_id, at)
+    held = in_holdout(members["id"], f"campaign:{campaign_id}", story.holdout_percent)
+    recipients = members.filter(~held)
     copy_in(
         past.conn,
         "campaign_exclusion",
-        excluded.select(
-            pl.lit(campaign_id).alias("campaign_id"), pl.col("id").alias("customer_id"), "reason"
+        members.filter(held).select(
+            pl.lit(campaign_id).alias("campaign_id"),
+            pl.col("id").alias("customer_id"),
+            pl.lit(Reason.HOLDOUT.value).alias("reason"),
         ),
     )
-    _finish(past, story, campaign_id, len(suppressed), int(held.sum()), recipients.height, at)
+    waterfall = Waterfall.of(members.height, {Reason.HOLDOUT.value: int(held.sum())})
+    past.conn.execute(
+        campaign.update()
+        .where(campaign.c.id == campaign_id)
+        .values(waterfall=waterfall.as_json(), audience_size=recipients.height)
+    )
     send(
         past,
-        story,
         Batch(
             source=Source.CAMPAIGN,
             source_id=campaign_id,
@@ -110,7 +157,7 @@ def _tell(past: Past, story: Story, segment_id: int, rng: np.random.Generator) -
 
 
 def send(
-    past: Past, story: Story, batch: Batch, seen: Outcomes, rng: np.random.Generator,
+    past: Past, batch: Batch, seen: Outcomes, rng: np.random.Generator,
     extra: dict[str, pl.Series] | None = None,
 ) -> None:  # fmt: skip
     """Write a batch's messages, what the log says of them, the orders caused, and the opt-outs."""

@@ -55,6 +55,11 @@ def days_of_events(
         yield date(1970, 1, 1) + timedelta(days=day), frame
 
 
+def upper_half(seed: int) -> int:
+    """The upper half of the event ids of the shop of ``seed``: what tells its own events."""
+    return int(_mix(np.array([seed], dtype=np.uint64))[0])
+
+
 def _events(
     visits: Visits, part: slice, catalogue: Catalogue, shop: Shop, rng: np.random.Generator
 ) -> pl.DataFrame:
@@ -156,7 +161,7 @@ def _refunds(events: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 def _finish(rows: pl.DataFrame, shop: Shop, serial: int, until: datetime) -> pl.DataFrame:
     act = pl.col("kind") != int(Kind.PRODUCT_VIEWED)
     columns = {
-        "event_hi": pl.lit(_mix(np.array([shop.seed], dtype=np.uint64))[0]),
+        "event_hi": pl.lit(upper_half(shop.seed), pl.Int64),
         "event_lo": pl.int_range(pl.len(), dtype=pl.Int64) + serial,
         "ts": pl.col("ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         "received_at": pl.lit(until.astimezone(UTC)),

@@ -1,0 +1,57 @@
+"""Fill an empty workspace with the demo shop.
+
+Usage: seed_demo.py [--events N] [--seed S] [--days D]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.demo_shop.make import DAYS, make
+from segmind import clock
+from segmind.db.engine import open_store
+from segmind.db.migrate import upgrade
+from segmind.errors import SegmindError
+from segmind.events.shop.calibration import report
+from segmind.settings import from_environment
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fill an empty workspace with the demo shop.")
+    parser.add_argument("--events", type=int, default=1_000_000, help="about how many shop events")
+    parser.add_argument("--seed", type=int, default=2019, help="the same seed, the same shop")
+    parser.add_argument("--days", type=int, default=DAYS, help="length of the past")
+    options = parser.parse_args()
+    if not 1_000 <= options.events <= 500_000_000 or not 7 <= options.days <= 730:
+        parser.error("--events must be between 1,000 and 500,000,000, --days between 7 and 730")
+    began = time.perf_counter()
+    try:
+        store = open_store(from_environment(), wait=30)
+        upgrade(store.engine)
+        made = make(
+            store, events=options.events, seed=options.seed, now=clock.now(), days=options.days,
+            say=_say,
+        )  # fmt: skip
+    except SegmindError as error:
+        print(error, file=sys.stderr)
+        return 1
+    seconds = time.perf_counter() - began
+    print(f"\n{report(made.calibration)}\n")
+    print("True effects of the past campaigns (orders caused per delivered message):")
+    for name, effect in made.truth.items():
+        print(f"  {name:<32}{effect:>7.2%}")
+    print(f"\n{made.events:,} events, {made.customers:,} customers, in {seconds:.1f} s.")
+    return 0
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
