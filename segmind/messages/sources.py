@@ -107,7 +107,10 @@ def rates(conn: Connection, keys: Iterable[SourceKey]) -> dict[SourceKey, int]:
 
 
 def with_ready(conn: Connection) -> list[SourceKey]:
-    """Open sources that have a READY message; cheap however many messages there are."""
+    """Open sources that have a READY message; cheap however many messages there are.
+
+    Single messages come first, then automations: they never wait behind a broadcast.
+    """
     rows = conn.execute(
         text("""
             WITH RECURSIVE found AS (
@@ -123,6 +126,7 @@ def with_ready(conn: Connection) -> list[SourceKey]:
             SELECT f.source_kind, f.source_id FROM found f
             LEFT JOIN outbox_source s USING (source_kind, source_id)
             WHERE COALESCE(s.state, 'open') = 'open'
+            ORDER BY f.source_kind DESC, f.source_id
         """)
     )
     return [SourceKey(kind, source_id) for kind, source_id in rows]
