@@ -1,3 +1,57 @@
+"""Segments: groups of customers by rule."""
+
 import streamlit as st
 
-st.title("segments")
+from segmind.ui import access, problems
+from segmind.ui.components.confirm import say_what_was_done
+from segmind.ui.components.empty import empty_state
+from segmind.ui.components.header import page_header
+from segmind.ui.data import segments
+from segmind.ui.navigation import open_page
+from segmind.ui.views.segments.cards import segment_cards
+from segmind.workspace.permissions import Action
+
+viewer = access.gate()
+say_what_was_done()
+actions = page_header(
+    "Segments", "A segment is a rule. Its members are counted anew every few minutes."
+)
+with actions:
+    if st.button(
+        "New segment",
+        type="primary",
+        icon=":material/add:",
+        disabled=not viewer.may(Action.EDIT_SEGMENTS),
+        key="sgs_new",
+    ):
+        open_page("segment")
+
+everything = segments.listed()
+if not everything:
+    if empty_state(
+        "No segments yet",
+        "Six built-in segments are a good start: window shoppers, cart abandoners, loyal "
+        "customers and more. Each is an ordinary rule that you can change.",
+        icon="filter_alt",
+        action="Add the built-in segments",
+        key="segments",
+    ):
+        with problems.shown("Add the built-in segments"):
+            segments.ensure_built_ins()
+            st.rerun()
+    st.stop()
+
+sought = st.text_input(
+    "Find a segment",
+    type="search",
+    live=True,
+    placeholder="Find a segment by name",
+    icon=":material/search:",
+    label_visibility="collapsed",
+    key="sgs_find",
+    bind="query-params",
+)
+found = [each for each in everything if (sought or "").lower() in each.name.lower()]
+if not found:
+    st.caption(f"No segment is called “{sought}”.")
+segment_cards(found)

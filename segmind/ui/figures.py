@@ -32,6 +32,11 @@ def money(minor: int | float | None, currency: str, *, compact: bool = False) ->
     return f"{sign}{mark}{body}" if mark else f"{sign}{body} {currency}"
 
 
+def sign(currency: str) -> str:
+    """The currency's sign where it has one, else its code."""
+    return _SIGNS.get(currency, currency)
+
+
 def micros(amount: int | None, currency: str) -> str:
     """Millionths of the currency unit as money, with four places when it is below one unit."""
     if amount is None:

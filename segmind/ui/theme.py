@@ -62,9 +62,9 @@ LIGHT = Palette(
 )
 DARK = Palette(
     name="dark",
-    email="#349DC1",
-    sms="#FFC600",
-    push="#04EB77",
+    email="#5B7CFA",
+    sms="#F2A33A",
+    push="#34D399",
     revenue="#8B87F5",
     accent="#8B87F5",
     accent_soft="#262B3D",

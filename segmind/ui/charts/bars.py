@@ -51,6 +51,7 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
         text=texts,
         textposition="auto",
         insidetextanchor="start",
+        insidetextfont={"color": palette().surface},
         cliponaxis=False,
         hovertemplate=f"%{{y}}: %{{x:,}} {unit}<extra></extra>",
     )

@@ -23,7 +23,7 @@ def empty_state(
     """
     with st.container(border=True, horizontal_alignment="center", key=f"empty_{key}"):
         st.space("small")
-        st.markdown(f"### :material/{icon}:", text_alignment="center")
+        st.markdown(f"# :material/{icon}:", text_alignment="center")
         st.markdown(f"**{title}**", text_alignment="center")
         st.markdown(sentence, text_alignment="center")
         pressed = False

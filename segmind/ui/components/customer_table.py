@@ -1,0 +1,58 @@
+"""Customers in a list, masked: the page of one of them shows the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segmind.customers.queries import CustomerRow
+from segmind.ui import figures
+from segmind.ui.navigation import page
+
+
+def customer_lines(customers: Sequence[CustomerRow], *, key: str) -> None:
+    """One line a customer; the name opens the profile."""
+    with st.container(border=True, gap=None, key=key):
+        for index, customer in enumerate(customers):
+            if index:
+                st.divider()
+            with st.container(
+                horizontal=True,
+                vertical_alignment="center",
+                gap="small",
+                key=f"{key}_{customer.id}",
+            ):
+                st.page_link(
+                    page("customer"),
+                    label=f"**{_name(customer)}**",
+                    icon=":material/person:",
+                    query_params={"id": str(customer.id)},
+                    width=220,
+                )
+                st.caption(figures.mask_email(customer.email) or figures.DASH, width=200)
+                st.caption(figures.mask_phone(customer.phone) or figures.DASH, width=130)
+                place = ", ".join(part for part in (customer.city, customer.country) if part)
+                st.caption(place or figures.DASH, width="stretch")
+
+
+def customer_grid(customers: Sequence[CustomerRow]) -> None:
+    """A dense table of masked customers, for samples."""
+    st.dataframe(
+        {
+            "Customer": [_name(customer) for customer in customers],
+            "E-mail": [figures.mask_email(customer.email) for customer in customers],
+            "Country": [customer.country or "" for customer in customers],
+            "Open": [f"/customer?id={customer.id}" for customer in customers],
+        },
+        hide_index=True,
+        height=min(300, 38 + 35 * max(1, len(customers))),
+        column_config={"Open": st.column_config.LinkColumn("Open", display_text="Profile")},
+        alt="A sample of customers, masked",
+    )
+
+
+def _name(customer: CustomerRow) -> str:
+    if customer.first_name or customer.last_name:
+        return figures.mask_name(customer.first_name, customer.last_name)
+    return customer.external_id or f"Customer {customer.id}"

@@ -1,0 +1,66 @@
+"""Automations: reads for the pages, and the switches that people turn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from segmind.automations import automation as automations
+from segmind.automations.automation import Automation
+from segmind.automations.definition import Definition
+from segmind.automations.lifecycle import State
+from segmind.ui.access import allow
+from segmind.ui.store import now, store
+from segmind.workspace.permissions import Action
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def listed() -> list[Automation]:
+    """All of them, the newest first."""
+    with store().engine.connect() as conn:
+        return automations.list_automations(conn)
+
+
+@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
+def names() -> dict[int, str]:
+    """Names by id."""
+    with store().engine.connect() as conn:
+        return automations.names(conn)
+
+
+def get(automation_id: int) -> Automation:
+    """One automation as it is now. Raises UnknownAutomation."""
+    with store().engine.connect() as conn:
+        return automations.get(conn, automation_id)
+
+
+def create(name: str, definition: Definition) -> Automation:
+    """A new draft. Raises InvalidDefinition."""
+    who = allow(Action.EDIT_AUTOMATIONS)
+    with store().engine.begin() as conn:
+        made = automations.create(conn, name, definition, now(), who.email)
+    _changed()
+    return made
+
+
+def update(automation_id: int, *, name: str | None, definition: Definition | None) -> Automation:
+    """Another name, or a new version of its definition."""
+    who = allow(Action.EDIT_AUTOMATIONS)
+    with store().engine.begin() as conn:
+        changed = automations.update(
+            conn, automation_id, now(), who.email, name=name, definition=definition
+        )
+    _changed()
+    return changed
+
+
+def set_state(automation_id: int, state: State) -> None:
+    """Switch it on, pause, resume or stop it."""
+    who = allow(Action.LAUNCH)
+    with store().engine.begin() as conn:
+        automations.set_state(conn, automation_id, state, now(), who.email)
+    _changed()
+
+
+def _changed() -> None:
+    for read in (listed, names):
+        read.clear()

@@ -1,0 +1,124 @@
+"""Campaigns: reads for the pages, and the moves that people make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from segmind.campaigns import campaign as campaigns
+from segmind.campaigns import moves
+from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.progress import Progress
+from segmind.campaigns.progress import progress as progress_of
+from segmind.campaigns.report import Report
+from segmind.campaigns.report import report as report_of
+from segmind.channels.channel import Channel
+from segmind.ui.access import allow
+from segmind.ui.store import now, store
+from segmind.workspace.permissions import Action
+
+
+@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
+def newest(limit: int = 200) -> list[Campaign]:
+    """The newest campaigns first."""
+    with store().engine.connect() as conn:
+        return campaigns.list_campaigns(conn, limit=limit)
+
+
+@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
+def names() -> dict[int, str]:
+    """Names by id."""
+    with store().engine.connect() as conn:
+        return campaigns.names(conn)
+
+
+def get(campaign_id: int) -> Campaign:
+    """One campaign as it is now. Raises UnknownCampaign."""
+    with store().engine.connect() as conn:
+        return campaigns.get(conn, campaign_id)
+
+
+@st.cache_data(ttl=1, max_entries=64, show_spinner=False)
+def progress(campaign_id: int) -> Progress:
+    """How far it is."""
+    with store().engine.connect() as conn:
+        return progress_of(conn, campaign_id, now())
+
+
+@st.cache_data(ttl=5, max_entries=64, show_spinner=False)
+def report(campaign_id: int) -> Report:
+    """What became of it."""
+    with store().engine.connect() as conn:
+        return report_of(conn, campaign_id, now())
+
+
+def create(name: str, channel: Channel, segment_id: int | None = None) -> Campaign:
+    """A new draft."""
+    who = allow(Action.EDIT_CAMPAIGNS)
+    with store().engine.begin() as conn:
+        made = campaigns.create(
+            conn,
+            name=name,
+            channel=channel,
+            segment_id=segment_id,
+            now=now(),
+            actor=who.email,
+        )
+    _changed()
+    return made
+
+
+def update(campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
+    """Change a draft."""
+    who = allow(Action.EDIT_CAMPAIGNS)
+    with store().engine.begin() as conn:
+        changed = campaigns.update(conn, campaign_id, changes, now(), who.email)
+    _changed()
+    return changed
+
+
+def copy(campaign_id: int) -> Campaign:
+    """A new draft like it."""
+    who = allow(Action.EDIT_CAMPAIGNS)
+    with store().engine.begin() as conn:
+        made = campaigns.copy(conn, campaign_id, now(), who.email)
+    _changed()
+    return made
+
+
+def send_now(campaign_id: int) -> None:
+    """Let it start as soon as a scheduler sees it."""
+    who = allow(Action.LAUNCH)
+    with store().engine.begin() as conn:
+        moves.send_now(conn, campaign_id, now(), who.email)
+    _changed()
+
+
+def schedule(campaign_id: int, at: datetime) -> None:
+    """Let it start at ``at``."""
+    who = allow(Action.LAUNCH)
+    with store().engine.begin() as conn:
+        moves.schedule(conn, campaign_id, at, now(), who.email)
+    _changed()
+
+
+def move(campaign_id: int, to: str) -> None:
+    """Pause, resume or cancel it, or take it back to draft."""
+    who = allow(Action.LAUNCH)
+    do = {
+        "pause": moves.pause,
+        "resume": moves.resume,
+        "cancel": moves.cancel,
+        "draft": moves.back_to_draft,
+    }[to]
+    with store().engine.begin() as conn:
+        do(conn, campaign_id, now(), who.email)
+    _changed()
+
+
+def _changed() -> None:
+    for read in (newest, names, progress, report):
+        read.clear()

@@ -1,0 +1,107 @@
+"""The first page's figures, what just happened, and what waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from segmind.analytics import overview
+from segmind.analytics.attribution import LastClick
+from segmind.analytics.live import recent_events
+from segmind.analytics.overview import Figure
+from segmind.ui.data import campaigns, facts, segments, workspace
+from segmind.ui.data.periods import period_of
+from segmind.ui.store import now
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that waits for a person: a sentence, an icon, and the page to go to."""
+
+    icon: str
+    text: str
+    page: str
+    params: dict[str, str]
+
+
+def figures(days: int) -> dict[str, Figure]:
+    """The six figures of the last ``days``."""
+    return _figures(days, workspace.settings().attribution_window_days, facts.version())
+
+
+@st.cache_data(ttl=60, max_entries=8, show_spinner=False)
+def _figures(days: int, window: int, version: str) -> dict[str, Figure]:
+    del version
+    return overview.summary(facts.facts(), period_of(days), LastClick(window))
+
+
+def has_events() -> bool:
+    """Whether the log holds anything."""
+    return facts.facts().log.first_ts is not None
+
+
+def live(limit: int = 120) -> list[dict[str, Any]]:
+    """The newest events, newest first; asked anew whenever the log moved."""
+    return _live(limit, facts.version())
+
+
+@st.cache_data(ttl=10, max_entries=4, show_spinner=False)
+def _live(limit: int, version: str) -> list[dict[str, Any]]:
+    del version
+    return recent_events(facts.facts(), now(), limit).to_dicts()
+
+
+def needs() -> list[Need]:
+    """What waits for a person, the gravest first."""
+    found = [*_of_the_log(), *_of_campaigns(), *_of_jobs(), *_of_segments()]
+    return found[:6]
+
+
+def _of_the_log() -> list[Need]:
+    missing = facts.facts().log.incomplete
+    if not missing:
+        return []
+    text = f"**{len(missing)} event file{'s' * (len(missing) != 1)}** cannot be read"
+    return [Need("warning", text, "data", {})]
+
+
+def _of_campaigns() -> list[Need]:
+    found = []
+    for campaign in campaigns.newest():
+        params = {"id": str(campaign.id)}
+        if campaign.problem:
+            text = f"**{campaign.name}**: {campaign.problem}"
+            found.append(Need("error", text, "campaign", params))
+        elif campaign.status == "missed":
+            text = f"**{campaign.name}** missed its start"
+            found.append(Need("event_busy", text, "campaign", params))
+        elif campaign.status == "paused":
+            text = f"**{campaign.name}** is paused"
+            found.append(Need("pause_circle", text, "campaign", params))
+    return found
+
+
+def _of_jobs() -> list[Need]:
+    return [
+        Need("sync_problem", f"**{job.title}** failed", "data", {"dat_tab": "Jobs"})
+        for job in workspace.jobs()
+        if job.state == "failed"
+    ][:2]
+
+
+def _of_segments() -> list[Need]:
+    """Segments that moved by a tenth or more in a week."""
+    found = []
+    for segment in segments.listed():
+        past = segments.history(segment.id, 7)
+        if len(past) < 2 or past[0].size < 20:
+            continue
+        change = past[-1].size / past[0].size - 1
+        if abs(change) >= 0.1:
+            word = "grew" if change > 0 else "fell"
+            icon = "trending_up" if change > 0 else "trending_down"
+            text = f"**{segment.name}** {word} {abs(change):.0%} in a week"
+            found.append(Need(icon, text, "segment", {"id": str(segment.id), "seg_tab": "History"}))
+    return found[:3]

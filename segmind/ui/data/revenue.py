@@ -1,0 +1,160 @@
+"""What the shop took and what messages are credited with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+import streamlit as st
+
+from segmind.analytics import funnel, revenue, segment_performance
+from segmind.analytics.attribution import LastClick, Ledger, ledger
+from segmind.analytics.funnel import Abandonment, Funnel
+from segmind.analytics.period import Period
+from segmind.analytics.revenue import Summary
+from segmind.events.schema import Source
+from segmind.segments import membership
+from segmind.segments.member_files import MembersMissing, NotRefreshed
+from segmind.ui.data import facts, segments, workspace
+from segmind.ui.data.periods import period_of
+from segmind.ui.data.sources import channel_name, source_name
+from segmind.ui.store import store
+
+
+@dataclass(frozen=True)
+class Earned:
+    """A period's revenue: sums, course, and credit by channel and by source.
+
+    ``course``: bucket, net, orders. ``credited``: bucket and one column a channel.
+    ``channels``: channel, orders, customers, revenue. ``sources``: kind, name, channel, orders,
+    customers, revenue. Money in minor units.
+    """
+
+    period: Period
+    now: Summary
+    before: Summary
+    course: pl.DataFrame
+    credited: pl.DataFrame
+    channels: pl.DataFrame
+    sources: pl.DataFrame
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What one campaign or automation is credited with, net of refunds, in minor units."""
+
+    orders: int
+    revenue: int
+
+
+def earned(days: int) -> Earned:
+    """The revenue of the last ``days``."""
+    return _earned(days, _rule().days, facts.version())
+
+
+@st.cache_data(ttl=60, max_entries=12, show_spinner=False)
+def _earned(days: int, window: int, version: str) -> Earned:
+    del version
+    asked, period, rule = facts.facts(), period_of(days), LastClick(window)
+    credits = ledger(asked, period, rule)
+    past = ledger(asked, period.before(), rule)
+    return Earned(
+        period=period,
+        now=revenue.summary(asked, period, credits),
+        before=revenue.summary(asked, period.before(), past),
+        course=revenue.over_time(asked, period).select("bucket", "net", "orders"),
+        credited=_by_channel(revenue.attributed_over_time(credits)),
+        channels=revenue.by_channel(credits).with_columns(
+            pl.col("channel").map_elements(channel_name, return_dtype=pl.String)
+        ),
+        sources=_named(revenue.by_source(credits)),
+        definition=rule.definition(period).what,
+    )
+
+
+def of_source(kind: str, number: int) -> Credit:
+    """Everything that this campaign or automation was ever credited with."""
+    code = Source.CAMPAIGN if kind == "campaign" else Source.AUTOMATION
+    entries = _ledger(_rule().days, facts.version()).by("source_kind", "source_id")
+    mine = entries.filter((pl.col("source_kind") == int(code)) & (pl.col("source_id") == number))
+    return Credit(int(mine["orders"].sum()), int(mine["revenue"].sum()))
+
+
+@st.cache_data(ttl=60, max_entries=2, show_spinner=False)
+def _ledger(window: int, version: str) -> Ledger:
+    del version
+    return ledger(facts.facts(), period_of(400), LastClick(window))
+
+
+def product_funnel(days: int, by: str) -> tuple[Funnel, Abandonment]:
+    """The funnel and abandonment of the last ``days``."""
+    return _funnel(days, by, facts.version())
+
+
+@st.cache_data(ttl=120, max_entries=12, show_spinner=False)
+def _funnel(days: int, by: str, version: str) -> tuple[Funnel, Abandonment]:
+    del version
+    asked, period = facts.facts(), period_of(days)
+    way: funnel.By = "customer" if by == "customer" else "session"
+    return funnel.product_funnel(asked, period, way), funnel.abandonment(asked, period)
+
+
+def performance(days: int) -> pl.DataFrame:
+    """Segment performance: name, then segment_performance.PERFORMANCE_COLUMNS."""
+    return _performance(days, facts.version())
+
+
+@st.cache_data(ttl=120, max_entries=8, show_spinner=False)
+def _performance(days: int, version: str) -> pl.DataFrame:
+    del version
+    members = {}
+    for segment in segments.listed():
+        try:
+            members[segment.id] = membership.members(store(), segment.id)
+        except (NotRefreshed, MembersMissing):
+            continue  # no scheduler has counted it yet
+    table = segment_performance.table(facts.facts(), members, period_of(days))
+    names = segments.names()
+    return table.with_columns(
+        pl.Series("name", [names.get(n, f"Segment {n}") for n in table["segment_id"]], pl.String)
+    )
+
+
+def _rule() -> LastClick:
+    return LastClick(workspace.settings().attribution_window_days)
+
+
+def _by_channel(long: pl.DataFrame) -> pl.DataFrame:
+    """One column of revenue a channel; only ``bucket`` when nothing is credited."""
+    wide = long.select("bucket").unique().sort("bucket")
+    for code in sorted(long["channel"].unique().drop_nulls().to_list()):
+        column = long.filter(pl.col("channel") == code).select(
+            "bucket", pl.col("revenue").alias(channel_name(code))
+        )
+        wide = wide.join(column, on="bucket", how="left")
+    return wide.fill_null(0)
+
+
+def _named(table: pl.DataFrame) -> pl.DataFrame:
+    rows = table.to_dicts()
+    return pl.DataFrame(
+        {
+            "kind": [str(Source(row["source_kind"]).name).lower() for row in rows],
+            "source_id": [row["source_id"] for row in rows],
+            "name": [source_name(row["source_kind"], row["source_id"]) for row in rows],
+            "channel": [channel_name(row["channel"]) for row in rows],
+            "orders": [row["orders"] for row in rows],
+            "customers": [row["customers"] for row in rows],
+            "revenue": [row["revenue"] for row in rows],
+        },
+        schema={
+            "kind": pl.String,
+            "source_id": pl.Int64,
+            "name": pl.String,
+            "channel": pl.String,
+            "orders": pl.Int64,
+            "customers": pl.Int64,
+            "revenue": pl.Int64,
+        },
+    )

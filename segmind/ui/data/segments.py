@@ -1,0 +1,264 @@
+"""Segments: what is saved, what a rule means now, who is in it and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from segmind.customers import trait_catalogue
+from segmind.segments import segment as segments
+from segmind.segments import sizes
+from segmind.segments.acts import known_events
+from segmind.segments.compile import matching_many
+from segmind.segments.describe import describe
+from segmind.segments.explain import Explained
+from segmind.segments.explain import explain as explain_rule
+from segmind.segments.preview import Preview
+from segmind.segments.preview import preview as preview_rule
+from segmind.segments.rule import Rule, parse
+from segmind.segments.segment import Segment
+from segmind.segments.sizes import Size
+from segmind.segments.words import Words
+from segmind.ui.access import allow
+from segmind.ui.components.rule_builder.inputs import Vocabulary
+from segmind.ui.data import automations, campaigns, facts, workspace
+from segmind.ui.store import now, store
+from segmind.workspace.permissions import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A preview and the instant of which it speaks."""
+
+    preview: Preview
+    as_of: datetime
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def listed() -> list[Segment]:
+    """Every segment with its newest size: the built-ins first, then by name."""
+    with store().engine.connect() as conn:
+        return segments.list_segments(conn)
+
+
+@st.cache_data(ttl=15, max_entries=2, show_spinner=False)
+def names() -> dict[int, str]:
+    """Names by id, archived ones too."""
+    with store().engine.connect() as conn:
+        return {s.id: s.name for s in segments.list_segments(conn, include_archived=True)}
+
+
+def get(segment_id: int) -> Segment:
+    """One segment as it is now. Raises NotFound."""
+    with store().engine.connect() as conn:
+        return segments.get(conn, segment_id)
+
+
+@st.cache_data(ttl=15, max_entries=256, show_spinner=False)
+def history(segment_id: int, days: int = 90) -> list[Size]:
+    """Its sizes of the last ``days``, oldest first."""
+    with store().engine.connect() as conn:
+        return sizes.history(conn, segment_id, now() - timedelta(days=days))
+
+
+def uncounted_sizes() -> dict[int, int]:
+    """The sizes, asked live, of the segments that no refresh has counted yet."""
+    waiting = [(s.id, json.dumps(s.rule.as_json())) for s in listed() if s.size is None]
+    return _sizes(tuple(waiting), facts.version()) if waiting else {}
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _sizes(rules: tuple[tuple[int, str], ...], version: str) -> dict[int, int]:
+    del version
+    with store().engine.connect() as conn:
+        found = matching_many(
+            {number: parse(text) for number, text in rules},
+            facts.facts(),
+            now(),
+            segments.resolver(conn),
+        )
+    return {number: members.len() for number, members in found.items()}
+
+
+def preview(rule: dict[str, Any]) -> Answer:
+    """Count, sample and reach of a rule now. Raises InvalidRule."""
+    return _preview(json.dumps(rule, sort_keys=True), facts.version())
+
+
+@st.cache_data(ttl=60, max_entries=200, show_spinner=False)
+def _preview(rule: str, version: str) -> Answer:
+    del version
+    as_of = now()
+    with store().engine.connect() as conn:
+        found = preview_rule(parse(rule), facts.facts(), as_of, segments.resolver(conn))
+    return Answer(found, as_of)
+
+
+def describes(rule: Rule) -> str:
+    """The rule in one sentence."""
+    return describe(rule, words())
+
+
+def explain(rule: Rule, customer_id: int) -> Explained:
+    """Why this customer is in it or not. Raises NotFound, InvalidRule."""
+    with store().engine.connect() as conn:
+        return explain_rule(
+            rule, facts.facts(), customer_id, now(), segments.resolver(conn), words()
+        )
+
+
+def memberships(customer_id: int) -> list[tuple[Segment, bool]]:
+    """Every segment, and whether this customer is in it now."""
+    found = _memberships(customer_id, facts.version())
+    return [(each, each.id in found) for each in listed()]
+
+
+@st.cache_data(ttl=30, max_entries=200, show_spinner=False)
+def _memberships(customer_id: int, version: str) -> set[int]:
+    del version
+    return {each.id for each in listed() if explain(each.rule, customer_id).met}
+
+
+def words() -> Words:
+    """What sentences need of the workspace."""
+    known = names()
+    sources = {"campaign": campaigns.names(), "automation": automations.names()}
+    return Words(
+        currency=workspace.settings().currency,
+        segment=lambda number: f"“{known[number]}”" if number in known else f"segment {number}",
+        source=lambda kind, number: f"“{sources[kind].get(number, f'{kind} {number}')}”",
+    )
+
+
+def vocabulary() -> Vocabulary:
+    """What rules can speak of here."""
+    traits, properties, events, values = _catalogue(facts.facts().log.version)
+    return Vocabulary(
+        events=events,
+        traits=traits,
+        properties=properties,
+        segments={s.id: s.name for s in listed()},
+        campaigns=campaigns.names(),
+        automations=automations.names(),
+        values=values,
+        currency=workspace.settings().currency,
+    )
+
+
+@st.cache_data(ttl=300, max_entries=2, show_spinner=False)
+def _catalogue(
+    version: str,
+) -> tuple[list[str], list[str], list[str], dict[str, Sequence[str]]]:
+    del version
+    log = facts.facts().log
+    with store().engine.connect() as conn:
+        found = trait_catalogue.read(conn)
+    values: dict[str, Sequence[str]] = {
+        (trait.name if trait.standard else f"traits.{trait.name}"): [str(v) for v in trait.samples]
+        for trait in found
+        if trait.samples
+    }
+    products = log.products().select("category", "brand", "name").collect()
+    for column in products.columns:
+        counted = products[column].drop_nulls().value_counts(sort=True).head(300)
+        values[f"product.{column}"] = counted[column].to_list()
+    return (
+        [trait.name for trait in found if not trait.standard],
+        _properties(log.events(columns=["properties"])),
+        known_events(log.names()),
+        values,
+    )
+
+
+def _properties(events: pl.LazyFrame) -> list[str]:
+    """Names of event properties, from the first that have any."""
+    texts = events.filter(pl.col("properties").is_not_null()).head(2000).collect()["properties"]
+    found: set[str] = set()
+    for text in texts.to_list():
+        held = json.loads(text)
+        found |= set(held) if isinstance(held, dict) else set()
+    return sorted(found)[:200]
+
+
+def create(name: str, description: str, rule: dict[str, Any]) -> Segment:
+    """Save a new segment. Raises InvalidRule, InvalidSegment."""
+    who = allow(Action.EDIT_SEGMENTS)
+    with store().engine.begin() as conn:
+        made = segments.create(
+            conn, name, rule, description=description, actor=who.email, now=now()
+        )
+    _changed()
+    return made
+
+
+def update(
+    segment_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    rule: dict[str, Any] | None = None,
+) -> Segment:
+    """Change what is given."""
+    who = allow(Action.EDIT_SEGMENTS)
+    with store().engine.begin() as conn:
+        changed = segments.update(
+            conn,
+            segment_id,
+            name=name,
+            description=description,
+            rule=rule,
+            actor=who.email,
+            now=now(),
+        )
+    _changed()
+    return changed
+
+
+def archive(segment_id: int) -> None:
+    """Take it out of lists and refreshes. Raises SegmentInUse."""
+    who = allow(Action.EDIT_SEGMENTS)
+    with store().engine.begin() as conn:
+        segments.archive(conn, segment_id, actor=who.email, now=now(), used_by=_used_by)
+    _changed()
+
+
+def ensure_built_ins() -> None:
+    """Create the built-in segments that are missing."""
+    who = allow(Action.EDIT_SEGMENTS)
+    with store().engine.begin() as conn:
+        segments.ensure_built_ins(conn, who.email, now())
+    _changed()
+
+
+def _used_by(_: Any, segment_id: int) -> list[str]:
+    open_states = {"draft", "scheduled", "missed", "launching", "sending", "paused"}
+    return [
+        f"the campaign “{each.name}”"
+        for each in campaigns.newest()
+        if each.status in open_states and segment_id in {each.segment_id, *each.exclude_segment_ids}
+    ]
+
+
+def _changed() -> None:
+    for read in (listed, names, history, _memberships):
+        read.clear()
+
+
+def members_page(rule: dict[str, Any], number: int, size: int = 50) -> tuple[list[int], int]:
+    """One page (from 1) of the members' ids, ascending, and how many members there are."""
+    found = _members(json.dumps(rule, sort_keys=True), facts.version())
+    return found.slice((number - 1) * size, size).to_list(), found.len()
+
+
+@st.cache_data(ttl=60, max_entries=8, max_size="200MB", show_spinner=False)
+def _members(rule: str, version: str) -> pl.Series:
+    del version
+    with store().engine.connect() as conn:
+        resolve = segments.resolver(conn)
+        return matching_many({0: parse(rule)}, facts.facts(), now(), resolve)[0]

@@ -1,0 +1,146 @@
+"""A campaign looked back upon."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from segmind.campaigns.report import TIMELINE_COLUMNS, Figures, Reason, Report
+from segmind.ui import figures
+from segmind.ui.charts.bars import funnel
+from segmind.ui.charts.timeseries import lines
+from segmind.ui.components.chart_card import chart_card
+from segmind.ui.components.metrics import Kpi, metric_row
+from segmind.ui.components.waterfall_card import waterfall_card
+from segmind.ui.data import campaigns, revenue, workspace
+
+_WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
+
+
+def report(campaign_id: int) -> None:
+    """Key figures, the funnel, the first hours, the waterfall and the reasons."""
+    found = campaigns.report(campaign_id)
+    settings = workspace.settings()
+    st.caption(
+        f"Figures as of {figures.instant(found.as_of, settings.zone)} · "
+        f"{figures.plural(found.holdout, 'customer')} held out · "
+        f"orders are credited to the last click within {settings.attribution_window_days} days"
+    )
+    _key_figures(found)
+    left, right = st.columns(2)
+    with left:
+        _funnel(found)
+    with right:
+        _timeline(found)
+    left, right = st.columns(2)
+    with left:
+        waterfall_card(found.waterfall, key="cmp_report_waterfall", title="Who received it")
+    with right:
+        _reasons(found.reasons)
+
+
+def _key_figures(found: Report) -> None:
+    numbers, currency = found.figures, workspace.settings().currency
+    credited = revenue.of_source("campaign", found.campaign.id)
+    kpis = [
+        Kpi(
+            "Delivered",
+            figures.share(numbers.delivered, numbers.accepted),
+            help=f"{figures.count(numbers.delivered)} of {figures.count(numbers.accepted)} "
+            "messages that the provider took",
+        ),
+        Kpi(
+            "Clicked",
+            figures.share(numbers.clicked, numbers.delivered),
+            help=f"{figures.count(numbers.clicked)} recipients clicked at least once, of those "
+            f"delivered. {figures.count(numbers.clicked_by_machine)} clicked only by machines "
+            "are not counted.",
+        ),
+        Kpi(
+            "Revenue",
+            figures.money(credited.revenue, currency, compact=credited.revenue > 10**7),
+            help=f"{figures.plural(credited.orders, 'order')}, net of refunds, credited to the "
+            "last click",
+        ),
+        Kpi(
+            "Cost",
+            figures.micros(numbers.cost_micros, currency),
+            help=f"{figures.plural(numbers.parts, 'part')} at the prices in Settings"
+            if numbers.parts
+            else "At the prices in Settings",
+        ),
+        Kpi("Bounced", figures.share(numbers.bounced, numbers.accepted, 2)),
+        Kpi("Unsubscribed", figures.share(numbers.unsubscribed, numbers.delivered, 2)),
+        Kpi("Complained", figures.share(numbers.complained, numbers.delivered, 3)),
+        Kpi(
+            "Opened*",
+            figures.share(numbers.opened, numbers.delivered),
+            help="By people. Mail privacy proxies open by themselves: "
+            f"{figures.count(numbers.opened_by_machine)} were opened only by machines. "
+            "Rank by clicks and orders.",
+        ),
+    ]
+    metric_row(kpis)
+
+
+def _funnel(found: Report) -> None:
+    numbers: Figures = found.figures
+    credited = revenue.of_source("campaign", found.campaign.id)
+    steps = [
+        ("Queued", numbers.enqueued),
+        ("Taken by the provider", numbers.accepted),
+        ("Delivered", numbers.delivered),
+        *([("Opened*", numbers.opened)] if found.campaign.channel == "email" else []),
+        ("Clicked", numbers.clicked),
+        ("Ordered", credited.orders),
+    ]
+    chart_card(
+        "Funnel",
+        "messages",
+        "Each message once a step. Orders are those credited to this campaign.",
+        funnel(steps, "messages") if numbers.enqueued else None,
+        pl.DataFrame({"Step": [s for s, _ in steps], "Messages": [n for _, n in steps]}),
+        key="cmp_funnel",
+        empty="Nothing was queued yet.",
+    )
+
+
+def _timeline(found: Report) -> None:
+    table = found.timeline
+    names = [name for name in TIMELINE_COLUMNS if table.height and table[name].sum()]
+    chart_card(
+        "First 48 hours",
+        "messages",
+        "Messages that for the first time in that hour were sent, delivered, opened, clicked.",
+        lines(
+            table["at"].head(48).to_list(),
+            {name.capitalize(): table[name].head(48).to_list() for name in names},
+            "messages",
+        )
+        if names
+        else None,
+        table,
+        key="cmp_timeline",
+        empty="Nothing has happened yet.",
+    )
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> None:
+    with st.container(border=True, height="stretch", key="cmp_reasons"):
+        st.subheader(
+            "Why somebody got nothing",
+            anchor=False,
+            help="Left out before the launch, not sent at the last look, or failed.",
+        )
+        if not reasons:
+            st.caption("Everybody in the segment got the message.")
+            return
+        st.dataframe(
+            {
+                "Reason": [each.reason.replace("_", " ") for each in reasons],
+                "When": [_WHY.get(each.kind, each.kind) for each in reasons],
+                "Customers": [each.count for each in reasons],
+            },
+            hide_index=True,
+            alt="Reasons for which customers got no message",
+        )

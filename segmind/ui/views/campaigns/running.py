@@ -1,0 +1,102 @@
+"""A campaign on its way: how far, how fast, what waits, and the brake."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.lifecycle import FINAL, RUNNING, Status
+from segmind.campaigns.progress import Progress
+from segmind.messages.lifecycle import State
+from segmind.ui import figures, problems
+from segmind.ui.access import Viewer
+from segmind.ui.components.badges import state_badge
+from segmind.ui.components.confirm import confirm
+from segmind.ui.data import campaigns, workspace
+from segmind.ui.store import now
+from segmind.workspace.permissions import Action
+
+
+def running(campaign: Campaign, viewer: Viewer) -> None:
+    """The card of a running campaign; asks again every second while anything moves."""
+    moving = campaign.status in {Status.LAUNCHING, Status.SENDING}
+    st.fragment(_card, run_every="1s" if moving else None)(campaign.id, campaign.status, viewer)
+
+
+def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
+    campaign = campaigns.get(campaign_id)
+    if campaign.status is not shown:
+        st.rerun()  # the page around this card shows the former state
+    at = campaigns.progress(campaign_id)
+    with st.container(border=True, key="cmp_running"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            state_badge(campaign.status)
+            st.markdown(_sentence(at), width="stretch")
+            _brakes(campaign, viewer)
+        if campaign.problem:
+            st.warning(campaign.problem, icon=":material/error:")
+        st.progress(
+            at.share, text=f"{figures.count(at.settled)} of {figures.count(at.audience)} settled"
+        )
+        _states(at)
+
+
+def _sentence(at: Progress) -> str:
+    if at.status is Status.LAUNCHING:
+        return f"Preparing: {figures.plural(at.enqueued, 'message')} queued."
+    if at.status is Status.PAUSED:
+        return "Nothing leaves until you resume."
+    if at.rate:
+        left = f", done {figures.ago(at.eta, now())}" if at.eta and at.eta > now() else ""
+        return f"{figures.plural(round(at.rate), 'message')} a second{left}."
+    zone = workspace.settings().zone
+    return f"Waiting for its turn ({figures.clock_time(now(), zone)})."
+
+
+def _states(at: Progress) -> None:
+    order = [State.ACCEPTED, State.READY, State.RETRY, State.CLAIMED, State.DISPATCHING]
+    order += [State.IN_DOUBT, State.SKIPPED, State.FAILED, State.EXPIRED]
+    held = [(state.label, n) for state in order if (n := at.states.get(state, 0))]
+    if held:
+        st.caption(" · ".join(f"{label}: **{figures.count(n)}**" for label, n in held))
+    if at.in_doubt:
+        st.caption(
+            ":material/help: In doubt: the provider was called and nobody knows whether it took "
+            "the message. Receipts settle most of them; see Settings for what becomes of the rest."
+        )
+
+
+def _brakes(campaign: Campaign, viewer: Viewer) -> None:
+    locked = not viewer.may(Action.LAUNCH)
+    if campaign.status in {Status.LAUNCHING, Status.SENDING}:
+        if st.button("Pause", icon=":material/pause:", disabled=locked, key="cmp_pause"):
+            with problems.shown("Pause"):
+                campaigns.move(campaign.id, "pause")
+                st.rerun()
+    elif campaign.status is Status.PAUSED and st.button(
+        "Resume", type="primary", icon=":material/play_arrow:", disabled=locked, key="cmp_resume"
+    ):
+        with problems.shown("Resume"):
+            campaigns.move(campaign.id, "resume")
+            st.rerun()
+    if campaign.status in RUNNING and st.button(
+        "Cancel", icon=":material/stop:", disabled=locked, key="cmp_cancel"
+    ):
+        st.session_state["cmp_ask_cancel"] = campaign.id
+        st.rerun()
+
+
+def ask_to_cancel(campaign: Campaign) -> None:
+    """The dialog for cancelling, when it was asked for (dialogs open from the page, not a card)."""
+    if st.session_state.pop("cmp_ask_cancel", None) == campaign.id:
+        if campaign.status in FINAL:
+            return
+        confirm(
+            "Cancel this campaign?",
+            "What was handed to the provider cannot be called back. Nothing more will leave, "
+            "and the campaign cannot be started again.",
+            "Cancel the campaign",
+            lambda: campaigns.move(campaign.id, "cancel"),
+            key="cmp_cancel_dialog",
+            done="Campaign cancelled",
+        )

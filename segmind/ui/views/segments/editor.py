@@ -1,0 +1,193 @@
+"""The rule of a segment with its live answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from segmind.segments.fault import Fault, InvalidRule
+from segmind.segments.rule import parse
+from segmind.segments.segment import Segment
+from segmind.ui import figures, problems
+from segmind.ui.access import Viewer
+from segmind.ui.components.confirm import say
+from segmind.ui.components.explained import explained
+from segmind.ui.components.result_card import result_card
+from segmind.ui.components.rule_builder import rule_builder
+from segmind.ui.components.rule_builder.builder import forget
+from segmind.ui.data import customers, segments, workspace
+from segmind.ui.navigation import open_page
+from segmind.workspace.permissions import Action
+
+
+def show(segment: Segment | None, viewer: Viewer) -> None:
+    """The builder on the left, the answer on the right, saving above."""
+    key = f"seg_{segment.id}" if segment else "seg_new"
+    if segment is None:
+        _start_from(key)
+    _editor(segment, key, viewer.may(Action.EDIT_SEGMENTS))
+
+
+def _start_from(key: str) -> None:
+    """Let a new segment begin with the rule of one that exists."""
+    known = {each.id: each.name for each in segments.listed()}
+    given = st.query_params.get("like", "")
+    if given.isdigit() and int(given) in known:
+        st.session_state.setdefault(f"{key}_like", int(given))
+    st.selectbox(
+        "Start from",
+        [0, *known],
+        format_func=lambda number: known.get(number, "an empty rule"),
+        key=f"{key}_like",
+        on_change=_restart,
+        args=(key,),
+        width=360,
+    )
+
+
+def _restart(key: str) -> None:
+    chosen = st.session_state.get(f"{key}_like")
+    forget(f"{key}_rule")
+    st.session_state[f"{key}_like"] = chosen
+
+
+@st.fragment
+def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
+    left, right = st.columns([2.1, 1])
+    with left:
+        name = st.text_input(
+            "Name",
+            segment.name if segment else "",
+            placeholder="Shoe lovers in Germany",
+            key=f"{key}_name",
+            disabled=not allowed,
+        )
+        made = rule_builder(
+            _given(segment, key),
+            segments.vocabulary(),
+            key=f"{key}_rule",
+            faults=st.session_state.get(f"{key}_faults", ()),
+        )
+        faults = _faults(made)
+        shown = st.session_state.get(f"{key}_faults", ())
+        st.session_state[f"{key}_faults"] = faults
+        if [f.path for f in shown] != [f.path for f in faults]:
+            st.rerun()
+        _save(segment, key, name or "", made, bool(faults), allowed)
+    with right:
+        if faults:
+            st.warning(
+                f"**The rule is not complete yet.** {faults[0].message} {faults[0].hint}",
+                icon=":material/edit:",
+            )
+            return
+        with problems.shown("Count the customers"):
+            _answer(made)
+            _why(made, key)
+
+
+def _given(segment: Segment | None, key: str) -> dict[str, Any] | None:
+    if segment is not None:
+        return segment.rule.as_json()
+    like = st.session_state.get(f"{key}_like")
+    return segments.get(like).rule.as_json() if like else None
+
+
+def _faults(rule: dict[str, Any]) -> Sequence[Fault]:
+    try:
+        parse(rule)
+    except InvalidRule as error:
+        return error.faults
+    return ()
+
+
+def _answer(rule: dict[str, Any]) -> None:
+    answer = segments.preview(rule)
+    zone = workspace.settings().zone
+    sample = customers.rows(tuple(answer.preview.sample))
+    result_card(
+        answer.preview,
+        segments.describes(parse(rule)),
+        figures.clock_time(answer.as_of, zone),
+        sample,
+    )
+
+
+def _why(rule: dict[str, Any], key: str) -> None:
+    with st.container(border=True, key=f"{key}_why"):
+        st.markdown("**Is somebody in it, and why?**")
+        sought = st.text_input(
+            "Customer",
+            placeholder="Name, e-mail, phone or id",
+            key=f"{key}_who",
+            icon=":material/person_search:",
+            label_visibility="collapsed",
+            type="search",
+        )
+        if not sought:
+            return
+        found = customers.search(sought, None, True).customers[:20]
+        if not found:
+            st.caption(f"Nobody begins with “{sought}”.")
+            return
+        person = found[0]
+        if len(found) > 1:
+            person = st.selectbox(
+                "Which one",
+                found,
+                format_func=lambda each: (
+                    figures.mask_name(each.first_name, each.last_name)
+                    + f" · {each.external_id or each.id}"
+                ),
+                key=f"{key}_which",
+            )
+        explained(segments.explain(parse(rule), person.id))
+
+
+def _save(
+    segment: Segment | None,
+    key: str,
+    name: str,
+    rule: dict[str, Any],
+    incomplete: bool,
+    allowed: bool,
+) -> None:
+    changed = segment is None or name != segment.name or parse_safe(rule) != segment.rule.as_json()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        saved = st.button(
+            "Save" if segment else "Save the segment",
+            type="primary",
+            key=f"{key}_save",
+            disabled=incomplete or not allowed or not changed,
+        )
+        if (
+            segment is not None
+            and changed
+            and st.button("Discard the changes", key=f"{key}_discard")
+        ):
+            forget(key)
+            st.rerun()
+        if segment is not None and changed:
+            st.caption("Not saved yet.", width="content")
+    if saved:
+        with problems.shown("Save the segment"):
+            if segment is None:
+                made = segments.create(name, "", rule)
+                forget(key)
+                say(f"“{made.name}” saved")
+                open_page("segment", id=made.id)
+            else:
+                segments.update(segment.id, name=name, rule=rule)
+                forget(key)
+                say("Saved. Its size starts a new line at the next count.")
+                st.rerun()
+
+
+def parse_safe(rule: dict[str, Any]) -> dict[str, Any] | None:
+    """The rule with its defaults written out; None while it is incomplete."""
+    try:
+        return parse(rule).as_json()
+    except InvalidRule:
+        return None
