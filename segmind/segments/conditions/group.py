@@ -56,7 +56,9 @@ class AllOf(Group):
     type: Literal["all"] = "all"
 
     def expression(self, question: Question) -> nw.Expr:
-        return reduce(and_, self.expressions(question), nw.lit(True))
+        # Not a literal: alone in a filter it would have no length.
+        everybody = ~nw.col("customer_id").is_null()
+        return reduce(and_, self.expressions(question), everybody)
 
     def presence(self, question: Question) -> frozenset[Aggregate]:
         return frozenset[Aggregate]().union(*(c.presence(question) for c in self.conditions))

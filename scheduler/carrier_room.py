@@ -1,0 +1,54 @@
+"""The providers and the dispatcher of this process, made anew when credentials change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from segmind.channels.registry import Registry
+from segmind.db.engine import Store
+from segmind.messages.carriers import open_registry
+from segmind.messages.dispatch import Dispatcher
+
+#: How often to look whether credentials have changed.
+LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """The providers, and the one dispatcher of this process (used by one thread)."""
+
+    registry: Registry
+    dispatcher: Dispatcher
+
+
+class CarrierRoom:
+    """Gives out the carriers that fit the credentials as they are now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._carriers: Carriers | None = None
+        self._credentials: tuple[object, ...] = ()
+        self._look_at = 0.0
+
+    def carriers(self, store: Store) -> Carriers:
+        """The present carriers; the same objects while no credential changes."""
+        with self._lock:
+            if self._carriers is None or time.monotonic() >= self._look_at:
+                credentials = _credentials(store)
+                if self._carriers is None or credentials != self._credentials:
+                    registry = open_registry(store)
+                    self._carriers = Carriers(registry, Dispatcher(store, registry))
+                    self._credentials = credentials
+                self._look_at = time.monotonic() + LOOK_SECONDS
+            return self._carriers
+
+
+def _credentials(store: Store) -> tuple[object, ...]:
+    """What changes whenever a credential does."""
+    with store.engine.connect() as conn:
+        rows = conn.execute(text("SELECT provider, updated_at FROM credential ORDER BY provider"))
+        return tuple(tuple(row) for row in rows)

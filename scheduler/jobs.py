@@ -1,0 +1,113 @@
+"""The whole background life of Segmind on one page: what, how often, and by what.
+
+Every job may run in any number of processes and be repeated at will: what is due lies in
+PostgreSQL, is claimed there, and happens once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from scheduler.context import Context
+from scheduler.ticker import Job
+from segmind.automations import engine
+from segmind.campaigns import tend as campaigns
+from segmind.customers import columns
+from segmind.db import heartbeat
+from segmind.db.engine import Store
+from segmind.events import maintenance
+from segmind.messages import reaper, receipts, reconcile, sandbox_post
+from segmind.segments import membership
+from segmind.workspace import product_settings
+
+#: Receipts reduced in one go.
+RECEIPTS = 2_000
+
+
+def dispatch(store: Store, context: Context) -> None:
+    """Rounds until there is nothing to send; a new message is found within a quarter second."""
+    dispatcher = context.carriers(store).dispatcher
+    while not context.stopping.is_set():
+        report = dispatcher.run_once()
+        if report.seen == 0:
+            return
+
+
+def report_from_sandbox(store: Store, context: Context) -> None:
+    registry = context.carriers(store).registry
+    while not context.stopping.is_set():
+        if sandbox_post.post_due(store, registry, context.now()) == 0:
+            return
+
+
+def reduce_receipts(store: Store, context: Context) -> None:
+    while not context.stopping.is_set():
+        if receipts.reduce_inbox(store, context.now(), RECEIPTS) < RECEIPTS:
+            return
+
+
+def reap(store: Store, context: Context) -> None:
+    with store.engine.begin() as conn:
+        reaper.run(conn, context.now())
+
+
+def settle_doubts(store: Store, context: Context) -> None:
+    reconcile.run(store, context.carriers(store).registry, context.now())
+
+
+def start_campaigns(store: Store, context: Context) -> None:
+    campaigns.start_due(store, context.now())
+
+
+def finish_campaigns(store: Store, context: Context) -> None:
+    campaigns.finish_done(store, context.now())
+
+
+def enter_automations(store: Store, context: Context) -> None:
+    engine.enter(store, context.now())
+
+
+def advance_automations(store: Store, context: Context) -> None:
+    engine.advance(store, context.now(), stopping=context.stopping.is_set)
+
+
+def tend_log(store: Store, context: Context) -> None:
+    with store.engine.connect() as conn:
+        zone = product_settings.load(conn).zone
+    maintenance.tend(store, zone, context.now())
+
+
+def mirror_customers(store: Store, _context: Context) -> None:
+    columns.rebuild_if_due(store)
+
+
+def refresh_segments(store: Store, context: Context) -> None:
+    membership.refresh_all(store, _to_the_second(context.now()))
+
+
+def beat(store: Store, context: Context) -> None:
+    with store.engine.begin() as conn:
+        heartbeat.beat(conn, context.process, context.pulse.lag(), context.pulse.report())
+
+
+def _to_the_second(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0)
+
+
+#: Name, sentence, seconds between runs, function.
+JOBS: Final = (
+    Job("dispatch", "Hand queued messages to their providers", 0.25, dispatch),
+    Job("receipts", "Apply the receipts that have come in", 0.25, reduce_receipts),
+    Job("sandbox", "Let the sandbox carrier report", 0.5, report_from_sandbox),
+    Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
+    Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
+    Job("enter", "Start and end automation runs by what is new in the log", 1.0, enter_automations),
+    Job("advance", "Move automation runs that are due", 1.0, advance_automations),
+    Job("beat", "Say that this scheduler lives", 2.0, beat),
+    Job("reap", "Give back what a dead process had claimed", 5.0, reap),
+    Job("doubts", "Settle messages in doubt by evidence", 10.0, settle_doubts),
+    Job("log", "Seal, compact and roll up the event log", 5.0, tend_log),
+    Job("mirror", "Write the customers' columns anew", 15.0, mirror_customers),
+    Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
+)

@@ -1,0 +1,86 @@
+"""What a campaign will cost: prices from the settings, SMS parts from real recipients' texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from segmind.channels import sms_parts
+from segmind.channels.channel import Channel
+from segmind.channels.content import SmsContent
+from segmind.templates.render import RenderError, render
+from segmind.templates.template import Draft, channel_of
+from segmind.templates.variables import context, sample_context
+from segmind.workspace.product_settings import ProductSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An estimate. ``total_micros``: millionths of ``currency``. ``parts``: SMS parts of one
+    message, on average over the sample (1.0 on the other channels), ``parts_most`` the longest.
+    ``failures``: what could not be rendered for some of the sample, each fault once.
+    """
+
+    recipients: int
+    total_micros: int
+    currency: str
+    parts: float
+    parts_most: int
+    sampled: int
+    failures: tuple[RenderError, ...]
+
+
+def estimate(
+    conn: Connection,
+    draft: Draft,
+    settings: ProductSettings,
+    recipients: int,
+    sample: Sequence[int],
+) -> Cost:
+    """What ``recipients`` messages of ``draft`` cost, judged by a ``sample`` of customers."""
+    channel = channel_of(draft)
+    people = _people(conn, sample) or [None]
+    parts: list[int] = []
+    failures: dict[str, RenderError] = {}
+    shop = {
+        "name": settings.shop_name,
+        "url": settings.public_url or "",
+        "postal_address": settings.postal_address,
+        "currency": settings.currency,
+    }
+    for person in people:
+        values = context(customer=person, shop=shop) if person is not None else sample_context()
+        content = render(draft, values)
+        if isinstance(content, RenderError):
+            failures.setdefault(str(content), content)
+        elif isinstance(content, SmsContent):
+            parts.append(max(1, sms_parts.count(content.body).parts))
+    mean = sum(parts) / len(parts) if parts else 1.0
+    price = {
+        Channel.EMAIL: settings.email_cost_micros,
+        Channel.SMS: settings.sms_cost_micros,
+        Channel.PUSH: settings.push_cost_micros,
+    }[channel]
+    return Cost(
+        recipients=recipients,
+        total_micros=round(recipients * mean * price),
+        currency=settings.currency,
+        parts=mean,
+        parts_most=max(parts, default=1),
+        sampled=len(people) if people != [None] else 0,
+        failures=tuple(failures.values()),
+    )
+
+
+def _people(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any] | None]:
+    rows = conn.execute(
+        text(
+            "SELECT id, external_id, first_name, last_name, email, phone, country, city, language,"
+            " timezone, birthday, traits FROM customer WHERE id = ANY(:ids) ORDER BY id"
+        ),
+        {"ids": list(ids)},
+    ).mappings()
+    return [dict(row) for row in rows]

@@ -1,0 +1,186 @@
+"""Launching: the audience is frozen once, then goes into the outbox in portions.
+
+What is promised: a launch that is killed at any instant and started again, by this process or
+another, reaches the same audience, and nobody twice. How: the audience is drawn and stored in one
+transaction, as of the instant at which the launch began; each portion leaves that store and enters
+the outbox in one transaction; nothing is sent before the last portion is in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+
+from segmind.audiences.audience import Audience
+from segmind.campaigns import campaign as campaigns
+from segmind.campaigns import moves
+from segmind.campaigns.audience import audience_of
+from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.content import version_for
+from segmind.campaigns.lifecycle import RUNNING, Status, require
+from segmind.campaigns.review import require_launchable
+from segmind.campaigns.tables import campaign as table
+from segmind.campaigns.tables import campaign_run
+from segmind.consent.addresses import address_key
+from segmind.db.copy import copy_in
+from segmind.db.engine import Store
+from segmind.db.locks import try_lock
+from segmind.events.schema import Source
+from segmind.messages import outbox, sources
+from segmind.workspace import audit, product_settings
+
+#: Recipients that enter the outbox in one transaction: about 0.2 seconds of work, which is how long
+#: a pause or a cancellation waits.
+PORTION = 20_000
+#: A message that could not leave for so long after the launch is never sent. Quiet hours hold an
+#: SMS back for half a day at most.
+VALID_FOR = timedelta(hours=24)
+
+
+def launch(store: Store, campaign_id: int, now: datetime, actor: str = "scheduler") -> Status:
+    """Start the campaign, or carry its launch on; returns where it is afterwards.
+
+    Any number of processes may call it at once, again and again. A campaign that is neither due
+    for a launch nor within one is left alone.
+
+    Raises:
+        UnknownCampaign; NotLaunchable, InvalidDraft, InvalidCampaign: something blocks it, and it
+        stays as it was.
+    """
+    with store.engine.begin() as conn:
+        campaign = campaigns.get(conn, campaign_id, lock=True)
+        if campaign.status not in RUNNING and not _begin(conn, campaign, now, actor):
+            return campaign.status
+    while _take(store, campaign_id, now):
+        pass
+    with store.engine.connect() as conn:
+        return campaigns.get(conn, campaign_id).status
+
+
+def _begin(conn: Connection, campaign: Campaign, now: datetime, actor: str) -> bool:
+    """Start it once: the row of ``campaign_run`` is unique whatever the number of schedulers."""
+    if campaign.status in {Status.SENT, Status.CANCELLED}:
+        return False
+    require(campaign.status, Status.LAUNCHING)
+    version = version_for(conn, campaign)
+    require_launchable(conn, campaign, product_settings.load(conn))
+    run_at = campaign.scheduled_at or now
+    started = conn.execute(
+        insert(campaign_run).values(campaign_id=campaign.id, run_at=run_at).on_conflict_do_nothing()
+    )
+    if not started.rowcount:
+        return False
+    conn.execute(
+        table.update()
+        .where(table.c.id == campaign.id)
+        .values(
+            status=Status.LAUNCHING.value,
+            template_version_id=version,
+            launched_at=now,
+            audience_as_of=now,
+            problem=None,
+            updated_at=now,
+        )
+    )
+    sources.set_state(conn, Source.CAMPAIGN, campaign.id, "paused", "launching", now)
+    sources.set_rate(conn, Source.CAMPAIGN, campaign.id, campaign.rate_per_second)
+    audit.record(conn, actor, "campaign.launch", f"campaign {campaign.id}")
+    return True
+
+
+def _take(store: Store, campaign_id: int, now: datetime) -> bool:
+    """One transaction's worth of the launch; False when there is nothing (more) to do here."""
+    with store.engine.begin() as conn:
+        # One process at a time: the audience of another would be drawn for nothing.
+        if not try_lock(conn, f"campaign.launch:{campaign_id}"):
+            return False
+        campaign = campaigns.get(conn, campaign_id)
+        if campaign.status is not Status.LAUNCHING:
+            return False
+        if campaign.audience_size is None:
+            _store_audience(conn, campaign, audience_of(store, conn, campaign))
+            return True
+        campaign = campaigns.get(conn, campaign_id, lock=True)
+        if campaign.status is not Status.LAUNCHING:
+            return False
+        portion = _portion(conn, campaign_id)
+        if portion.is_empty():
+            _complete(conn, campaign, now)
+            return False
+        _enqueue(store, conn, campaign, portion, now)
+        return True
+
+
+def _store_audience(conn: Connection, campaign: Campaign, drawn: Audience) -> None:
+    """Store who will get it and who will not and why, all or nothing."""
+    mine = pl.lit(campaign.id).alias("campaign_id")
+    recipients = drawn.recipients.select(mine, "customer_id", "address")
+    copy_in(conn, "campaign_recipient", recipients)
+    copy_in(conn, "campaign_exclusion", drawn.exclusions.select(mine, "customer_id", "reason"))
+    conn.execute(
+        table.update()
+        .where(table.c.id == campaign.id)
+        .values(waterfall=drawn.waterfall.as_json(), audience_size=recipients.height)
+    )
+
+
+def _portion(conn: Connection, campaign_id: int) -> pl.DataFrame:
+    rows = conn.execute(
+        text(
+            "DELETE FROM campaign_recipient WHERE campaign_id = :id AND customer_id IN ("
+            " SELECT customer_id FROM campaign_recipient WHERE campaign_id = :id"
+            " ORDER BY customer_id LIMIT :portion) RETURNING customer_id, address"
+        ),
+        {"id": campaign_id, "portion": PORTION},
+    ).tuples()
+    schema = {"customer_id": pl.Int64(), "address": pl.String()}
+    return pl.DataFrame(rows.all(), schema=schema, orient="row")
+
+
+def _enqueue(
+    store: Store, conn: Connection, campaign: Campaign, portion: pl.DataFrame, now: datetime
+) -> None:
+    if campaign.template_version_id is None or campaign.launched_at is None:
+        raise AssertionError("A launching campaign has a version and an instant.")
+    outbox.enqueue_many(
+        conn,
+        address_key(store.settings.secret_key),
+        Source.CAMPAIGN,
+        campaign.id,
+        portion,
+        campaign.template_version_id,
+        campaign.channel.value,
+        due_at=campaign.launched_at,
+        expires_at=campaign.launched_at + VALID_FOR,
+        now=now,
+    )
+
+
+def _complete(conn: Connection, campaign: Campaign, now: datetime) -> None:
+    """The last portion is in: open the gate, unless the outbox does not hold the audience."""
+    enqueued = conn.execute(
+        text(
+            "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
+            " AND purpose <> 'test'"
+        ),
+        {"kind": int(Source.CAMPAIGN), "id": campaign.id},
+    ).scalar_one()
+    conn.execute(table.update().where(table.c.id == campaign.id).values(frozen_at=now))
+    if enqueued != campaign.audience_size:
+        moves.pause(
+            conn,
+            campaign.id,
+            now,
+            "scheduler",
+            problem=f"The audience is {campaign.audience_size}, the outbox holds {enqueued}.",
+        )
+        return
+    conn.execute(
+        table.update()
+        .where(table.c.id == campaign.id)
+        .values(status=Status.SENDING.value, updated_at=now)
+    )
+    sources.set_state(conn, Source.CAMPAIGN, campaign.id, "open", "launched", now)
