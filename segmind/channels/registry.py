@@ -3,12 +3,16 @@ sandbox, so nothing is sent for real unless asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from segmind.channels.channel import Channel
 from segmind.channels.provider import Provider
+from segmind.channels.providers.fcm import Fcm, FcmSettings
 from segmind.channels.providers.sandbox import REHEARSAL_SPEED, Ledger, Sandbox
+from segmind.channels.providers.sendgrid import SendGrid, SendGridSettings
+from segmind.channels.providers.twilio import Twilio, TwilioSettings
 from segmind.errors import NotFound
 from segmind.settings import Settings
 
@@ -54,12 +58,51 @@ def build(
 ) -> Registry:
     """The providers for these settings.
 
-    ``credentials`` are those kept in the workspace, by provider; the environment fills what they
-    lack. ``ledger`` and ``speed`` are the sandbox's.
+    ``credentials`` are those kept in the workspace, by provider and then by field (``account_sid``,
+    ``api_key``, ...: the names of the environment's variables without their prefix); where they
+    say nothing, the environment does. ``ledger`` and ``speed`` are the sandbox's.
+
+    Raises:
+        BadServiceAccount: FCM's credentials cannot be read.
     """
-    del credentials
-    sandboxes: dict[Channel, Provider] = {
+    chosen: dict[Channel, Provider] = {
         channel: Sandbox(channel, settings.secret_key, ledger=ledger, speed=speed)
         for channel in Channel
     }
-    return Registry(sandboxes)
+    for name, make in _VENDORS.items():
+        values = {**_of_environment(settings, name), **(credentials or {}).get(name, {})}
+        provider = make(values, settings)
+        if provider is not None:
+            chosen[provider.channel] = provider
+    return Registry(chosen)
+
+
+def _twilio(values: Mapping[str, str], settings: Settings) -> Provider | None:
+    found = TwilioSettings.of(values, settings.public_url)
+    return None if found is None else Twilio(found, settings.secret_key)
+
+
+def _sendgrid(values: Mapping[str, str], settings: Settings) -> Provider | None:  # noqa: ARG001
+    found = SendGridSettings.of(values)
+    return None if found is None else SendGrid(found)
+
+
+def _fcm(values: Mapping[str, str], settings: Settings) -> Provider | None:  # noqa: ARG001
+    found = FcmSettings.of(values)
+    return None if found is None else Fcm(found)
+
+
+_VENDORS: Final[dict[str, Callable[[Mapping[str, str], Settings], Provider | None]]] = {
+    "twilio": _twilio,
+    "sendgrid": _sendgrid,
+    "fcm": _fcm,
+}
+
+
+def _of_environment(settings: Settings, name: str) -> dict[str, str]:
+    prefix = f"SEGMIND_{name.upper()}_"
+    return {
+        key.removeprefix(prefix).lower(): value
+        for key, value in settings.environ.items()
+        if key.startswith(prefix) and value
+    }

@@ -1,0 +1,490 @@
+"""E-mail by SendGrid.
+
+The SDK authenticates, addresses the API and checks webhook signatures. Its transport is not used:
+it opens a new connection for every call, waits for ever, and logs the key and every recipient.
+
+Up to 500 recipients share one request: what their e-mails have in common goes once, what differs
+goes as substitutions of the recipient's own, already escaped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message
+from typing import Any, Final
+from urllib.error import HTTPError as UrllibHTTPError
+from uuid import UUID
+
+import requests
+from python_http_client import Client
+from python_http_client.exceptions import HTTPError, handle_error
+from sendgrid import SendGridAPIClient
+from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
+
+from segmind.channels.channel import Channel
+from segmind.channels.content import EmailContent
+from segmind.channels.delivery import Delivery, Word
+from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
+from segmind.channels.provider import Capabilities, Check, Finding, Parcel, Unknown
+from segmind.channels.providers.transport import (
+    Session,
+    of_error,
+    retry_after,
+    short,
+    silence_vendor_logs,
+)
+from segmind.channels.webhook import (
+    Deliveries,
+    Refusal,
+    Refused,
+    WebhookRequest,
+    refuse_odd,
+    refuse_stale,
+)
+
+NAME: Final = "sendgrid"
+_BASE_URL: Final = "https://api.sendgrid.com"
+#: SendGrid takes less than 10,000 bytes of substitutions for one recipient.
+LARGEST_SUBSTITUTIONS: Final = 9_000
+#: Requests that one batch may take: a refused one is parted until the faulty stand alone.
+MOST_REQUESTS: Final = 60
+MOST_EVENTS: Final = 10_000
+_READ_SECONDS: Final = 20.0
+
+# --- words -------------------------------------------------------------------------------------
+
+EVENT: Final[dict[str, Word]] = {
+    "processed": Word.SENT,
+    "deferred": Word.QUEUED,
+    "delivered": Word.DELIVERED,
+    "bounce": Word.BOUNCED_HARD,
+    "dropped": Word.FAILED,
+    "open": Word.OPENED,
+    "click": Word.CLICKED,
+    "spamreport": Word.COMPLAINED,
+    "unsubscribe": Word.UNSUBSCRIBED,
+    "group_unsubscribe": Word.UNSUBSCRIBED,
+}
+#: Why SendGrid drops: these addresses must not be used again.
+_DROPPED_FOR_GOOD: Final = re.compile(
+    r"bounced address|unsubscribed address|spam reporting address|invalid", re.IGNORECASE
+)
+_PLACE: Final = re.compile(r"personalizations\.(\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class SendGridSettings:
+    """``webhook_keys`` are the public keys of the signed event webhook: the present one and, while
+    keys rotate, the former."""
+
+    api_key: str
+    sender: str
+    webhook_keys: tuple[str, ...] = ()
+    sender_name: str = ""
+    base_url: str = _BASE_URL
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> SendGridSettings | None:
+        """The settings; None where the key or the sender is missing."""
+        key, sender = values.get("api_key", ""), values.get("from", "")
+        if not (key and sender):
+            return None
+        keys = tuple(k.strip() for k in values.get("webhook_key", "").split(",") if k.strip())
+        base = values.get("base_url") or _BASE_URL
+        return cls(key, sender, keys, values.get("from_name", ""), base.rstrip("/"))
+
+
+class _Answer:
+    """A response as the SDK reads it."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        self._answer = answer
+
+    def getcode(self) -> int:
+        return self._answer.status_code
+
+    def read(self) -> bytes:
+        return self._answer.content
+
+    def info(self) -> Mapping[str, str]:
+        return self._answer.headers
+
+
+class _PooledClient(Client):  # type: ignore[misc]
+    """The SDK's client over our session."""
+
+    session: Session
+
+    def _build_client(self, name: str | None = None) -> _PooledClient:
+        path = [*self._url_path, name] if name else self._url_path
+        made = _PooledClient(
+            host=self.host,
+            version=self._version,
+            request_headers=dict(self.request_headers),
+            url_path=path,
+        )
+        made.session = self.session
+        return made
+
+    def _make_request(self, opener: Any, request: Any, timeout: float | None = None) -> _Answer:
+        del opener, timeout
+        headers = {**request.headers, **request.unredirected_hdrs}
+        answer = self.session.request(
+            request.get_method(), request.full_url, data=request.data, headers=headers
+        )
+        if answer.status_code >= 400:
+            raise handle_error(_as_urllib(answer))
+        return _Answer(answer)
+
+
+class SendGrid:
+    """The provider."""
+
+    name: Final = NAME
+    channel: Final = Channel.EMAIL
+    capabilities: Final = Capabilities(receipts=True, look_up=False, repeat_is_harmless=False)
+    batch_size: Final = 500
+
+    def __init__(self, settings: SendGridSettings) -> None:
+        silence_vendor_logs()
+        self._settings = settings
+        self._api = SendGridAPIClient(settings.api_key, host=settings.base_url)
+        client = _PooledClient(
+            host=settings.base_url, request_headers=self._api.client.request_headers, version=3
+        )
+        client.session = Session(pool=8, read_seconds=_READ_SECONDS)
+        self._api.client = client
+        self._verifiers = [v for v in map(_verifier, settings.webhook_keys) if v is not None]
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """One request for all recipients of one text; more where texts or addresses demand it."""
+        outcomes: dict[int, Outcome] = {}
+        budget = _Budget(MOST_REQUESTS, time.monotonic() + 2 * _READ_SECONDS)
+        for group in _groups(parcels, outcomes):
+            self._send_group(parcels, group, outcomes, budget)
+        return [outcomes[i] for i in range(len(parcels))]
+
+    def _send_group(
+        self,
+        parcels: Sequence[Parcel],
+        group: list[int],
+        outcomes: dict[int, Outcome],
+        budget: _Budget,
+    ) -> None:
+        if not budget.takes_one():
+            late = Retry("not_started", "The batch took too long; this one was not begun.")
+            outcomes.update(dict.fromkeys(group, late))
+            return
+        made = self._request([parcels[i] for i in group])
+        if not isinstance(made, _Refusal):
+            outcomes.update(dict.fromkeys(group, made))
+            return
+        # Refused as a whole, so nothing of it was sent: part the faulty from the others.
+        faulty = [group[i] for i in made.places if i < len(group)]
+        rest = [i for i in group if i not in faulty]
+        outcomes.update(dict.fromkeys(faulty, made.outcome))
+        if faulty and rest:
+            self._send_group(parcels, rest, outcomes, budget)
+        elif len(rest) > 1:
+            half = len(rest) // 2
+            self._send_group(parcels, rest[:half], outcomes, budget)
+            self._send_group(parcels, rest[half:], outcomes, budget)
+        elif rest:
+            outcomes[rest[0]] = made.outcome
+
+    def _request(self, parcels: Sequence[Parcel]) -> Outcome | _Refusal:
+        try:
+            answer = self._api.send(_payload(parcels, self._settings))
+        except HTTPError as error:
+            return _of_refusal(error)
+        except (requests.RequestException, OSError) as error:
+            return of_error(error)
+        if answer.status_code not in (200, 202):
+            return InDoubt(f"SendGrid answered {answer.status_code}.", answer.status_code)
+        request_id = str(answer.headers.get("X-Message-Id") or "")
+        return Accepted(request_id or str(parcels[0].message_public_id), answer.status_code)
+
+    def find(self, parcel: Parcel, since: datetime) -> Finding:  # noqa: ARG002 - the port's
+        """SendGrid has no look-up that every account can use: only its reports prove a message."""
+        return Unknown("SendGrid cannot be asked; it reports within minutes what it took.")
+
+    def check(self) -> Check:
+        """Asks what the key may do."""
+        try:
+            scopes = json.loads(self._api.client.scopes.get().body).get("scopes", [])
+        except HTTPError as error:
+            return Check(False, f"SendGrid refuses the key ({error.status_code}).")
+        except (requests.RequestException, OSError) as error:
+            return Check(False, f"SendGrid cannot be reached ({type(error).__name__}).")
+        except (ValueError, AttributeError):
+            return Check(False, "SendGrid's answer cannot be read.")
+        if "mail.send" not in scopes:
+            return Check(False, "The SendGrid key may not send e-mail.")
+        return Check(True, "Connected to SendGrid.")
+
+    # --- reports -----------------------------------------------------------------------------
+
+    def read_webhook(self, request: WebhookRequest) -> Deliveries | Refused:
+        """Reads a signed batch of events."""
+        if refused := refuse_odd(request):
+            return refused
+        signature = request.header(EventWebhookHeader.SIGNATURE)
+        timestamp = request.header(EventWebhookHeader.TIMESTAMP)
+        text = _decoded(request.body)
+        if text is None or not any(
+            _verifies(v, text, signature, timestamp) for v in self._verifiers
+        ):
+            return Refused(Refusal.FORGED, "The signature is missing or wrong.")
+        if refused := refuse_stale(timestamp, request.received_at):
+            return refused
+        try:
+            events = json.loads(text)
+        except (ValueError, RecursionError):
+            return Refused(Refusal.MALFORMED, "The body is not JSON.")
+        if not isinstance(events, list) or len(events) > MOST_EVENTS:
+            return Refused(Refusal.MALFORMED, "The body is not a list of events.")
+        read = [_delivery(event) for event in events]
+        known = tuple(d for d in read if d is not None)
+        return Deliveries(known, ignored=len(read) - len(known))
+
+
+class _Budget:
+    def __init__(self, requests_left: int, until: float) -> None:
+        self._left = requests_left
+        self._until = until
+
+    def takes_one(self) -> bool:
+        self._left -= 1
+        return self._left >= 0 and time.monotonic() < self._until
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A request refused for what it holds; ``places`` are the recipients that SendGrid names."""
+
+    outcome: Rejected
+    places: tuple[int, ...]
+
+
+def _of_refusal(error: HTTPError) -> Outcome | _Refusal:
+    status = int(error.status_code)
+    text, fields = _errors(error.body)
+    if status >= 500:
+        return InDoubt(f"SendGrid answered {status}: {text}", status)
+    if status == 429:
+        return Retry("429", text or "Too many requests.", _wait(error.headers), status)
+    if status in (401, 403):
+        return Retry(str(status), text or "The key is refused.", None, status, pause_sender=True)
+    if status == 400 and any(f.startswith("from") for f in fields):
+        return Retry("sender", text, None, status, pause_sender=True)
+    places = tuple(sorted({int(m[1]) for f in fields if (m := _PLACE.match(f))}))
+    address = any(re.search(r"\.to\b|\.email\b", f) for f in fields if _PLACE.match(f))
+    return _Refusal(Rejected(str(status), text, suppress=address, http_status=status), places)
+
+
+def _errors(body: Any) -> tuple[str, list[str]]:
+    try:
+        errors = json.loads(body)["errors"]
+        text = "; ".join(str(e.get("message", "")) for e in errors)
+        return short(text), [str(e.get("field") or "") for e in errors]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return short(_decoded(body) or "") if isinstance(body, bytes) else "", []
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    given = retry_after(headers)
+    if given is not None:
+        return given
+    reset = str(headers.get("X-RateLimit-Reset") or "")
+    if not reset.isdigit():
+        return None
+    return min(max(int(reset) - time.time(), 1.0), LONGEST_WAIT)
+
+
+def _as_urllib(answer: requests.Response) -> UrllibHTTPError:
+    headers = Message()
+    for name, value in answer.headers.items():
+        headers[name] = value
+    return UrllibHTTPError(
+        answer.url, answer.status_code, answer.reason or "", headers, io.BytesIO(answer.content)
+    )
+
+
+# --- payload -----------------------------------------------------------------------------------
+
+
+def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[list[int]]:
+    """Which parcels can share a request: one text, one sender, every address once."""
+    groups: dict[tuple[Any, ...], list[list[int]]] = {}
+    addresses: dict[int, set[str]] = {}
+    for i, parcel in enumerate(parcels):
+        content = parcel.content
+        if not isinstance(content, EmailContent):
+            outcomes[i] = Rejected("wrong_content", "SendGrid carries e-mail only.")
+            continue
+        shared = content.slots is not None and _substituted(content) <= LARGEST_SUBSTITUTIONS
+        pieces = id(content.slots.pieces) if content.slots is not None and shared else -1 - i
+        key = (pieces, parcel.sender)
+        address = parcel.address.casefold()
+        for group in groups.setdefault(key, []):
+            if address not in addresses[id(group)] and len(group) < SendGrid.batch_size:
+                group.append(i)
+                addresses[id(group)].add(address)
+                break
+        else:
+            fresh = [i]
+            groups[key].append(fresh)
+            addresses[id(fresh)] = {address}
+    return [group for several in groups.values() for group in several]
+
+
+def _substituted(content: EmailContent) -> int:
+    slots = content.slots
+    if slots is None:
+        return 0
+    size = len(content.text.encode()) + sum(len(v.encode()) + 24 for v in slots.values)
+    return size + len(content.subject.encode())
+
+
+def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str, Any]:
+    first = parcels[0]
+    content = first.content
+    assert isinstance(content, EmailContent)
+    sender = first.sender
+    address = sender.address if sender else settings.sender
+    name = sender.name if sender else settings.sender_name
+    payload: dict[str, Any] = {
+        "from": {"email": address, "name": name} if name else {"email": address},
+        "tracking_settings": {
+            # Our own links count clicks; SendGrid's pair of unsubscribe links would double ours.
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": True},
+            "subscription_tracking": {"enable": False},
+        },
+    }
+    if len(parcels) == 1 or content.slots is None:
+        payload["personalizations"] = [_personal(first, content)]
+        payload["content"] = _content(content.text, content.html)
+        return payload
+    mark = _mark(parcels)
+    payload["personalizations"] = [
+        {**_personal(p, p.content), "substitutions": _substitutions(p.content, mark)}
+        for p in parcels
+        if isinstance(p.content, EmailContent)
+    ]
+    html = "".join(
+        piece if i == 0 else f"{mark}{i}-{piece}" for i, piece in enumerate(content.slots.pieces)
+    )
+    payload["content"] = _content(f"{mark}t-", html)
+    return payload
+
+
+def _content(text: str, html: str) -> list[dict[str, str]]:
+    # SendGrid refuses empty parts.
+    parts = (("text/plain", text), ("text/html", html))
+    return [{"type": kind, "value": value or " "} for kind, value in parts]
+
+
+def _personal(parcel: Parcel, content: EmailContent) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "to": [{"email": parcel.address}],
+        "subject": content.subject or " ",
+        "custom_args": {"m": str(parcel.message_public_id)},
+    }
+    if content.headers:
+        out["headers"] = dict(content.headers)
+    return out
+
+
+def _substitutions(content: EmailContent, mark: str) -> dict[str, str]:
+    assert content.slots is not None
+    values = {f"{mark}{i}-": value for i, value in enumerate(content.slots.values, start=1)}
+    return {**values, f"{mark}t-": content.text}
+
+
+def _mark(parcels: Sequence[Parcel]) -> str:
+    """What stands for a slot: nobody who writes a text or a value can know it."""
+    ids = b"".join(p.message_public_id.bytes for p in parcels)
+    return f"-{hashlib.blake2b(ids, digest_size=6).hexdigest()}."
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+def _delivery(event: Any) -> Delivery | None:
+    if not isinstance(event, dict):
+        return None
+    word = EVENT.get(str(event.get("event")))
+    stamp = event.get("timestamp")
+    if word is None or not isinstance(stamp, int) or not 0 < stamp < 1 << 33:
+        return None
+    if word is Word.BOUNCED_HARD and event.get("type") == "blocked":
+        word = Word.BOUNCED_SOFT
+    reason = event.get("reason") or event.get("response")
+    dropped_for_good = word is Word.FAILED and _DROPPED_FOR_GOOD.search(str(reason or ""))
+    message_id = str(event.get("sg_message_id") or "").partition(".")[0]
+    return Delivery(
+        word=word,
+        provider=NAME,
+        at=datetime.fromtimestamp(stamp, UTC),
+        dedupe_key=_dedupe_key(event),
+        message_public_id=_uuid(event.get("m")),
+        provider_id=message_id or None,
+        address=_text(event.get("email")),
+        machine=event.get("sg_machine_open") is True,
+        url=_text(event.get("url")) if word is Word.CLICKED else None,
+        code=_text(event.get("status")),
+        reason=short(reason) if reason else None,
+        suppress=bool(dropped_for_good),
+    )
+
+
+def _dedupe_key(event: dict[str, Any]) -> str:
+    given = event.get("sg_event_id")
+    if isinstance(given, str) and 0 < len(given) <= 200:
+        return given
+    whole = json.dumps(event, sort_keys=True, default=str).encode()
+    return "h:" + hashlib.blake2b(whole, digest_size=16).hexdigest()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _decoded(body: bytes) -> str | None:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _verifier(key: str) -> EventWebhook | None:
+    try:
+        return EventWebhook(key)
+    except ValueError:
+        return None
+
+
+def _verifies(verifier: EventWebhook, text: str, signature: str, timestamp: str) -> bool:
+    if not signature or not timestamp:
+        return False
+    try:
+        return bool(verifier.verify_signature(text, signature, timestamp))
+    except (ValueError, TypeError):  # binascii.Error is a ValueError
+        return False

@@ -1,0 +1,388 @@
+"""SMS by Twilio.
+
+The SDK builds the requests, names the errors and checks signatures. Its own HTTP client is not
+used: it hands one thread another's answer, waits for ever by default, and logs numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import parse_qs, parse_qsl, quote
+from uuid import UUID
+
+import requests
+from twilio.base.exceptions import TwilioException
+from twilio.http import HttpClient
+from twilio.http.response import Response
+from twilio.request_validator import (
+    SIGNATURE_HEADER,
+    SIGNATURE_SETTINGS_HEADER,
+    RequestValidator,
+    get_signature_algorithm,
+)
+from twilio.rest import Client
+
+from segmind import clock
+from segmind.channels.channel import Channel
+from segmind.channels.content import SmsContent
+from segmind.channels.delivery import Delivery, Word
+from segmind.channels.keywords import meaning
+from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
+from segmind.channels.provider import (
+    Capabilities,
+    Check,
+    Finding,
+    Found,
+    NotFound,
+    Parcel,
+    Unknown,
+)
+from segmind.channels.providers.transport import (
+    Pool,
+    Session,
+    of_error,
+    retry_after,
+    short,
+    silence_vendor_logs,
+)
+from segmind.channels.webhook import (
+    WEBHOOK_PATH,
+    Deliveries,
+    Refusal,
+    Refused,
+    WebhookRequest,
+    refuse_odd,
+)
+
+NAME: Final = "twilio"
+#: Twilio tries a callback again on any failure, up to five times.
+_CALLBACK_OVERRIDES: Final = "#rc=5&rp=all"
+_LONGEST_VALIDITY: Final = 36_000
+_WORKERS: Final = 25
+_BASE_URL: Final = "https://api.twilio.com"
+
+# --- words -------------------------------------------------------------------------------------
+
+STATUS: Final[dict[str, Word]] = {
+    "accepted": Word.QUEUED,
+    "scheduled": Word.QUEUED,
+    "queued": Word.QUEUED,
+    "sending": Word.QUEUED,
+    "sent": Word.SENT,
+    "delivered": Word.DELIVERED,
+    "partially_delivered": Word.DELIVERED,
+    "read": Word.OPENED,
+    "undelivered": Word.BOUNCED_SOFT,
+    "failed": Word.FAILED,
+    "canceled": Word.FAILED,
+}
+
+#: Error codes that mean that the number itself will never work, or must not be used.
+DEAD_NUMBER: Final[dict[int, str]] = {
+    21211: "This is not a phone number",
+    21610: "The recipient replied STOP",
+    21614: "This is not a mobile number",
+    21635: "This is a landline",
+    30006: "This is a landline, or the carrier cannot reach it",
+}
+#: Proved not sent, worth another try; seconds to wait (None: what Twilio says, else our own pace).
+LATER: Final[dict[int, float | None]] = {
+    20429: None,
+    21611: 900.0,
+    63017: 60.0,
+    63038: 900.0,
+}
+#: The set-up is at fault: nothing of this sender will pass until somebody corrects it.
+SET_UP: Final = frozenset({20003, 20404, 21606, 21659, 21660, 21703, 30002, 30032, 30034})
+DAILY_CAP: Final = 63038
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """``sender`` is a number in E.164 or a messaging service's id (MG...). ``auth_token`` may be
+    followed by a comma and the former one while tokens rotate."""
+
+    account_sid: str
+    auth_token: str
+    sender: str
+    public_url: str
+    base_url: str = _BASE_URL
+
+    @classmethod
+    def of(cls, values: Mapping[str, str], public_url: str) -> TwilioSettings | None:
+        """The settings; None where one of the three needed is missing."""
+        account, token, sender = (values.get(n, "") for n in ("account_sid", "auth_token", "from"))
+        if not (account and token and sender):
+            return None
+        base = values.get("base_url") or _BASE_URL
+        return cls(account, token, sender, public_url, base.rstrip("/"))
+
+
+class _Http(HttpClient):  # type: ignore[misc]
+    """The SDK's requests through our session; remembers headers, which its errors do not carry."""
+
+    def __init__(self) -> None:
+        super().__init__(None, False, None)
+        self._session = Session()
+        self.last = threading.local()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - the session's own is used
+        allow_redirects: bool = False,  # noqa: ARG002
+    ) -> Response:
+        self.last.headers = {}
+        answer = self._session.request(
+            method.upper(),
+            url,
+            params=params,
+            data=data,
+            headers=headers,
+            auth=auth,
+        )
+        self.last.headers = answer.headers
+        return Response(answer.status_code, answer.text, answer.headers)
+
+
+class Twilio:
+    """The provider."""
+
+    name: Final = NAME
+    channel: Final = Channel.SMS
+    capabilities: Final = Capabilities(
+        receipts=True, look_up=True, repeat_is_harmless=False, counts_parts=True
+    )
+    batch_size: Final = 50
+
+    def __init__(self, settings: TwilioSettings, secret_key: bytes) -> None:
+        silence_vendor_logs()
+        self._settings = settings
+        self._key = hashlib.blake2b(secret_key, key=b"twilio callback", digest_size=32).digest()
+        self._tokens = [t.strip() for t in settings.auth_token.split(",") if t.strip()]
+        self._http = _Http()
+        self._client = Client(settings.account_sid, self._tokens[0], http_client=self._http)
+        self._client.api.base_url = settings.base_url
+        self._pool = Pool(_WORKERS, NAME)
+        self._callback = settings.public_url.rstrip("/") + WEBHOOK_PATH.format(provider=NAME)
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """One request per message, side by side."""
+        return self._pool.each(parcels, self._send_one)
+
+    def _send_one(self, parcel: Parcel) -> Outcome:
+        content = parcel.content
+        if not isinstance(content, SmsContent):
+            return Rejected("wrong_content", "Twilio carries text messages only.")
+        try:
+            message = self._client.messages.create(
+                to=parcel.address,
+                body=content.body,
+                status_callback=self.callback_url(parcel.message_public_id),
+                validity_period=max(1, min(parcel.ttl_seconds, _LONGEST_VALIDITY)),
+                **self._from(parcel),
+            )
+        except TwilioException as error:
+            return self._of_refusal(error)
+        except (requests.RequestException, OSError) as error:
+            return of_error(error)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return InDoubt("Twilio's answer cannot be read.")
+        if not message.sid:
+            return InDoubt("Twilio's answer names no message.")
+        return Accepted(str(message.sid), 201)
+
+    def _from(self, parcel: Parcel) -> dict[str, str]:
+        sender = parcel.sender.address if parcel.sender else self._settings.sender
+        name = "messaging_service_sid" if sender.startswith("MG") else "from_"
+        return {name: sender}
+
+    def _of_refusal(self, error: TwilioException) -> Outcome:
+        status = _number(getattr(error, "status", None))
+        code = _number(getattr(error, "code", None)) or status
+        text = short(getattr(error, "msg", None) or getattr(error, "detail", None) or error)
+        if status == 0 or status >= 500 or status < 400:
+            return InDoubt(f"Twilio answered {status}: {text}", status)
+        shown = str(code)
+        if code in LATER or status == 429:
+            wait = LATER.get(code) or retry_after(self._http.last.headers)
+            return Retry(shown, text, wait, status, pause_sender=code == DAILY_CAP)
+        if code in SET_UP or 35110 < code < 35127 or status in (401, 403):
+            return Retry(shown, text, None, status, pause_sender=True)
+        if code in DEAD_NUMBER:
+            return Rejected(shown, f"{DEAD_NUMBER[code]}.", suppress=True, http_status=status)
+        return Rejected(shown, text, http_status=status)
+
+    def find(self, parcel: Parcel, since: datetime) -> Finding:
+        """Looks among the messages to this number for one with this text since ``since``."""
+        content = parcel.content
+        if not isinstance(content, SmsContent):
+            return NotFound()
+        since = since.astimezone(UTC) - timedelta(minutes=1)
+        try:
+            rows = self._client.messages.list(
+                to=parcel.address, date_sent_after=since - timedelta(days=1), limit=200
+            )
+            for row in rows:
+                if row.body == content.body and row.date_created and row.date_created >= since:
+                    return Found(str(row.sid))
+        except (TwilioException, requests.RequestException, OSError) as error:
+            return Unknown(f"Twilio could not be asked ({type(error).__name__}).")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Unknown("Twilio's answer cannot be read.")
+        return NotFound()
+
+    def check(self) -> Check:
+        """Fetches the account."""
+        try:
+            account = self._client.api.v2010.accounts(self._settings.account_sid).fetch()
+        except TwilioException as error:
+            text = short(getattr(error, "msg", None) or error)
+            return Check(False, f"Twilio refuses the credentials: {text}")
+        except (requests.RequestException, OSError) as error:
+            return Check(False, f"Twilio cannot be reached ({type(error).__name__}).")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Check(False, "Twilio's answer cannot be read.")
+        return Check(True, f"Connected to the Twilio account {short(account.friendly_name)}.")
+
+    # --- reports -----------------------------------------------------------------------------
+
+    def callback_url(self, message_public_id: UUID) -> str:
+        """Where Twilio reports on this message: our id, and our proof that it is ours."""
+        m = str(message_public_id)
+        return f"{self._callback}?m={quote(m)}&s={self._proof(m)}{_CALLBACK_OVERRIDES}"
+
+    def read_webhook(self, request: WebhookRequest) -> Deliveries | Refused:
+        """Reads a status callback or an inbound message."""
+        if refused := refuse_odd(request):
+            return refused
+        form = _form(request.body)
+        if form is None or not self._is_signed(request, form):
+            return Refused(Refusal.FORGED, "The signature is missing or wrong.")
+        query = parse_qs(request.query)
+        m = query.get("m", [""])[0]
+        if m and not hmac.compare_digest(self._proof(m), _ascii(query.get("s", [""])[0])):
+            return Refused(Refusal.FORGED, "The message's own proof is missing or wrong.")
+        at = request.received_at or clock.now()
+        if "MessageStatus" in form:
+            return _status(form, m, at)
+        if "Body" in form and "From" in form:
+            return _inbound(form, at)
+        return Refused(Refusal.MALFORMED, "The form is neither a status nor a message.")
+
+    def _is_signed(self, request: WebhookRequest, form: dict[str, str]) -> bool:
+        signature = request.header(SIGNATURE_HEADER)
+        if not signature or not signature.isascii():
+            return False
+        url = self._callback + (f"?{request.query}" if request.query else "")
+        algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
+        # Whether the overrides behind the # are signed as well is not documented: both are ours.
+        urls = (url, url + _CALLBACK_OVERRIDES)
+        return any(
+            _validates(token, u, form, signature, algorithm) for token in self._tokens for u in urls
+        )
+
+    def _proof(self, m: str) -> str:
+        return hmac.new(self._key, m.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _validates(token: str, url: str, form: dict[str, str], signature: str, algorithm: str) -> bool:
+    try:
+        return bool(RequestValidator(token).validate(url, form, signature, algorithm))
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return False
+
+
+def _form(body: bytes) -> dict[str, str] | None:
+    try:
+        return dict(
+            parse_qsl(
+                body.decode("utf-8"), keep_blank_values=True, max_num_fields=200, errors="strict"
+            )
+        )
+    except ValueError:
+        return None
+
+
+def _status(form: dict[str, str], m: str, at: datetime) -> Deliveries | Refused:
+    sid = form.get("MessageSid") or form.get("SmsSid") or ""
+    status = form["MessageStatus"].strip().lower()
+    if not sid:
+        return Refused(Refusal.MALFORMED, "The status names no message.")
+    word = STATUS.get(status)
+    if word is None:
+        return Deliveries((), ignored=1)
+    code = _number(form.get("ErrorCode"))
+    dead = code in DEAD_NUMBER
+    if dead and word in (Word.BOUNCED_SOFT, Word.FAILED):
+        word = Word.BOUNCED_HARD
+    reason = DEAD_NUMBER.get(code) or form.get("ErrorMessage")
+    return Deliveries(
+        (
+            Delivery(
+                word=word,
+                provider=NAME,
+                at=at,
+                dedupe_key=f"{sid}:{status}",
+                message_public_id=_uuid(m),
+                provider_id=sid,
+                address=form.get("To") or None,
+                code=str(code) if code else None,
+                reason=short(reason) if reason else None,
+                suppress=dead,
+            ),
+        )
+    )
+
+
+def _inbound(form: dict[str, str], at: datetime) -> Deliveries | Refused:
+    sid = form.get("MessageSid") or form.get("SmsSid") or ""
+    if not sid or not form["From"]:
+        return Refused(Refusal.MALFORMED, "The message names no sender.")
+    text = form["Body"][:2000]
+    told = {"STOP": Word.INBOUND_STOP, "START": Word.INBOUND_START}
+    word = told.get(form.get("OptOutType", "").upper()) or meaning(text)
+    return Deliveries(
+        (
+            Delivery(
+                word=word,
+                provider=NAME,
+                at=at,
+                dedupe_key=f"{sid}:inbound",
+                provider_id=sid,
+                address=form["From"],
+                text=text,
+            ),
+        )
+    )
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _ascii(text: str) -> str:
+    return text if text.isascii() else ""
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
