@@ -33,7 +33,12 @@ import polars as pl
 from segmind.errors import InvalidInput
 from segmind.events import keys, public_names
 from segmind.events.importers import exact
-from segmind.events.importers.format import check_columns, completed, first_reason
+from segmind.events.importers.format import (
+    LONGEST_ID,
+    check_columns,
+    completed,
+    first_reason,
+)
 from segmind.events.schema import Kind
 
 NAMES: Final = (
@@ -114,7 +119,8 @@ class CsvMapped:
                 "amount"
             )
         )
-        read = read.with_columns(exact.minor_units(pl.col("amount")).alias("cents"), _reason())
+        read = read.with_columns(exact.minor_units(pl.col("amount")).alias("cents"))
+        read = read.with_columns(_reason())
         self._observe(read)
         known = pl.col("customer").is_not_null()
         parsed = read.with_columns(
@@ -216,7 +222,8 @@ def _reason() -> pl.Expr:
         return pl.col(name).is_not_null() & pl.col(parsed).is_null()
 
     amount = pl.col("amount").is_not_null()
-    longest = [pl.col(n).str.len_bytes() > 255 for n in ("customer", "anonymous")]
+    ids = ("customer", "anonymous", "product")
+    longest = [pl.col(name).str.len_bytes() > LONGEST_ID for name in ids]
     order = pl.col("name").is_in(["order_completed", "order_refunded"])
     return first_reason(
         (pl.col("time").is_null(), "time is missing"),
@@ -225,7 +232,7 @@ def _reason() -> pl.Expr:
             pl.col("customer").is_null() & pl.col("anonymous").is_null(),
             "customer is missing",
         ),
-        (pl.any_horizontal(longest), "customer id is longer than 255 bytes"),
+        (pl.any_horizontal(longest), f"an id is longer than {LONGEST_ID} bytes"),
         (broken("price", "exact_price"), "price is no decimal number"),
         (broken("value", "exact_value"), "value is no decimal number"),
         (broken("quantity", "count"), "quantity is no whole number"),

@@ -33,6 +33,9 @@ PARSED: Final[dict[str, pl.DataType]] = {
     "country": pl.String(),  # of the customer
 }
 
+#: In bytes: what an index can hold with room to spare.
+LONGEST_ID: Final = 240
+
 
 class WrongColumns(InvalidInput):
     """The file has not the columns of this format."""
@@ -70,7 +73,7 @@ def check_columns(needed: Sequence[str], header: Sequence[str], format_name: str
     missing = [name for name in needed if name not in header]
     if missing:
         raise WrongColumns(
-            f"Not a file of format {format_name}: column {', '.join(missing)} is missing.",
+            f"Not a file of format {format_name}: column {', '.join(missing)} missing.",
             hint=f"The file has: {', '.join(header)[:300]}.",
             field=missing[0],
         )

@@ -24,7 +24,12 @@ import polars as pl
 from segmind.events import keys
 from segmind.events.importers import exact
 from segmind.events.importers.distinct import Distinct
-from segmind.events.importers.format import check_columns, completed, first_reason
+from segmind.events.importers.format import (
+    LONGEST_ID,
+    check_columns,
+    completed,
+    first_reason,
+)
 from segmind.events.schema import Kind
 
 COLUMNS: Final = (
@@ -50,6 +55,7 @@ class OnlineRetail:
 
     def __init__(self) -> None:
         self._all = Decimal(0)
+        self._by_fate = dict.fromkeys(("order_lines", "refunds", "rejected"), Decimal(0))
         self._counted = {name: Distinct() for name in ("invoices", "cancellations", "customers")}
         self._sales = _Sales()
         self._guests = Distinct()
@@ -108,6 +114,7 @@ class OnlineRetail:
         """
         return {
             "sum_of_quantity_x_price": exact.written(self._all),
+            "of_which": {name: exact.written(part) for name, part in self._by_fate.items()},
             **{name: seen.count() for name, seen in self._counted.items()},
             "guest_invoices": self._guests.count(),
             "guest_rows_accepted_or_repeated": self._guest_rows,
@@ -122,6 +129,15 @@ class OnlineRetail:
         self._counted["invoices"].add(keys.keys64(read["InvoiceNo"]))
         self._counted["cancellations"].add(keys.keys64(read.filter("is_cancellation")["InvoiceNo"]))
         self._counted["customers"].add(keys.keys64(read["customer"]))
+        fate = (
+            pl.when(pl.col("reason").is_not_null())
+            .then(pl.lit("rejected"))
+            .when(pl.col("is_cancellation"))
+            .then(pl.lit("refunds"))
+            .otherwise(pl.lit("order_lines"))
+        )
+        for (name,), part in read.group_by(fate.alias("fate")):
+            self._by_fate[str(name)] += exact.total(part["amount"].drop_nulls())
         kept = read.filter(pl.col("reason").is_null())
         guests = kept.filter(pl.col("customer").is_null())
         self._guests.add(keys.keys64(guests["InvoiceNo"]))
@@ -183,6 +199,13 @@ def _reason() -> pl.Expr:
     return first_reason(
         (pl.col("InvoiceNo").is_null(), "InvoiceNo is missing"),
         (pl.col("StockCode").is_null(), "StockCode is missing"),
+        (
+            pl.any_horizontal(
+                pl.col(name).str.len_bytes() > LONGEST_ID
+                for name in ("InvoiceNo", "StockCode", "CustomerID")
+            ),
+            f"an id is longer than {LONGEST_ID} bytes",
+        ),
         (pl.col("ts").is_null(), "InvoiceDate is no time such as 2010-12-01 08:26:00"),
         (pl.col("count").is_null(), "Quantity is no whole number"),
         (pl.col("millionths").is_null(), "UnitPrice is no decimal number"),

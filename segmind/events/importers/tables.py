@@ -48,7 +48,7 @@ def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
         frame = pl.read_csv(
             block.data, has_header=False, schema=dict.fromkeys(columns, pl.String())
         )
-    except pl.exceptions.ComputeError:
+    except pl.exceptions.PolarsError:
         return None
     if frame.height != lines:
         return None
