@@ -29,7 +29,7 @@ _PATTERN: Final = {
 }
 _LONGEST: Final = {Channel.EMAIL: 254, Channel.SMS: 16, Channel.PUSH: 4096}
 _LONGEST_LOCAL_PART: Final = 64
-_PHONE_NOISE: Final = r"[\s().\-/]"
+_PHONE_NOISE: Final = "[ \t\r\n\u00a0\u202f().\\-/]"
 
 
 def as_channel(channel: Channel | str | int) -> Channel:

@@ -55,7 +55,8 @@ class Bench:
         drafts = {
             "email": EmailDraft(
                 subject="Hello {{ first_name }}",
-                body=body or '<p>Hi {{ first_name }}, <a href="https://shop.example.com/x">look</a>'
+                body=body
+                or '<p>Hi {{ first_name }}, <a href="https://shop.example.com/x">look</a>'
                 '</p><a href="{{ unsubscribe_url }}">No more</a>',
             ),
             "sms": SmsDraft(body=body or "Hello {{ first_name }}"),
@@ -148,4 +149,4 @@ class Scripted:
 
 def registry_of(provider: Scripted) -> Registry:
     """All channels carried by one provider."""
-    return Registry({channel: provider for channel in ChannelName})
+    return Registry(dict.fromkeys(ChannelName, provider))
