@@ -25,13 +25,9 @@ def empty_state(
         st.space("small")
         st.markdown(f"# :material/{icon}:", text_alignment="center")
         st.markdown(f"**{title}**", text_alignment="center")
-        st.markdown(sentence, text_alignment="center")
-        pressed = False
-        if action and page is not None:
-            st.page_link(
-                page, label=f"**{action}**", icon=":material/arrow_forward:", query_params=params
-            )
-        elif action:
-            pressed = st.button(action, type="primary", key=f"empty_action_{key}")
+        st.markdown(f":gray[{sentence}]", text_alignment="center", width=520)
+        pressed = bool(action) and st.button(action, type="primary", key=f"empty_action_{key}")
         st.space("small")
+    if pressed and page is not None:
+        st.switch_page(page, query_params=params)
     return pressed

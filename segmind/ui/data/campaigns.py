@@ -9,14 +9,17 @@ from typing import Any
 import streamlit as st
 
 from segmind.campaigns import campaign as campaigns
-from segmind.campaigns import moves
+from segmind.campaigns import moves, trial
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.progress import Progress
 from segmind.campaigns.progress import progress as progress_of
 from segmind.campaigns.report import Report
 from segmind.campaigns.report import report as report_of
+from segmind.campaigns.review import Review
+from segmind.campaigns.review import review as review_of
 from segmind.channels.channel import Channel
 from segmind.ui.access import allow
+from segmind.ui.data import facts
 from segmind.ui.store import now, store
 from segmind.workspace.permissions import Action
 
@@ -53,6 +56,26 @@ def report(campaign_id: int) -> Report:
     """What became of it."""
     with store().engine.connect() as conn:
         return report_of(conn, campaign_id, now())
+
+
+def review(campaign_id: int) -> Review:
+    """The campaign as it would be launched now: its audience, cost and findings."""
+    campaign = get(campaign_id)
+    return _review(campaign_id, campaign.updated_at, facts.version())
+
+
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+def _review(campaign_id: int, updated_at: datetime, version: str) -> Review:
+    del updated_at, version
+    return review_of(store(), campaign_id, now())
+
+
+def send_test(campaign_id: int, address: str, values: Mapping[str, Any]) -> None:
+    """Put one marked message for ``address`` into the outbox. Raises BadAddress."""
+    who = allow(Action.SEND_MESSAGES)
+    opened = store()
+    with opened.engine.begin() as conn:
+        trial.send_test(opened, conn, campaign_id, address, now(), who.email, values=dict(values))
 
 
 def create(name: str, channel: Channel, segment_id: int | None = None) -> Campaign:

@@ -1,0 +1,44 @@
+"""Composing: audience, message, schedule, review. What is typed is kept as the campaign's draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from segmind.campaigns.campaign import Campaign
+from segmind.ui import problems
+from segmind.ui.access import Viewer
+from segmind.ui.views.campaigns import audience, message, review, schedule
+from segmind.ui.views.campaigns.draft import flush
+from segmind.workspace.permissions import Action
+
+_STEPS: Final[dict[str, Callable[[Campaign, Viewer], None]]] = {
+    "Audience": audience.show,
+    "Message": message.show,
+    "Schedule": schedule.show,
+    "Review": review.show,
+}
+
+
+def show(campaign: Campaign, viewer: Viewer) -> None:
+    """The steps, and the one that is open."""
+    if campaign.problem:
+        st.warning(campaign.problem, icon=":material/error:")
+    if not viewer.may(Action.EDIT_CAMPAIGNS):
+        st.caption(f"Your role, {viewer.role}, may look but not change.")
+    names = list(_STEPS)
+    step = st.segmented_control(
+        "Step",
+        names,
+        default="Audience",
+        required=True,
+        format_func=lambda name: f"{names.index(name) + 1}  {name}",
+        key="cmp_step",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    with problems.shown("Keep what was written"):
+        campaign = flush(campaign, viewer)
+    _STEPS[step or "Audience"](campaign, viewer)
