@@ -40,7 +40,7 @@ def of_customer(
     Events of one instant (the lines of an order) stay together, so a page may be a little longer,
     and the next page's ``until`` is the last ``ts`` of this one.
     """
-    own = facts.log.events(since=since, until=until).filter(pl.col("customer_id") == customer_id)
+    own = facts.log.events(since=since, until=until, customers=[customer_id])
     order = ["ts", "event_hi", "event_lo"]
     picked = own.collect().sort(order, descending=True)
     if limit is not None and picked.height > limit:
