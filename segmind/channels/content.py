@@ -36,8 +36,8 @@ class Slots:
 class EmailContent:
     """One e-mail. ``headers`` are extra headers (List-Unsubscribe); values hold no line breaks.
 
-    ``slots`` is the same HTML as ``html``, split into what recipients share and what they do not;
-    None when the HTML was not rendered from a shared template.
+    ``slots`` and ``text_slots`` are the same as ``html`` and ``text``, split into what recipients
+    share and what they do not; None when they were not rendered from a shared template.
     """
 
     subject: str
@@ -46,6 +46,7 @@ class EmailContent:
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     slots: Slots | None = None
+    text_slots: Slots | None = None
     channel: Channel = field(default=Channel.EMAIL, init=False)
 
 

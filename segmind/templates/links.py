@@ -15,7 +15,7 @@ from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EOF, TOKEN_TAG, Token
 
-from segmind.templates.language import HTML
+from segmind.templates.language import HTML, PLAIN
 
 _ALLOWED: Final = re.compile(r"(?:https?|mailto|tel|sms):", re.IGNORECASE)
 _WEB: Final = re.compile(r"https?://[^\s]", re.IGNORECASE)
@@ -89,6 +89,8 @@ class _LinkNode(Node):
         self.block.render(context, inner)
         box = context.resolve(KEY, token=None)
         links = box.links if isinstance(box, Box) else Links()
+        if not context.autoescape:
+            return buffer.write(links.followed(inner.getvalue(), track=self.track))
         url = links.followed(html.unescape(inner.getvalue()), track=self.track)
         return buffer.write(html.escape(url))
 
@@ -121,10 +123,11 @@ class _SourceTag(_LinkTag):
 
 HTML.add_tag(_LinkTag)
 HTML.add_tag(_SourceTag)
+PLAIN.add_tag(_LinkTag)
 
 
 def tracked(address: str) -> str:
-    """Liquid that puts the tracked form of an (escaped) address."""
+    """Liquid that puts the tracked form of an address (escaped where the language escapes)."""
     return f"{{% _link %}}{address}{{% _endlink %}}"
 
 

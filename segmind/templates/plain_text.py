@@ -6,10 +6,13 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
+from segmind.templates.links import tracked
 from segmind.templates.placeholders import Protected
 
 _BREAKS: Final = frozenset("tr div section article header footer table center dl dt dd".split())
 _PARAGRAPHS: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre".split())
+#: Tags alone on their lines, which would leave empty lines behind.
+_LONE_TAGS: Final = re.compile(r"\n+[ ]*((?:\{%(?:(?!%\}).)*%\}[ ]*)+)(?=\n|$)")
 _SILENT: Final = frozenset(("style", "script", "title"))
 
 
@@ -18,7 +21,7 @@ def from_markup(markup: str, protected: Protected) -> str:
     reader = _Reader(protected)
     reader.feed(markup)
     reader.close()
-    return protected.restore(tidy(reader.text))
+    return _LONE_TAGS.sub(r"\1", protected.restore(tidy(reader.text)))
 
 
 def tidy(text: str) -> str:
@@ -80,7 +83,8 @@ class _Reader(HTMLParser):
             self._out.pop()
         if len(self._out) > start:
             self._out[-1] = self._out[-1].rstrip()
-        self._out.append(f": {address} " if label else f"{address} ")
+        link = tracked(address)
+        self._out.append(f": {link} " if label else f"{link} ")
 
     def handle_data(self, data: str) -> None:
         if not self._silent:

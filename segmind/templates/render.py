@@ -53,7 +53,7 @@ def render(
     values = {**context, KEY: Box(links), "unsubscribe_url": links.unsubscribe_url}
     try:
         if isinstance(draft, EmailDraft):
-            return _email(ready, values, links)
+            return _email(draft, ready, values, links)
         if isinstance(draft, PushDraft):
             return _push(ready, values, links)
         return SmsContent(body=links.in_text(_joined("body", ready, values)).strip())
@@ -61,15 +61,21 @@ def render(
         return _author_line(draft, failed, values)
 
 
-def _email(ready: Compiled, values: Mapping[str, object], links: Links) -> EmailContent:
+def _email(
+    draft: EmailDraft, ready: Compiled, values: Mapping[str, object], links: Links
+) -> EmailContent:
     slots = _slots("html", ready, values)
+    text = _slots("text", ready, values)
+    # The links of a derived text part are tracked in its template; in a written one they are found.
+    own = links.in_text(tidy(text.joined())) if draft.text else None
     return EmailContent(
         subject=_one_line(_joined("subject", ready, values)),
         preheader=_one_line(_joined("preheader", ready, values)),
         html=slots.joined(),
-        text=links.in_text(tidy(_joined("text", ready, values))),
+        text=text.joined() if own is None else own,
         headers=unsubscribe_headers(links),
         slots=slots,
+        text_slots=text if own is None else None,
     )
 
 

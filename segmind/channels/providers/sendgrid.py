@@ -29,7 +29,7 @@ from sendgrid import SendGridAPIClient
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
 from segmind.channels.channel import Channel
-from segmind.channels.content import EmailContent
+from segmind.channels.content import EmailContent, Slots
 from segmind.channels.delivery import Delivery, Word
 from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Capabilities, Check, Finding, Parcel, Unknown
@@ -332,8 +332,7 @@ def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[lis
             outcomes[i] = Rejected("wrong_content", "SendGrid carries e-mail only.")
             continue
         shared = content.slots is not None and _substituted(content) <= LARGEST_SUBSTITUTIONS
-        pieces = id(content.slots.pieces) if content.slots is not None and shared else -1 - i
-        key = (pieces, parcel.sender)
+        key = (_skeleton(content) if shared else (-1 - i,), parcel.sender)
         address = parcel.address.casefold()
         for group in groups.setdefault(key, []):
             if address not in addresses[id(group)] and len(group) < SendGrid.batch_size:
@@ -347,12 +346,16 @@ def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[lis
     return [group for several in groups.values() for group in several]
 
 
+def _skeleton(content: EmailContent) -> tuple[int, ...]:
+    """What contents of one template version have in common: the very same pieces."""
+    return tuple(id(s.pieces) if s else 0 for s in (content.slots, content.text_slots))
+
+
 def _substituted(content: EmailContent) -> int:
-    slots = content.slots
-    if slots is None:
-        return 0
-    size = len(content.text.encode()) + sum(len(v.encode()) + 24 for v in slots.values)
-    return size + len(content.subject.encode())
+    """Bytes of what is this recipient's own, with room for the marks."""
+    text = content.text_slots.values if content.text_slots else (content.text,)
+    html = content.slots.values if content.slots else (content.html,)
+    return sum(len(value.encode()) + 24 for value in (*html, *text))
 
 
 def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str, Any]:
@@ -381,11 +384,15 @@ def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str,
         for p in parcels
         if isinstance(p.content, EmailContent)
     ]
-    html = "".join(
-        piece if i == 0 else f"{mark}{i}-{piece}" for i, piece in enumerate(content.slots.pieces)
-    )
-    payload["content"] = _content(f"{mark}t-", html)
+    text = _marked(content.text_slots, f"{mark}t") if content.text_slots else f"{mark}t1-"
+    payload["content"] = _content(text, _marked(content.slots, mark))
     return payload
+
+
+def _marked(slots: Slots, mark: str) -> str:
+    return "".join(
+        piece if i == 0 else f"{mark}{i}-{piece}" for i, piece in enumerate(slots.pieces)
+    )
 
 
 def _content(text: str, html: str) -> list[dict[str, str]]:
@@ -407,8 +414,9 @@ def _personal(parcel: Parcel, content: EmailContent) -> dict[str, Any]:
 
 def _substitutions(content: EmailContent, mark: str) -> dict[str, str]:
     assert content.slots is not None
+    text = content.text_slots.values if content.text_slots else (content.text,)
     values = {f"{mark}{i}-": value for i, value in enumerate(content.slots.values, start=1)}
-    return {**values, f"{mark}t-": content.text}
+    return values | {f"{mark}t{i}-": value for i, value in enumerate(text, start=1)}
 
 
 def _mark(parcels: Sequence[Parcel]) -> str:

@@ -214,6 +214,10 @@ def test_slots_are_the_same_html_and_share_their_pieces() -> None:
     assert two.slots is not None
     assert one.slots.joined() == one.html
     assert one.slots.pieces is two.slots.pieces
+    assert one.text_slots is not None
+    assert two.text_slots is not None
+    assert one.text_slots.joined() == one.text
+    assert one.text_slots.pieces is two.text_slots.pieces
     assert one.slots.values != two.slots.values
 
 
