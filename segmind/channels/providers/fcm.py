@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,6 @@ from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Capabilities, Check, Finding, Parcel, Unknown
 from segmind.channels.providers.transport import (
     CONNECT_SECONDS,
-    READ_SECONDS,
     Pool,
     Session,
     of_error,
@@ -47,6 +47,7 @@ _SCOPES: Final = ("https://www.googleapis.com/auth/firebase.messaging",)
 _WORKERS: Final = 32
 _LONGEST_TTL: Final = 28 * 86_400
 _QUOTA_SECONDS: Final = 60.0
+_TOKEN_SECONDS: Final = 4.0
 
 # --- words -------------------------------------------------------------------------------------
 
@@ -121,10 +122,11 @@ class Fcm:
 
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """One request per device, side by side."""
+        began = time.monotonic()
         token = self._token.get()
         if not isinstance(token, str):
             return [token] * len(parcels)
-        return self._pool.each(parcels, self._send_one)
+        return self._pool.each(parcels, self._send_one, began)
 
     def _send_one(self, parcel: Parcel) -> Outcome:
         content = parcel.content
@@ -193,7 +195,7 @@ class _Token:
     def __init__(self, credentials: service_account.Credentials) -> None:
         self._credentials = credentials
         self._request = functools.partial(
-            AuthRequest(session=requests.Session()), timeout=(CONNECT_SECONDS, READ_SECONDS)
+            AuthRequest(session=requests.Session()), timeout=(CONNECT_SECONDS, _TOKEN_SECONDS)
         )
         self._lock = threading.Lock()
         self._refused: str | None = None

@@ -56,7 +56,9 @@ LARGEST_SUBSTITUTIONS: Final = 9_000
 #: Requests that one batch may take: a refused one is parted until the faulty stand alone.
 MOST_REQUESTS: Final = 60
 MOST_EVENTS: Final = 10_000
-_READ_SECONDS: Final = 20.0
+_READ_SECONDS: Final = 15.0
+#: The last request of a batch begins within this time.
+_BATCH_SECONDS: Final = 20.0
 
 # --- words -------------------------------------------------------------------------------------
 
@@ -168,7 +170,7 @@ class SendGrid:
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """One request for all recipients of one text; more where texts or addresses demand it."""
         outcomes: dict[int, Outcome] = {}
-        budget = _Budget(MOST_REQUESTS, time.monotonic() + 2 * _READ_SECONDS)
+        budget = _Budget(MOST_REQUESTS, time.monotonic() + _BATCH_SECONDS)
         for group in _groups(parcels, outcomes):
             self._send_group(parcels, group, outcomes, budget)
         return [outcomes[i] for i in range(len(parcels))]

@@ -27,7 +27,8 @@ from segmind.channels.outcome import LONGEST_WAIT, InDoubt, Outcome, Retry
 #: Seconds to connect and to wait for an answer.
 CONNECT_SECONDS: Final = 3.05
 READ_SECONDS: Final = 10.0
-#: A batch begins no request later than this many seconds after it was handed over.
+#: A batch begins no request later than this many seconds after it was handed over, so that
+#: ``send`` comes back within a minute whatever the vendor does.
 BATCH_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 4 * 1024 * 1024
 
@@ -60,7 +61,7 @@ class Session(requests.Session):
         kwargs["timeout"] = self._timeouts
         kwargs["allow_redirects"] = False
         kwargs["stream"] = True
-        until = time.monotonic() + 2 * self._timeouts[1]
+        until = time.monotonic() + self._timeouts[1] + 2.0
         response = super().request(*args, **kwargs)
         self.cookies.clear()
         _read(response, until)
@@ -147,9 +148,12 @@ class Pool:
     def __init__(self, workers: int, name: str) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix=name)
 
-    def each(self, parcels: Sequence[T], send: Callable[[T], Outcome]) -> list[Outcome]:
-        """One outcome per parcel, in order."""
-        until = time.monotonic() + BATCH_SECONDS
+    def each(
+        self, parcels: Sequence[T], send: Callable[[T], Outcome], began: float | None = None
+    ) -> list[Outcome]:
+        """One outcome per parcel, in order. ``began``: when the batch was handed over, by
+        ``time.monotonic()``."""
+        until = (time.monotonic() if began is None else began) + BATCH_SECONDS
 
         def one(parcel: T) -> Outcome:
             if time.monotonic() > until:
