@@ -52,7 +52,7 @@ def remove_retired(store: Store, older_than: timedelta = RETIRED_AGE) -> int:
     with store.engine.begin() as conn:
         is_old = event_file_retired.c.retired_at <= func.now() - older_than
         gone = delete(event_file_retired).where(is_old)
-    paths = conn.execute(gone.returning(event_file_retired.c.path)).scalars().all()
+        paths = conn.execute(gone.returning(event_file_retired.c.path)).scalars().all()
     # After the commit: a crash here leaves orphans, never a row of a file that is gone.
     for path in paths:
         files.forget(store.lake, path)
