@@ -126,6 +126,7 @@ def _make(
     step(85, "Segments, now and in the past")
     for ago in HISTORY_DAYS:
         membership.refresh_all(store, until - timedelta(days=ago))
+    maintenance.catch_up(store, until)
     step(95, "Generated against published")
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("ANALYZE"))

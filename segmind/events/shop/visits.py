@@ -42,11 +42,10 @@ def plan_visits(size: Size, since: datetime, until: datetime, rng: np.random.Gen
     carts, lines = _outcomes(size, person, per_person, length, rng)
     removals = np.where(lines == 0, rng.binomial(carts, 0.07), 0).astype(np.int32)
     length = _fit_total(length, carts + lines + removals, size.events, rng)
-    start = _starts(person, people, since, until, rng)
-    order = np.argsort(start, kind="stable")
+    order = np.argsort(_moments(person, people, rng), kind="stable")
     return Visits(
         person=person[order],
-        start=start[order],
+        start=_starts(len(person), since, until, rng),
         length=length[order],
         carts=carts[order],
         removals=removals[order],
@@ -150,21 +149,25 @@ def _fit_total(
     return length
 
 
-def _starts(
-    person: np.ndarray, people: int, since: datetime, until: datetime, rng: np.random.Generator
-) -> np.ndarray:
-    """Start instants: each person is active in a stretch of the period; hours and days as real.
-
-    A stretch lies in operational time, in which visits are even; the shop's calendar then warps
-    it, so that the shares of hours and weekdays hold whatever the stretches are.
-    """
+def _moments(person: np.ndarray, people: int, rng: np.random.Generator) -> np.ndarray:
+    """When each session falls, only good for ordering: each person is active in a stretch."""
     birth = np.where(rng.random(people) < 0.4, 0.0, rng.random(people) ** 0.9)
     stretch = np.minimum(rng.exponential(0.45, size=people) + 0.02, 1.0 - birth)
-    when = birth[person] + stretch[person] * rng.random(len(person))
-    begin = round(since.timestamp() * MICROSECONDS)
+    return np.asarray(birth[person] + stretch[person] * rng.random(len(person)))
+
+
+def _starts(
+    sessions: int, since: datetime, until: datetime, rng: np.random.Generator
+) -> np.ndarray:
+    """Start instants in order: even in the shop's own time, hours and weekdays as in the real one.
+
+    Sessions keep the order of their moments, not the moments themselves: so the shares of hours
+    and days hold whatever the stretches of the people are.
+    """
+    when = (np.arange(sessions) + rng.random(sessions)) / sessions
     edges, cumulated = _calendar(since, until)
-    start: np.ndarray = begin + np.interp(when, cumulated, edges).astype(np.int64)
-    return start
+    start: np.ndarray = np.interp(when, cumulated, edges).astype(np.int64)
+    return start + round(since.timestamp() * MICROSECONDS)
 
 
 def _calendar(since: datetime, until: datetime) -> tuple[np.ndarray, np.ndarray]:

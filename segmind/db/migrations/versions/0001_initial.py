@@ -179,6 +179,7 @@ def upgrade() -> None:
         [sa.literal_column("lower(email)").label("lower_email")],
         unique=False,
         postgresql_ops={"lower_email": "text_pattern_ops"},
+        postgresql_where=sa.text("email IS NOT NULL"),
     )
     op.create_index(
         "ix_customer_external_id",
@@ -193,6 +194,7 @@ def upgrade() -> None:
         [sa.literal_column("lower(first_name)").label("lower_first_name")],
         unique=False,
         postgresql_ops={"lower_first_name": "text_pattern_ops"},
+        postgresql_where=sa.text("first_name IS NOT NULL"),
     )
     op.create_index(
         "ix_customer_last_name",
@@ -200,6 +202,7 @@ def upgrade() -> None:
         [sa.literal_column("lower(last_name)").label("lower_last_name")],
         unique=False,
         postgresql_ops={"lower_last_name": "text_pattern_ops"},
+        postgresql_where=sa.text("last_name IS NOT NULL"),
     )
     op.create_index(
         "ix_customer_phone",
@@ -207,6 +210,7 @@ def upgrade() -> None:
         ["phone"],
         unique=False,
         postgresql_ops={"phone": "text_pattern_ops"},
+        postgresql_where=sa.text("phone IS NOT NULL"),
     )
     op.create_table(
         "customer_merge",
@@ -321,6 +325,20 @@ def upgrade() -> None:
         sa.Column("lag_seconds", sa.Float(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("process", name=op.f("pk_heartbeat")),
     )
+    op.create_table(
+        "identity",
+        sa.Column("namespace", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "first_seen_at",
+            sa.TIMESTAMP(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("namespace", "external_id", name=op.f("pk_identity")),
+    )
+    op.create_index("ix_identity_customer_id", "identity", ["customer_id"], unique=False)
     op.create_table(
         "import_run",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -773,26 +791,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_device_customer_id", "device", ["customer_id"], unique=False)
     op.create_table(
-        "identity",
-        sa.Column("namespace", sa.Text(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("customer_id", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "first_seen_at",
-            sa.TIMESTAMP(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["customer_id"],
-            ["customer.id"],
-            name=op.f("fk_identity_customer_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("namespace", "external_id", name=op.f("pk_identity")),
-    )
-    op.create_index("ix_identity_customer_id", "identity", ["customer_id"], unique=False)
-    op.create_table(
         "segment_size",
         sa.Column("segment_id", sa.BigInteger(), nullable=False),
         sa.Column("as_of", sa.TIMESTAMP(timezone=True), nullable=False),
@@ -1005,7 +1003,6 @@ def downgrade() -> None:
     op.drop_table("template_version")
     op.drop_table("sign_in")
     op.drop_table("segment_size")
-    op.drop_table("identity")
     op.drop_table("device")
     op.drop_table("automation_version")
     op.drop_table("automation_run")
@@ -1023,6 +1020,7 @@ def downgrade() -> None:
     op.drop_table("member")
     op.drop_table("job")
     op.drop_table("import_run")
+    op.drop_table("identity")
     op.drop_table("heartbeat")
     op.drop_table("event_seen")
     op.drop_table("event_recent")
