@@ -8,7 +8,7 @@ the outbox in one transaction; nothing is sent before the last portion is in.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -35,9 +35,6 @@ from segmind.workspace import audit, product_settings
 #: Recipients that enter the outbox in one transaction: about 0.2 seconds of work, which is how long
 #: a pause or a cancellation waits.
 PORTION = 20_000
-#: A message that could not leave for so long after the launch is never sent. Quiet hours hold an
-#: SMS back for half a day at most.
-VALID_FOR = timedelta(hours=24)
 
 
 def launch(store: Store, campaign_id: int, now: datetime, actor: str = "scheduler") -> Status:
@@ -154,7 +151,7 @@ def _enqueue(
         campaign.template_version_id,
         campaign.channel.value,
         due_at=campaign.launched_at,
-        expires_at=campaign.launched_at + VALID_FOR,
+        expires_at=now + moves.VALID_FOR,
         now=now,
     )
 

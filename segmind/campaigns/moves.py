@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.campaign import Campaign, InvalidCampaign
@@ -21,6 +21,9 @@ from segmind.events.schema import Source
 from segmind.messages import sources
 from segmind.workspace import audit, product_settings
 
+#: A message that could not leave for so long after the launch is never sent. Quiet hours hold an
+#: SMS back for half a day at most.
+VALID_FOR = timedelta(hours=24)
 #: A start so far ahead is taken for a slip of the hand.
 FARTHEST_SCHEDULE = timedelta(days=366)
 
@@ -87,8 +90,26 @@ def resume(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Cam
     if campaign.frozen_at is None:
         return _move(conn, campaign, Status.LAUNCHING, now, actor, problem=None)
     moved = _move(conn, campaign, Status.SENDING, now, actor, problem=None)
+    _give_time(conn, campaign_id, now)
     sources.set_state(conn, Source.CAMPAIGN, campaign_id, "open", f"resumed by {actor}", now)
     return moved
+
+
+def _give_time(conn: Connection, campaign_id: int, now: datetime) -> None:
+    """After a pause, what is unsent has as long as after a launch: who resumes wants it sent."""
+    until = now + VALID_FOR
+    conn.execute(
+        text(
+            "UPDATE message SET expires_at = :until WHERE source_kind = :kind AND source_id = :id"
+            " AND state IN (0, 4) AND expires_at < :soon"
+        ),
+        {
+            "until": until,
+            "soon": until - VALID_FOR / 2,
+            "kind": int(Source.CAMPAIGN),
+            "id": campaign_id,
+        },
+    )
 
 
 def cancel(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Campaign:

@@ -24,7 +24,9 @@ EVERYBODY: dict[str, Any] = {"type": "all", "conditions": []}
 
 
 class Desk:
-    """Minutes count from NOW."""
+    """Minutes count from ``now``."""
+
+    now, email, sms = NOW, EMAIL, SMS
 
     def __init__(self, store: Store) -> None:
         self.store = store
