@@ -1,6 +1,6 @@
 """A process that writes to the log and tends it without end, until somebody kills it.
 
-Prints "begin N KIND" before and "done N" after each committed batch. Batch N has the events
+Prints "begin N" before and "done N" after each committed batch. Batch N has the events
 "N:0" ... "N:39", so that the parent knows exactly which must be there.
 """
 
@@ -61,6 +61,11 @@ def append_in_bulk(store: Store, batch: int) -> None:
     bulk.append_bulk(store, frame, BASE)
 
 
+def tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     url, home, seed, batch = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     settings = from_environment({"SEGMIND_HOME": home, "SEGMIND_DATABASE_URL": url})
@@ -71,9 +76,9 @@ def main() -> None:
     while True:
         act = chance.choice(["live", "live", "bulk", "seal", "compact", "roll", "sweep"])
         if act in ("live", "bulk"):
-            print(f"begin {batch} {act}", flush=True)
+            tell(f"begin {batch}")
             (append_live if act == "live" else append_in_bulk)(store, batch)
-            print(f"done {batch}", flush=True)
+            tell(f"done {batch}")
             batch += 1
         elif act == "seal":
             seal.seal(store, limit=chance.choice([30, 1_000]))
