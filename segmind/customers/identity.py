@@ -25,7 +25,7 @@ _CREATE = text(
     """
     WITH claimed AS (
       INSERT INTO identity (namespace, external_id, customer_id)
-      VALUES (:namespace, :external_id, nextval(pg_get_serial_sequence('customer', 'id')))
+      VALUES (:namespace, :external_id, nextval('customer_id_seq'))
       ON CONFLICT DO NOTHING
       RETURNING customer_id
     )
@@ -44,7 +44,7 @@ _CREATE_MANY = text(
       ORDER BY w.external_id
     ), claimed AS (
       INSERT INTO identity (namespace, external_id, customer_id)
-      SELECT :namespace, external_id, nextval(pg_get_serial_sequence('customer', 'id'))
+      SELECT :namespace, external_id, nextval('customer_id_seq')
       FROM missing
       ON CONFLICT DO NOTHING
       RETURNING external_id, customer_id
