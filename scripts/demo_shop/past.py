@@ -90,14 +90,15 @@ def _group(past: Past, channel: Channel, number: int) -> Group:
     width = min(LARGEST_SHARE[channel], int(LARGEST_AUDIENCE * BUCKETS / max(1, reachable)))
     salt = f"demo {channel.label}"
     first = number * width
-    rule = {
-        "type": "all",
-        "conditions": [
-            {"type": "reachable", "channel": channel.label},
-            {"type": "bucket", "salt": salt, "from_percent": first / 100,
-             "to_percent": (first + width) / 100},
-        ],
-    }  # fmt: skip
+    rule: dict[str, object] = {"type": "reachable", "channel": channel.label}
+    if width < BUCKETS:
+        share = {
+            "type": "bucket",
+            "salt": salt,
+            "from_percent": first / 100,
+            "to_percent": (first + width) / 100,
+        }
+        rule = {"type": "all", "conditions": [rule, share]}
     name = SUBSCRIBERS[channel] + (f", group {'ABC'[number]}" if channel is Channel.EMAIL else "")
     made = segment.create(past.conn, name, rule, actor=ACTOR, now=past.since)
     return Group(made.id, salt, (first, first + width))
