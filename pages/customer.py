@@ -1,3 +1,47 @@
+"""One customer: who, reachable how, what they did and got, and in which segments they are."""
+
 import streamlit as st
 
-st.title("customer")
+from segmind.errors import NotFound
+from segmind.ui import access
+from segmind.ui.components.confirm import say_what_was_done
+from segmind.ui.components.empty import empty_state
+from segmind.ui.components.header import page_header
+from segmind.ui.data import customers
+from segmind.ui.navigation import id_in_url, page
+from segmind.ui.views.customers import memberships, messages, profile, timeline
+
+viewer = access.gate()
+say_what_was_done()
+try:
+    person = customers.read(id_in_url() or 0)
+except NotFound:
+    page_header("Customer", back=("Customers", page("customers")))
+    empty_state(
+        "There is no such customer",
+        "They may have been erased or merged with another one.",
+        icon="person_off",
+        action="All customers",
+        page=page("customers"),
+        key="customer",
+    )
+    st.stop()
+
+page_header(person.customer.name, profile.facts(person), back=("Customers", page("customers")))
+profile.figures_row(person)
+left, right = st.columns([1.7, 1])
+with left:
+    SECTIONS = {"Timeline": timeline.show, "Messages": messages.show, "Segments": memberships.show}
+    chosen = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        default="Timeline",
+        required=True,
+        key="cst_tab",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    SECTIONS[chosen or "Timeline"](person)
+with right:
+    profile.channels(person, viewer)
+    profile.about(person)

@@ -37,6 +37,12 @@ def sign(currency: str) -> str:
     return _SIGNS.get(currency, currency)
 
 
+def column_format(currency: str) -> str:
+    """How a table's column of major units is shown."""
+    known = {"USD": "dollar", "EUR": "euro", "JPY": "yen"}
+    return known.get(currency, f"%.{digits(currency)}f")
+
+
 def micros(amount: int | None, currency: str) -> str:
     """Millionths of the currency unit as money, with four places when it is below one unit."""
     if amount is None:

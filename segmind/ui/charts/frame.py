@@ -78,5 +78,6 @@ def series_colours(names: Sequence[str]) -> list[str]:
     }
     chosen: list[str] = []
     for name in names:
-        chosen.append(known.get(name.lower()) or spare[len(chosen) % len(spare)])
+        meant = name.lower().replace("-", "")
+        chosen.append(known.get(meant) or spare[len(chosen) % len(spare)])
     return chosen

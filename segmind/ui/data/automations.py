@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from segmind.automations import automation as automations
+from segmind.automations import runs
 from segmind.automations.automation import Automation
-from segmind.automations.definition import Definition
+from segmind.automations.definition import Definition, Send
 from segmind.automations.lifecycle import State
+from segmind.automations.runs import Passage, Run, StepCounts, Totals
+from segmind.templates import versions
+from segmind.templates.template import to_json
 from segmind.ui.access import allow
 from segmind.ui.store import now, store
 from segmind.workspace.permissions import Action
@@ -33,6 +39,42 @@ def get(automation_id: int) -> Automation:
         return automations.get(conn, automation_id)
 
 
+@st.cache_data(ttl=5, max_entries=64, show_spinner=False)
+def totals(automation_id: int) -> Totals:
+    """All runs and messages in numbers."""
+    with store().engine.connect() as conn:
+        return runs.totals(conn, automation_id)
+
+
+@st.cache_data(ttl=5, max_entries=64, show_spinner=False)
+def by_step(automation_id: int) -> list[StepCounts]:
+    """Counts for every step of the present version."""
+    with store().engine.connect() as conn:
+        return runs.by_step(conn, automation_id)
+
+
+def list_runs(automation_id: int, state: str | None, before: int | None) -> list[Run]:
+    """Fifty runs, the newest first."""
+    with store().engine.connect() as conn:
+        return runs.list_runs(conn, automation_id, state=state, limit=50, before=before)
+
+
+def run_history(run_id: int) -> tuple[Run, list[Passage]]:
+    """One run and what happened to it. Raises UnknownRun."""
+    with store().engine.connect() as conn:
+        return runs.history(conn, run_id)
+
+
+def content_of(step: Send) -> dict[str, Any]:
+    """What a send step sends, as a draft in JSON."""
+    if step.content is not None:
+        return step.content
+    if step.template_version_id is None:
+        return {}
+    with store().engine.connect() as conn:
+        return to_json(versions.load_version(conn, step.template_version_id))
+
+
 def create(name: str, definition: Definition) -> Automation:
     """A new draft. Raises InvalidDefinition."""
     who = allow(Action.EDIT_AUTOMATIONS)
@@ -42,7 +84,9 @@ def create(name: str, definition: Definition) -> Automation:
     return made
 
 
-def update(automation_id: int, *, name: str | None, definition: Definition | None) -> Automation:
+def update(
+    automation_id: int, *, name: str | None = None, definition: Definition | None = None
+) -> Automation:
     """Another name, or a new version of its definition."""
     who = allow(Action.EDIT_AUTOMATIONS)
     with store().engine.begin() as conn:
@@ -62,5 +106,5 @@ def set_state(automation_id: int, state: State) -> None:
 
 
 def _changed() -> None:
-    for read in (listed, names):
+    for read in (listed, names, totals, by_step):
         read.clear()

@@ -8,11 +8,17 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from segmind.consent import ledger
+from segmind.consent.ledger import ConsentSource
 from segmind.customers import profile, queries, timeline
 from segmind.customers.profile import Profile
 from segmind.customers.queries import CustomerRow, Page
+from segmind.messages import queries as message_queries
+from segmind.messages.queries import Message, MessageFilter
+from segmind.ui.access import allow
 from segmind.ui.data import facts
 from segmind.ui.store import now, store
+from segmind.workspace.permissions import Action
 
 
 @st.cache_data(ttl=10, max_entries=200, show_spinner=False)
@@ -58,3 +64,18 @@ def events(customer_id: int, until: datetime | None = None) -> list[dict[str, An
 def _events(customer_id: int, until: datetime | None, version: str) -> pl.DataFrame:
     del version
     return timeline.of_customer(facts.facts(), customer_id, until=until, limit=40)
+
+
+def messages(customer_id: int) -> list[Message]:
+    """The newest messages of a customer, with where they stand."""
+    with store().engine.connect() as conn:
+        wanted = MessageFilter(customer_id=customer_id)
+        return list(message_queries.search(conn, wanted, limit=50).messages)
+
+
+def record_consent(customer_id: int, channel: str, yes: bool) -> None:
+    """Enter a yes or no into the consent ledger."""
+    who = allow(Action.EDIT_CUSTOMERS)
+    with store().engine.begin() as conn:
+        ledger.record(conn, customer_id, channel, yes, ConsentSource.ADMIN, None, who.email, now())
+    _read.clear()

@@ -11,6 +11,7 @@ from segmind.analytics import overview
 from segmind.analytics.attribution import LastClick
 from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
+from segmind.events.schema import Kind
 from segmind.ui.data import campaigns, facts, segments, workspace
 from segmind.ui.data.periods import period_of
 from segmind.ui.store import now
@@ -42,15 +43,16 @@ def has_events() -> bool:
     return facts.facts().log.first_ts is not None
 
 
-def live(limit: int = 120) -> list[dict[str, Any]]:
-    """The newest events, newest first; asked anew whenever the log moved."""
+def live(limit: int = 14) -> list[dict[str, Any]]:
+    """The newest events but memberships, newest first; asked anew whenever the log moved."""
     return _live(limit, facts.version())
 
 
 @st.cache_data(ttl=10, max_entries=4, show_spinner=False)
 def _live(limit: int, version: str) -> list[dict[str, Any]]:
     del version
-    return recent_events(facts.facts(), now(), limit).to_dicts()
+    without = (Kind.SEGMENT_ENTERED, Kind.SEGMENT_LEFT)
+    return recent_events(facts.facts(), now(), limit, without=without).to_dicts()
 
 
 def needs() -> list[Need]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from segmind.ui import figures
 from segmind.ui.components.chart_card import head
 from segmind.ui.data.engagement import Engaged
 
@@ -18,7 +19,9 @@ def show(engaged: Engaged) -> None:
         pl.col("sent").alias("Sent"),
         (100 * pl.col("delivered") / pl.col("sent")).alias("Delivered"),
         (100 * pl.col("clicked") / delivered).alias("Clicked"),
-        (100 * pl.col("opened") / delivered).alias("Opened*"),
+        pl.when(pl.col("channel") == "E-mail")
+        .then(100 * pl.col("opened") / delivered)
+        .alias("Opened*"),
         (100 * pl.col("bounced") / pl.col("sent")).alias("Bounced"),
         (100 * pl.col("unsubscribed") / delivered).alias("Unsubscribed"),
         pl.when(pl.col("kind").is_in(["campaign", "automation"]))
@@ -39,10 +42,12 @@ def show(engaged: Engaged) -> None:
         st.dataframe(
             table,
             hide_index=True,
+            placeholder=figures.DASH,
             column_config={
                 "Clicked": st.column_config.ProgressColumn(
                     format="%.1f%%", min_value=0, max_value=most
                 ),
+                "Sent": st.column_config.NumberColumn(format="localized"),
                 "Delivered": rate,
                 "Opened*": rate,
                 "Bounced": rate,

@@ -39,14 +39,19 @@ def show(stretch: Stretch) -> None:
         if table.is_empty():
             st.caption("The scheduler has not counted any segment yet.")
             return
-        money = st.column_config.NumberColumn(format=f"{figures.sign(currency)} %.2f")
+        money = st.column_config.NumberColumn(format=figures.column_format(currency))
+        count = st.column_config.NumberColumn(format="localized")
         st.dataframe(
             table,
             hide_index=True,
+            placeholder=figures.DASH,
             column_config={
                 "Conversion": st.column_config.ProgressColumn(
                     format="%.1f%%", min_value=0, max_value=100
                 ),
+                "Customers": count,
+                "Bought": count,
+                "Orders": count,
                 "Net revenue": money,
                 "By customer": money,
                 "Open": st.column_config.LinkColumn(display_text="Segment"),
