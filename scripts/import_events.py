@@ -48,6 +48,7 @@ def main() -> int:
             worst = 1
             continue
         _show(report)
+        _compare_currency(store, report)
         worst = worst or int(report.state != "done")
         last = max(filter(None, (last, report.last_ts)), default=None)
     if options.freeze_clock and last is not None:
@@ -57,6 +58,15 @@ def main() -> int:
         print(f"The clock stands still at {last.isoformat()}.")
     _roll(store)
     return worst
+
+
+def _compare_currency(store: Store, report: ImportReport) -> None:
+    with store.engine.connect() as conn:
+        own = product_settings.load(conn).currency
+    given = report.figures.get("currency")
+    if given and given != own:
+        print(f"The file counts in {given}, the shop in {own}: amounts are taken as they are.")
+        print("Settings > Workspace says in which currency they are shown.")
 
 
 def _roll(store: Store) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -120,8 +118,3 @@ def _default(name: str) -> Any:
     if name in _FALSE_WHEN_MISSING:
         return False
     return "{}" if name == "traits" else None
-
-
-def traits_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The custom traits of one row of ``customers``, as values."""
-    return dict(json.loads(row["traits"] or "{}"))

@@ -102,7 +102,8 @@ def _store(
     repeated = _append(conn, resolved, now)
     results: list[CallResult] = []
     moved: set[int] = set()
-    for one in resolved:
+    # In one order for all writers, so that two batches never wait for each other in a circle.
+    for one in sorted(resolved, key=lambda w: (w.customer_id, w.index)):
         refused = _describe(conn, one, now, moved)
         status: Status = "repeated" if one.index in repeated else "accepted"
         results.append(CallResult(one.index, status, *_told(refused)))

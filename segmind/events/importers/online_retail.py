@@ -44,6 +44,7 @@ COLUMNS: Final = (
 )
 _SALT: Final = keys.key64("online-retail")
 _NOTHING: Final = -1
+_CURRENCY: Final = "GBP"
 _TIMES: Final = ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
 _LARGEST_QUANTITY: Final = 2**31 - 1
 
@@ -103,7 +104,7 @@ class OnlineRetail:
             pl.col("InvoiceNo").alias("order"),
             pl.col("count").abs().cast(pl.Int32, strict=False).alias("quantity"),
             pl.col("value"),
-            pl.lit("GBP").alias("currency"),
+            pl.lit(_CURRENCY).alias("currency"),
             pl.col("Country").alias("country"),
         )
         return completed(parsed)
@@ -113,6 +114,7 @@ class OnlineRetail:
         quantity and price above 0; before and after exact duplicate lines are removed.
         """
         return {
+            "currency": _CURRENCY,
             "sum_of_quantity_x_price": exact.written(self._all),
             "of_which": {name: exact.written(part) for name, part in self._by_fate.items()},
             **{name: seen.count() for name, seen in self._counted.items()},

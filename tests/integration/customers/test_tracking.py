@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -243,3 +244,25 @@ def test_addresses_that_changed_are_told(store: Store) -> None:
         with store.engine.begin() as conn:
             track(conn, calls, NOW, lambda _, ids: told.append(list(ids)))
     assert [len(ids) for ids in told] == [2]  # the second time nothing changes
+
+
+def test_batches_at_once_about_the_same_customers_all_go_in(store: Store) -> None:
+    def calls(turn: int) -> list[dict[str, Any]]:
+        users = [f"u{i}" for i in range(30)]
+        return [
+            call
+            for user in (users if turn % 2 else users[::-1])
+            for call in (
+                {**event("Product Added", product_id=user, price=1), "userId": user}
+                | {"messageId": f"{turn}{user}"},
+                {"type": "identify", "userId": user, "traits": {f"t{turn}": turn}},
+            )
+        ]
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda turn: send(store, *calls(turn)), range(6)))
+    assert {r.status for answer in answers for r in answer} == {"accepted"}
+    assert len(rows(store, "seq")) == 180
+    with store.engine.begin() as conn:
+        kept = conn.execute(text("SELECT traits FROM customer")).scalars().all()
+    assert kept == [{f"t{turn}": turn for turn in range(6)}] * 30
