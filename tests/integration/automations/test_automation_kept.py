@@ -273,7 +273,8 @@ def test_comparisons_of_the_trigger_are_heeded(shop: Any) -> None:
     shop.tick(1)
     assert shop.runs() == []
     cheap = [{"field": "value", "op": "less", "value": 5_000}]
-    shop.live(parse(simple(trigger={"event": "checkout_started", "where": cheap}, key="event")))
+    trigger = {"event": "checkout_started", "where": cheap}
+    shop.live(parse(simple(trigger=trigger, key="event")), minute=1.5)
     shop.did(ada, 2, "checkout_started")
     shop.tick(2)
     assert len(shop.runs()) == 1
