@@ -41,13 +41,26 @@ class Log(Protocol):
 
 
 def session_starts(
-    log: Log, spans: Sequence[Span], customers: pl.Series | None = None
+    log: Log,
+    spans: Sequence[Span],
+    customers: pl.Series | None = None,
+    elsewhere: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
-    """One row per session that starts in ``spans``: customer_id, ts.
+    """One row per session that starts in ``spans``: customer_id, session_key (null: by gap), ts.
 
     ``customers`` narrows it to these; ``spans`` are in order of time and do not overlap.
+    ``elsewhere`` (customer_id, session_key, ts) tells what keyed sessions did in the past outside
+    the spans, for callers that know it without reading every row.
     """
-    return pl.concat([_keyed_starts(log, spans, customers), _gap_starts(log, spans, customers)])
+    keyed_starts = _keyed_starts(log, spans, customers, elsewhere)
+    return pl.concat([keyed_starts, _gap_starts(log, spans, customers)])
+
+
+def keyed(log: Log, spans: Sequence[Span], customers: pl.Series | None = None) -> pl.LazyFrame:
+    """The shop events in ``spans`` that have a session key: customer_id, session_key, ts."""
+    columns = ("customer_id", "session_key", "ts", "kind")
+    rows = log.scan(spans, columns, customers=customers)
+    return rows.filter(IN_SESSION, pl.col("session_key").is_not_null()).drop("kind")
 
 
 def order_parts(
@@ -89,35 +102,37 @@ def order_parts(
     )
 
 
-def _keyed_starts(log: Log, spans: Sequence[Span], customers: pl.Series | None) -> pl.LazyFrame:
+def _keyed_starts(
+    log: Log,
+    spans: Sequence[Span],
+    customers: pl.Series | None,
+    elsewhere: pl.LazyFrame | None,
+) -> pl.LazyFrame:
     key = ["customer_id", "session_key"]
-    firsts = _keyed(log, spans, customers).group_by(key).agg(pl.col("ts").min())
+    firsts = keyed(log, spans, customers).group_by(key).agg(pl.col("ts").min())
     outside = _elsewhere(spans)
     if outside:
-        others = _keyed(log, outside, customers).join(firsts, on=key, how="semi")
-        earlier = others.group_by(key).agg(pl.col("ts").min().alias("earlier"))
+        others = keyed(log, outside, customers) if elsewhere is None else elsewhere
+        known = others.join(firsts, on=key, how="semi")
+        earlier = known.group_by(key).agg(pl.col("ts").min().alias("earlier"))
         firsts = firsts.join(earlier, on=key, how="left").filter(
             pl.col("earlier").is_null() | (pl.col("earlier") > pl.col("ts"))
         )
-    return firsts.select("customer_id", "ts")
-
-
-def _keyed(log: Log, spans: Sequence[Span], customers: pl.Series | None) -> pl.LazyFrame:
-    columns = ("customer_id", "session_key", "ts", "kind")
-    rows = log.scan(spans, columns, customers=customers)
-    return rows.filter(IN_SESSION, pl.col("session_key").is_not_null()).drop("kind")
+    return firsts.select("customer_id", "session_key", "ts")
 
 
 def _gap_starts(log: Log, spans: Sequence[Span], customers: pl.Series | None) -> pl.LazyFrame:
     # The half hour before a span decides whether its first events go on with a session.
     widened = [Span(s.since - GAP if s.since else None, s.until) for s in spans]
-    rows = log.scan(widened, ("customer_id", "session_key", "ts", "kind"), customers=customers)
+    columns = ("customer_id", "session_key", "ts", "kind")
+    rows = log.scan(widened, columns, customers=customers)
     acts = rows.filter(IN_SESSION, pl.col("session_key").is_null())
-    acts = acts.select("customer_id", "ts").sort("customer_id", "ts")
+    acts = acts.drop("kind").sort("customer_id", "ts")
     goes_on = (pl.col("customer_id") == pl.col("customer_id").shift(1)) & (
         pl.col("ts") - pl.col("ts").shift(1) <= GAP
     )
-    return acts.filter(~goes_on.fill_null(False)).filter(any_holds(spans, pl.col("ts")))
+    starts = acts.filter(~goes_on.fill_null(False))
+    return starts.filter(any_holds(spans, pl.col("ts")))
 
 
 def order_lines(

@@ -26,8 +26,9 @@ from segmind.events.usable import usable_rollups
 #: Kinds of files that the log consists of.
 EVENT: Final = "event"
 ROLLUP: Final = "customer_day"
+STARTS: Final = "session_start"
 MERGES: Final = "merges"
-KINDS: Final = (EVENT, ROLLUP, MERGES)
+KINDS: Final = (EVENT, ROLLUP, STARTS, MERGES)
 
 T = TypeVar("T")
 

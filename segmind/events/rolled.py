@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from segmind.events import derive, kept
 from segmind.events.rows import Rows, SealedFile, scan_files
 from segmind.events.schema import UTC_INSTANT, empty_events
-from segmind.events.spans import Span, any_holds, day_span
+from segmind.events.spans import Span, any_holds, day_span, minus
 
 #: Rows of a ``customer_day`` file: per day (the workspace's), customer and kind.
 ROLLUP_COLUMNS: Final[dict[str, pl.DataType]] = {
@@ -28,6 +29,13 @@ ROLLUP_COLUMNS: Final[dict[str, pl.DataType]] = {
 }
 #: How they lie in the file; no two rows are equal in all of these.
 ROLLUP_ORDER: Final = ("customer_id", "kind", "first_ts")
+#: Rows of a ``session_start`` file: the sessions that started on the day (null key: by gap).
+START_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "customer_id": pl.Int64(),
+    "session_key": pl.Int64(),
+    "ts": UTC_INSTANT,
+}
+START_ORDER: Final = ("customer_id", "ts", "session_key")
 #: Kind of a rollup row for lines that an order got after the day on which it started: n is 0, and
 #: first_ts is the order's start, which may lie before a window that begins between the two.
 LATER_LINES: Final = -9
@@ -35,12 +43,22 @@ LATER_LINES: Final = -9
 MOST_TOUCHED: Final = 200_000
 
 
+@dataclass(frozen=True, slots=True)
+class RolledDay:
+    """The two files of a day's rollup, and how many rows they hold."""
+
+    rollup: Path
+    rollup_rows: int
+    starts: Path
+    start_rows: int
+
+
 @dataclass(frozen=True)
 class Rolled:
     """The usable rollups of a snapshot."""
 
     zone: ZoneInfo
-    files: Mapping[date, Path]
+    days: Mapping[date, RolledDay]  # in order of day
     rows: Rows
     #: Rows on rolled days or before them that no rollup has seen, by file (None: recent rows).
     unseen: Sequence[tuple[SealedFile | None, Sequence[Span]]] = ()
@@ -49,13 +67,13 @@ class Rolled:
 
     @classmethod
     def nothing(cls, rows: Rows, zone: ZoneInfo) -> Rolled:
-        return cls(zone=zone, files={}, rows=rows)
+        return cls(zone=zone, days={}, rows=rows)
 
     def of_sealed(self) -> Rolled:
         """The same without the recent tail: as if it had not arrived yet."""
         rows = Rows(self.rows.files, empty_events(), self.rows.merges)
         unseen = [(file, spans) for file, spans in self.unseen if file is not None]
-        return Rolled(self.zone, self.files, rows, unseen, self.merged)
+        return Rolled(self.zone, self.days, rows, unseen, self.merged)
 
     @cached_property
     def loose(self) -> pl.LazyFrame:
@@ -77,13 +95,55 @@ class Rolled:
         ids = self.loose.select("customer_id").unique().collect(engine="streaming").to_series()
         return pl.concat([ids, self.merged]).unique()
 
-    def days_within(self, window: Span) -> list[date]:
-        """The rolled days that lie wholly in ``window``, in order; none if raw rows are cheaper."""
-        days = [d for d in sorted(self.files) if window.covers(day_span(d, self.zone))]
-        return days if days and self.touched.len() <= MOST_TOUCHED else []
+    @cached_property
+    def spans(self) -> dict[date, Span]:
+        """The days that rollups answer for, in order; none where raw rows are the cheaper way."""
+        if self.touched.len() > MOST_TOUCHED:
+            return {}
+        return {day: day_span(day, self.zone) for day in self.days}
 
     def scan(self, days: Sequence[date]) -> pl.LazyFrame:
         """The rollup rows (ROLLUP_COLUMNS) of these days, under the customers of now."""
-        paths = [self.files[d] for d in days]
-        rows = pl.scan_parquet(paths, schema=ROLLUP_COLUMNS, glob=False, hive_partitioning=False)
+        files = {day: its.rollup for day, its in self.days.items()}
+        size = sum(its.rollup_rows for its in self.days.values())
+        return self._mapped(kept.scan(files, list(days), size))
+
+    def starts(self, days: Sequence[date]) -> pl.LazyFrame:
+        """The session starts (START_COLUMNS) of these days, under the customers of now."""
+        files = {day: its.starts for day, its in self.days.items()}
+        size = sum(its.start_rows for its in self.days.values())
+        return self._mapped(kept.scan(files, list(days), size))
+
+    def of_untouched(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows of customers whose sessions and orders rollups count rightly."""
+        if self.touched.is_empty():
+            return rows
+        return rows.filter(~pl.col("customer_id").is_in(self.touched.implode()))
+
+    def sessions_before(
+        self, spans: Sequence[Span], made: Sequence[tuple[Span, pl.DataFrame]] = ()
+    ) -> pl.LazyFrame:
+        """What keyed sessions did before the end of ``spans`` outside of them, as far as it tells
+        whether they had started: customer_id, session_key, ts. No span has a rolled day.
+
+        Rolled days, and ``made`` spans with their START_COLUMNS, are known by their starts; except
+        rolled days to touched customers, whose rows are read.
+        """
+        before = Span(None, spans[-1].until)
+        days = [day for day, span in self.spans.items() if span.meets_span(before)]
+        rolled = [self.spans[day] for day in days]
+        parts = [starts.lazy() for _, starts in made]
+        if raw := minus(before, [*spans, *rolled, *(span for span, _ in made)]):
+            parts.append(derive.keyed(self.rows, raw))
+        if days:
+            parts.append(self.of_untouched(self.starts(days)))
+            if not self.touched.is_empty():
+                parts.append(derive.keyed(self.rows, rolled, self.touched))
+        if not parts:
+            return pl.DataFrame(schema=START_COLUMNS).lazy()
+        return pl.concat([part.select(*START_COLUMNS) for part in parts])
+
+    def _mapped(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        if self.rows.merges.frame.is_empty():
+            return rows
         return rows.with_columns(self.rows.merges.mapped(pl.col("customer_id")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,7 +11,14 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from segmind.events import derive
-from segmind.events.rolled import LATER_LINES, ROLLUP_COLUMNS, ROLLUP_ORDER
+from segmind.events.rolled import (
+    LATER_LINES,
+    ROLLUP_COLUMNS,
+    ROLLUP_ORDER,
+    START_COLUMNS,
+    START_ORDER,
+    Rolled,
+)
 from segmind.events.rows import Rows, SealedFile
 from segmind.events.schema import Kind
 from segmind.events.spans import Span, day_of, day_span
@@ -20,24 +28,64 @@ Sources = dict[date, list[SealedFile]]
 MOST_ROWS: Final = 5_000_000
 
 
-def rolled_days(
-    rows: Rows,
-    zone: ZoneInfo,
-    days: Sequence[date],
-    sources: Sources,
-    customers: pl.Series | None = None,
-) -> Iterator[tuple[date, pl.DataFrame]]:
-    """The rollup rows (ROLLUP_COLUMNS in ROLLUP_ORDER) of each of ``days`` that has any.
+@dataclass(frozen=True)
+class DayFrames:
+    """What the two files of a day's rollup hold, in their order."""
 
-    ``customers`` narrows them to these; ``days`` are in order.
-    """
+    rollup: pl.DataFrame  # ROLLUP_COLUMNS
+    starts: pl.DataFrame  # START_COLUMNS
+
+    def equals(self, other: DayFrames) -> bool:
+        return self.rollup.equals(other.rollup) and self.starts.equals(other.starts)
+
+
+def new_days(
+    rolled: Rolled, days: Sequence[date], sources: Sources
+) -> Iterator[tuple[date, DayFrames]]:
+    """The frames of ``days`` (in order, none of them rolled yet) for all customers."""
+    made: list[tuple[Span, pl.DataFrame]] = []
     for chunk in _chunks(days, sources):
-        spans = _joined([day_span(day, zone) for day in chunk])
-        frame = _rolled(rows, zone, spans, customers).collect(engine="streaming")
-        parts = frame.partition_by("day", as_dict=True, include_key=False)
-        for day in chunk:
-            if (day,) in parts:
-                yield day, parts[(day,)].sort(ROLLUP_ORDER)
+        spans = _joined([day_span(day, rolled.zone) for day in chunk])
+        starts = derive.session_starts(
+            rolled.rows, spans, elsewhere=rolled.sessions_before(spans, made)
+        ).collect(engine="streaming")
+        made += [(span, starts.filter(span.holds(pl.col("ts")))) for span in spans]
+        yield from _frames(rolled, chunk, spans, starts)
+
+
+def days_of_customers(
+    rolled: Rolled, days: Sequence[date], customers: pl.Series
+) -> dict[date, DayFrames]:
+    """The frames of ``days`` (in order) narrowed to ``customers``, from raw rows alone."""
+    spans = _joined([day_span(day, rolled.zone) for day in days])
+    starts = derive.session_starts(rolled.rows, spans, customers).collect(engine="streaming")
+    return dict(_frames(rolled, days, spans, starts, customers))
+
+
+def _frames(
+    rolled: Rolled,
+    days: Sequence[date],
+    spans: Sequence[Span],
+    starts: pl.DataFrame,
+    customers: pl.Series | None = None,
+) -> Iterator[tuple[date, DayFrames]]:
+    parts = [
+        _stored(rolled.rows, rolled.zone, spans, customers),
+        _sessions(starts.lazy(), rolled.zone),
+        *_orders(rolled.rows, rolled.zone, spans, customers),
+    ]
+    columns = [pl.col(name).cast(kind) for name, kind in ROLLUP_COLUMNS.items()]
+    rolled_up = pl.concat([part.select("day", *columns) for part in parts])
+    rollups = _by_day(rolled_up.collect(engine="streaming"), ROLLUP_ORDER)
+    started = _by_day(starts.with_columns(_day("ts", rolled.zone)), START_ORDER)
+    nothing = pl.DataFrame(schema=ROLLUP_COLUMNS), pl.DataFrame(schema=START_COLUMNS)
+    for day in days:
+        yield day, DayFrames(rollups.get(day, nothing[0]), started.get(day, nothing[1]))
+
+
+def _by_day(frame: pl.DataFrame, order: Sequence[str]) -> dict[date, pl.DataFrame]:
+    parts = frame.partition_by("day", as_dict=True, include_key=False)
+    return {key[0]: part.sort(order) for key, part in parts.items()}
 
 
 def _chunks(days: Sequence[date], sources: Sources) -> Iterator[list[date]]:
@@ -65,18 +113,6 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
     return joined
 
 
-def _rolled(
-    rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
-) -> pl.LazyFrame:
-    parts = [
-        _stored(rows, zone, spans, customers),
-        _sessions(rows, zone, spans, customers),
-        *_orders(rows, zone, spans, customers),
-    ]
-    columns = [pl.col(name).cast(kind) for name, kind in ROLLUP_COLUMNS.items()]
-    return pl.concat([part.select("day", *columns) for part in parts])
-
-
 def _stored(
     rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
 ) -> pl.LazyFrame:
@@ -91,10 +127,7 @@ def _stored(
     )
 
 
-def _sessions(
-    rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
-) -> pl.LazyFrame:
-    starts = derive.session_starts(rows, spans, customers)
+def _sessions(starts: pl.LazyFrame, zone: ZoneInfo) -> pl.LazyFrame:
     counted = starts.group_by(_day("ts", zone), "customer_id").agg(
         pl.len().alias("n"),
         pl.col("ts").min().alias("first_ts"),

@@ -21,9 +21,9 @@ from segmind.db.engine import Store
 from segmind.events import catalogue, files, reading
 from segmind.events.catalogue import Entry, NewEntry
 from segmind.events.merges import Merges
-from segmind.events.reading import MERGES, ROLLUP
-from segmind.events.rolled import MOST_TOUCHED, ROLLUP_ORDER, Rolled
-from segmind.events.rolled_days import Sources, rolled_days
+from segmind.events.reading import MERGES, ROLLUP, STARTS
+from segmind.events.rolled import ROLLUP_ORDER, START_ORDER, Rolled
+from segmind.events.rolled_days import DayFrames, Sources, days_of_customers, new_days
 from segmind.events.rows import SealedFile
 from segmind.events.spans import day_span
 from segmind.events.swap import REWRITE_LOCK, run_alone
@@ -51,7 +51,7 @@ def missing_days(rolled: Rolled, now: datetime) -> list[date]:
     """The closed days with sealed events that no usable rollup answers for, oldest first."""
     today = now.astimezone(rolled.zone).date()
     days = {day for file in rolled.rows.files for day in days_of(file, rolled.zone)}
-    return sorted(day for day in days if day < today and day not in rolled.files)
+    return sorted(day for day in days if day < today and day not in rolled.days)
 
 
 def _roll(conn: Connection, store: Store, zone: ZoneInfo, now: datetime) -> RolledUp:
@@ -59,22 +59,22 @@ def _roll(conn: Connection, store: Store, zone: ZoneInfo, now: datetime) -> Roll
     if view.incomplete:
         return RolledUp(0, 0)
     rolled = view.rolled.of_sealed()
-    if rolled.touched.len() > MOST_TOUCHED:
+    if not rolled.spans:  # too much has changed: everything is made again
         rolled = Rolled.nothing(rolled.rows, zone)
-    entries = catalogue.entries(conn, (ROLLUP, MERGES))
-    known = {e.day: e for e in entries if e.kind == ROLLUP and e.day in rolled.files}
+    entries = catalogue.entries(conn, (ROLLUP, STARTS, MERGES))
     sources = _sources(rolled.rows.files, zone)
-    made = rolled_days(rolled.rows, zone, missing_days(rolled, now), sources)
-    replaced: dict[date, NewEntry] = {}
-    for day, frame in chain(made, _corrections(rolled, sources, known)):
-        ids = sorted(file.id for file in sources[day])
-        replaced[day] = _write(store, day, frame, {"zone": zone.key, "sources": ids})
-    kept = {e.id for day, e in known.items() if day not in replaced}
-    catalogue.retire(conn, [e.id for e in entries if e.kind == ROLLUP and e.id not in kept])
-    catalogue.insert_all(conn, list(replaced.values()))
+    known = {e.day: e for e in entries if e.kind == ROLLUP and e.day in rolled.days}
+    made = new_days(rolled, missing_days(rolled, now), sources)
+    written: dict[date, list[NewEntry]] = {}
+    for day, frames in chain(made, _corrections(rolled, sources, known)):
+        written[day] = _write(store, day, frames, zone, _ids(sources[day]))
+    kept = {e.day for e in known.values() if e.day not in written}
+    outdated = [e.id for e in entries if e.kind != MERGES and not _is_kept(e, rolled, kept)]
+    catalogue.retire(conn, outdated)
+    catalogue.insert_all(conn, list(chain.from_iterable(written.values())))
     _remember_merges(conn, store, rolled.rows.merges, entries)
-    corrected = sum(day in known for day in replaced)
-    return RolledUp(made=len(replaced) - corrected, corrected=corrected)
+    corrected = sum(day in known for day in written)
+    return RolledUp(made=len(written) - corrected, corrected=corrected)
 
 
 def _sources(sealed: Iterable[SealedFile], zone: ZoneInfo) -> Sources:
@@ -88,22 +88,40 @@ def _sources(sealed: Iterable[SealedFile], zone: ZoneInfo) -> Sources:
 
 def _corrections(
     rolled: Rolled, sources: Sources, known: Mapping[date | None, Entry]
-) -> Iterator[tuple[date, pl.DataFrame]]:
+) -> Iterator[tuple[date, DayFrames]]:
     """Rolled days whose rows or sources are not what they should be, with their right rows."""
     touched = rolled.touched
-    if touched.is_empty() or not rolled.files:
+    if touched.is_empty() or not rolled.days:
         return
     first = _first_change(rolled)
-    days = [day for day in sorted(rolled.files) if day >= first and day in sources]
+    days = [day for day in rolled.days if day >= first]
+    right = days_of_customers(rolled, days, touched)
     is_touched = pl.col("customer_id").is_in(touched.implode())
-    right = dict(rolled_days(rolled.rows, rolled.zone, days, sources, touched))
     for day in days:
-        stored = rolled.scan([day]).sort(ROLLUP_ORDER).collect()
-        theirs = right.get(day, stored.clear())
+        stored = DayFrames(
+            rolled.scan([day]).sort(ROLLUP_ORDER).collect(),
+            rolled.starts([day]).sort(START_ORDER).collect(),
+        )
+        theirs = DayFrames(stored.rollup.filter(is_touched), stored.starts.filter(is_touched))
         listed = (known[day].detail or {})["sources"]
-        if theirs.equals(stored.filter(is_touched)) and listed == _ids(sources[day]):
+        if right[day].equals(theirs) and listed == _ids(sources[day]):
             continue
-        yield day, pl.concat([stored.filter(~is_touched), theirs]).sort(ROLLUP_ORDER)
+        others = DayFrames(stored.rollup.filter(~is_touched), stored.starts.filter(~is_touched))
+        yield (
+            day,
+            DayFrames(
+                pl.concat([others.rollup, right[day].rollup]).sort(ROLLUP_ORDER),
+                pl.concat([others.starts, right[day].starts]).sort(START_ORDER),
+            ),
+        )
+
+
+def _is_kept(entry: Entry, rolled: Rolled, kept: set[date | None]) -> bool:
+    if entry.day not in kept:
+        return False
+    assert entry.day is not None
+    day = rolled.days[entry.day]
+    return any(path.as_posix().endswith(entry.path) for path in (day.rollup, day.starts))
 
 
 def _ids(sealed: Sequence[SealedFile]) -> list[int]:
@@ -113,9 +131,9 @@ def _ids(sealed: Sequence[SealedFile]) -> list[int]:
 def _first_change(rolled: Rolled) -> date:
     """The first day on which something may have changed since the rollups were made."""
     if not rolled.merged.is_empty():
-        return min(rolled.files)
+        return min(rolled.days)
     spans = [span for _, parts in rolled.unseen for span in parts]
-    return min(d for d in rolled.files if any(_reaches(d, span.since, rolled) for span in spans))
+    return min(d for d in rolled.days if any(_reaches(d, span.since, rolled) for span in spans))
 
 
 def _reaches(day: date, since: datetime | None, rolled: Rolled) -> bool:
@@ -124,9 +142,16 @@ def _reaches(day: date, since: datetime | None, rolled: Rolled) -> bool:
     return since is None or end > since
 
 
-def _write(store: Store, day: date, frame: pl.DataFrame, detail: dict[str, object]) -> NewEntry:
-    written = files.write(store.lake, files.new_path(ROLLUP, day), frame)
-    return NewEntry(written=written, kind=ROLLUP, day=day, detail=detail)
+def _write(
+    store: Store, day: date, frames: DayFrames, zone: ZoneInfo, sources: list[int]
+) -> list[NewEntry]:
+    starts = files.write(store.lake, files.new_path(STARTS, day), frames.starts)
+    rollup = files.write(store.lake, files.new_path(ROLLUP, day), frames.rollup)
+    detail = {"zone": zone.key, "sources": sources, "starts": starts.path}
+    return [
+        NewEntry(written=starts, kind=STARTS, day=day),
+        NewEntry(written=rollup, kind=ROLLUP, day=day, detail=detail),
+    ]
 
 
 def _remember_merges(

@@ -46,6 +46,12 @@ class Span:
             self.until is None or first < self.until
         )
 
+    def meets_span(self, other: Span) -> bool:
+        """Whether the two have an instant in common; neither is empty."""
+        return (self.since is None or other.until is None or self.since < other.until) and (
+            self.until is None or other.since is None or other.since < self.until
+        )
+
     def covers(self, other: Span) -> bool:
         """Whether all of ``other`` (which has both bounds) lies in this span."""
         assert other.since is not None

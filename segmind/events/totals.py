@@ -15,7 +15,7 @@ import polars as pl
 from segmind.events import derive
 from segmind.events.rolled import LATER_LINES, ROLLUP_COLUMNS, Rolled
 from segmind.events.schema import DERIVED, Kind
-from segmind.events.spans import Span, any_holds, day_of, day_span, minus
+from segmind.events.spans import Span, any_holds, day_of, minus
 
 _SUMS = (pl.col("n").sum(), pl.col("value").sum(), pl.col("quantity").sum())
 _BOUNDS = (pl.col("first_ts").min(), pl.col("last_ts").max())
@@ -43,18 +43,12 @@ class _Plan:
     whole_spans: list[Span]
     edges: list[Span]
 
-    @property
-    def touched(self) -> pl.Series | None:
-        touched = self.rolled.touched
-        return touched if self.whole is not None and touched.len() else None
-
 
 def _plan(rolled: Rolled, window: Span) -> _Plan:
-    days = rolled.days_within(window)
-    spans = [day_span(d, rolled.zone) for d in days]
-    whole = rolled.scan(days) if days else None
-    edges = [] if window.is_empty else minus(window, spans)
-    return _Plan(rolled, window, whole, spans, edges)
+    spans = {day: span for day, span in rolled.spans.items() if window.covers(span)}
+    edges = [] if window.is_empty else minus(window, list(spans.values()))
+    whole = rolled.scan(list(spans)) if spans else None
+    return _Plan(rolled, window, whole, list(spans.values()), edges)
 
 
 def _addends(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
@@ -86,35 +80,37 @@ def _stored(plan: _Plan, kinds: Collection[int]) -> Iterator[pl.LazyFrame]:
 
 
 def _sessions(plan: _Plan) -> Iterator[pl.LazyFrame]:
-    rows = plan.rolled.rows
-    if plan.edges:
-        yield _as_starts(derive.session_starts(rows, plan.edges))
+    rolled = plan.rolled
     if plan.whole is not None:
-        yield _of_untouched(plan).filter(pl.col("kind") == Kind.SESSION)
-        if plan.touched is not None:
-            yield _as_starts(derive.session_starts(rows, plan.whole_spans, plan.touched))
+        yield rolled.of_untouched(plan.whole).filter(pl.col("kind") == Kind.SESSION)
+    # Where a window begins or ends within a rolled day, the day's list of starts tells.
+    cut = {d: s for d, s in rolled.spans.items() if any(s.meets_span(e) for e in plan.edges)}
+    if cut:
+        inside = any_holds(plan.edges, pl.col("ts"))
+        yield _as_starts(rolled.of_untouched(rolled.starts(list(cut))).filter(inside))
+    if not rolled.touched.is_empty() and rolled.spans:
+        known = minus(plan.window, minus(plan.window, list(rolled.spans.values())))
+        if known:
+            yield _as_starts(derive.session_starts(rolled.rows, known, rolled.touched))
+    unrolled = [part for edge in plan.edges for part in minus(edge, list(cut.values()))]
+    if unrolled:
+        elsewhere = rolled.sessions_before(unrolled)
+        yield _as_starts(derive.session_starts(rolled.rows, unrolled, elsewhere=elsewhere))
 
 
 def _orders(plan: _Plan) -> Iterator[pl.LazyFrame]:
-    rows = plan.rolled.rows
+    rolled = plan.rolled
     if plan.edges:
-        yield _as_orders(derive.order_parts(rows, plan.edges), plan.window)
+        yield _as_orders(derive.order_parts(rolled.rows, plan.edges), plan.window)
     if plan.whole is not None:
         order_rows = pl.col("kind").is_in([int(Kind.ORDER), LATER_LINES])
-        counted = _of_untouched(plan).filter(order_rows)
+        counted = rolled.of_untouched(plan.whole).filter(order_rows)
         if plan.window.since is not None:
             counted = counted.filter(pl.col("first_ts") >= plan.window.since)
         yield counted.with_columns(kind=pl.lit(int(Kind.ORDER)))
-        if plan.touched is not None:
-            parts = derive.order_parts(rows, plan.whole_spans, plan.touched)
+        if not rolled.touched.is_empty():
+            parts = derive.order_parts(rolled.rows, plan.whole_spans, rolled.touched)
             yield _as_orders(parts, plan.window)
-
-
-def _of_untouched(plan: _Plan) -> pl.LazyFrame:
-    assert plan.whole is not None
-    if plan.touched is None:
-        return plan.whole
-    return plan.whole.filter(~pl.col("customer_id").is_in(plan.touched.implode()))
 
 
 def _as_addends(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -17,7 +17,7 @@ import polars as pl
 
 from segmind.events.catalogue import Entry
 from segmind.events.merges import Merges
-from segmind.events.rolled import Rolled
+from segmind.events.rolled import Rolled, RolledDay
 from segmind.events.rows import Rows, SealedFile
 from segmind.events.spans import Span, day_span
 
@@ -33,44 +33,47 @@ def usable_rollups(
     zone: ZoneInfo,
 ) -> Rolled:
     """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``."""
-    sources, files = _with_their_sources(lake, entries, rows, zone)
-    for day in [d for d, path in files.items() if str(path.relative_to(lake)) in faults]:
-        del sources[day], files[day]
+    sources, days = _with_their_sources(lake, entries, rows, zone)
+    for day, its in list(days.items()):
+        if any(path.relative_to(lake).as_posix() in faults for path in (its.rollup, its.starts)):
+            del sources[day], days[day]
     known_merges = _known_merges(lake, entries, faults)
-    if not files or known_merges is None:
+    if not days or known_merges is None:
         return Rolled.nothing(rows, zone)
     unseen = list(_unseen(rows, sources, zone))
     if sum(file.rows for file, _ in unseen if file) > MOST_UNSEEN:
         return Rolled.nothing(rows, zone)
-    return Rolled(
-        zone=zone,
-        files=files,
-        rows=rows,
-        unseen=unseen,
-        merged=rows.merges.newer_than(known_merges),
-    )
+    merged = rows.merges.newer_than(known_merges)
+    return Rolled(zone=zone, days=days, rows=rows, unseen=unseen, merged=merged)
 
 
 def _with_their_sources(
     lake: Path, entries: Sequence[Entry], rows: Rows, zone: ZoneInfo
-) -> tuple[dict[date, set[int]], dict[date, Path]]:
+) -> tuple[dict[date, set[int]], dict[date, RolledDay]]:
     """The rollups whose sources are all there, up to the first one that lacks some.
 
     Later ones may count a session or an order as begun in rows that are gone.
     """
     present = {f.id for f in rows.files}
+    starts = {e.path: e for e in entries if e.kind == "session_start"}
     sources: dict[date, set[int]] = {}
-    files: dict[date, Path] = {}
+    days: dict[date, RolledDay] = {}
     for entry in entries:
-        if entry.kind != "customer_day" or (entry.detail or {}).get("zone") != zone.key:
+        detail = entry.detail or {}
+        if entry.kind != "customer_day" or detail.get("zone") != zone.key:
             continue
         assert entry.day is not None
-        assert entry.detail is not None
-        its_sources = set(entry.detail["sources"])
-        if not present.issuperset(its_sources):
+        if not present.issuperset(detail["sources"]):
             break
-        sources[entry.day], files[entry.day] = its_sources, lake / entry.path
-    return sources, files
+        its_starts = starts[detail["starts"]]
+        sources[entry.day] = set(detail["sources"])
+        days[entry.day] = RolledDay(
+            rollup=lake / entry.path,
+            rollup_rows=entry.rows,
+            starts=lake / its_starts.path,
+            start_rows=its_starts.rows,
+        )
+    return sources, days
 
 
 def days_of(file: SealedFile, zone: ZoneInfo) -> list[date]:

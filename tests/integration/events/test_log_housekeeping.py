@@ -175,10 +175,10 @@ def test_a_damaged_file_is_found_by_its_bytes(store: Store) -> None:
 def test_a_damaged_rollup_is_not_used_and_made_again(store: Store) -> None:
     bulk.append_bulk(store, frame(range(50), NOW - DAY), NOW)
     assert rollup.roll(store, ZONE, NOW) == rollup.RolledUp(made=1, corrected=0)
-    (path,) = snapshot(store).rolled.files.values()
-    path.unlink()
+    (path,) = snapshot(store).rolled.days.values()
+    path.rollup.unlink()
     seen = snapshot(store)
-    assert not seen.rolled.files
+    assert not seen.rolled.days
     assert seen.incomplete == ()
     assert seen.totals([Kind.PRODUCT_VIEWED]).collect()["n"].sum() == 50
     assert rollup.roll(store, ZONE, NOW).made == 1
@@ -202,9 +202,9 @@ def test_a_late_event_corrects_its_day_and_compaction_does_not(store: Store) -> 
 def test_rollups_of_another_zone_are_not_used(store: Store) -> None:
     bulk.append_bulk(store, frame(range(5), NOW - DAY), NOW)
     rollup.roll(store, ZoneInfo("Asia/Tokyo"), NOW)
-    assert not snapshot(store).rolled.files
+    assert not snapshot(store).rolled.days
     assert rollup.roll(store, ZONE, NOW).made == 1
-    assert list(snapshot(store).rolled.files) == [(NOW - DAY).date()]
+    assert list(snapshot(store).rolled.days) == [(NOW - DAY).date()]
 
 
 def test_replaced_files_stay_for_a_while_and_orphans_go(store: Store) -> None:

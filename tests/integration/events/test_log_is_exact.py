@@ -212,7 +212,7 @@ def test_answers_equal_a_naive_reading_whatever_happened_to_the_log(
         if step in ("roll", "merge"):
             assert_exact(teller.snapshot(), teller.facts, teller.merged, None, None)
     snapshot = teller.snapshot()
-    note(f"rolled: {sorted(snapshot.rolled.files)}, unseen: {snapshot.rolled.unseen}")
+    note(f"rolled: {sorted(snapshot.rolled.days)}, unseen: {snapshot.rolled.unseen}")
     assert snapshot.events().collect().height == len({f.event_id for f in teller.facts})
     for since, until in data.draw(st.lists(windows(odd), min_size=1, max_size=4)):
         assert_exact(snapshot, teller.facts, teller.merged, since, until, "streaming")
