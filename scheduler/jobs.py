@@ -12,6 +12,7 @@ from typing import Final
 from scheduler.context import Context
 from scheduler.ticker import Job
 from segmind.automations import engine
+from segmind.campaigns import breaker
 from segmind.campaigns import tend as campaigns
 from segmind.customers import columns
 from segmind.db import heartbeat
@@ -64,6 +65,10 @@ def finish_campaigns(store: Store, context: Context) -> None:
     campaigns.finish_done(store, context.now())
 
 
+def brake_campaigns(store: Store, context: Context) -> None:
+    breaker.pause_failing(store, context.now())
+
+
 def enter_automations(store: Store, context: Context) -> None:
     engine.enter(store, context.now())
 
@@ -102,6 +107,7 @@ JOBS: Final = (
     Job("sandbox", "Let the sandbox carrier report", 0.5, report_from_sandbox),
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
+    Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
     Job("enter", "Start and end automation runs by what is new in the log", 1.0, enter_automations),
     Job("advance", "Move automation runs that are due", 1.0, advance_automations),
     Job("beat", "Say that this scheduler lives", 2.0, beat),

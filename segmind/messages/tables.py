@@ -110,6 +110,12 @@ message = Table(
     Index("ix_message_lease", "lease_until", postgresql_where=text("state IN (1, 2)")),
     Index("ix_message_doubt", "source_kind", "source_id", postgresql_where=text("state = 5")),
     Index("ix_message_source", "source_kind", "source_id", "state"),
+    Index(
+        "ix_message_complained",
+        "source_kind",
+        "source_id",
+        postgresql_where=text("complained_at IS NOT NULL"),
+    ),
     Index("ix_message_customer_id", "customer_id", "id"),
     Index(
         "ix_message_provider_id",

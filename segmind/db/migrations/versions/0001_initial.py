@@ -461,6 +461,13 @@ def upgrade() -> None:
             "autovacuum_vacuum_cost_delay": "0",
         },
     )
+    op.create_index(
+        "ix_message_complained",
+        "message",
+        ["source_kind", "source_id"],
+        unique=False,
+        postgresql_where=sa.text("complained_at IS NOT NULL"),
+    )
     op.create_index("ix_message_customer_id", "message", ["customer_id", "id"], unique=False)
     op.create_index(
         "ix_message_doubt",
