@@ -9,7 +9,19 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from segmind import __version__
-from segmind.api import health, index, ingest, problems
+from segmind.api import (
+    analytics,
+    automations,
+    campaigns,
+    customers,
+    health,
+    index,
+    ingest,
+    messages,
+    problems,
+    segments,
+    webhooks,
+)
 from segmind.api.caller import Doors
 from segmind.api.intake import Intake
 from segmind.api.problems import Problem
@@ -18,7 +30,18 @@ from segmind.api.stores import of_process as store_of_process
 from segmind.db.engine import Store
 
 #: What belongs to the API, in the order of its documentation.
-ROUTERS: tuple[APIRouter, ...] = (index.router, health.router, ingest.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    index.router,
+    health.router,
+    ingest.router,
+    customers.router,
+    segments.router,
+    messages.router,
+    campaigns.router,
+    automations.router,
+    analytics.router,
+    webhooks.router,
+)
 
 _DESCRIPTION = """
 Decide whom to talk to, talk to them, see what it earned.
@@ -63,6 +86,7 @@ def build(opened: Callable[[], Store]) -> FastAPI:
     )
     built.state.stores = Stores(opened)
     built.state.doors = Doors()
+    built.state.carriers = webhooks.Carriers()
     problems.install(built)
     built.add_middleware(Intake)
     for router in ROUTERS:

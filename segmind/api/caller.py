@@ -29,6 +29,8 @@ from segmind.workspace.api_keys import ApiKey, Scope
 #: How often one key may call, and how often one address may be wrong.
 CALLS: Final = Rate(per_second=100, burst=500)
 WRONG_KEYS: Final = Rate(per_second=0.5, burst=20)
+#: How often one address may report: providers post many small calls, each with a signature.
+WEBHOOKS: Final = Rate(per_second=200, burst=2_000)
 
 OPEN_WORKSPACE: Final = "open workspace"
 
@@ -70,6 +72,7 @@ class Doors:
     def __init__(self) -> None:
         self.calls = Rates(CALLS)
         self.wrong_keys = Rates(WRONG_KEYS)
+        self.webhooks = Rates(WEBHOOKS)
 
 
 def store_of(request: Request) -> Store:
@@ -119,13 +122,13 @@ def caller_of(request: Request, store: Store, written_key: str | None = None) ->
         else:
             is_open = False
     if key is not None:
-        _pace(doors.calls, key.id)
+        pace(doors.calls, key.id)
         return Caller(f"key {key.id}", key)
     if is_open:
-        _pace(doors.calls, f"open {address}")
+        pace(doors.calls, f"open {address}")
         return Caller(OPEN_WORKSPACE, None)
     if presented is not None:
-        _pace(doors.wrong_keys, address)
+        pace(doors.wrong_keys, address)
     raise Refusal(
         HTTPStatus.UNAUTHORIZED,
         "missing_key" if presented is None else "invalid_key",
@@ -149,7 +152,12 @@ def presented_key(authorization: str) -> str | None:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def _pace(rates: Rates, caller: str) -> None:
+def pace(rates: Rates, caller: str) -> None:
+    """Let one call of ``caller`` pass.
+
+    Raises:
+        Refusal: too many (429, with Retry-After).
+    """
     wait = rates.wait(caller)
     if wait > 0:
         raise Refusal(

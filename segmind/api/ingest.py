@@ -6,12 +6,14 @@ Answers only after commit. A repeated ``messageId`` changes nothing.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
@@ -19,6 +21,8 @@ from segmind import clock
 from segmind.api import strict_json
 from segmind.api.caller import BEARER, caller_of, store_of
 from segmind.api.problems import Refusal
+from segmind.consent import suppressions
+from segmind.consent.addresses import address_key
 from segmind.customers import calls, tracking
 from segmind.db.engine import Store
 from segmind.workspace.api_keys import Scope
@@ -152,10 +156,16 @@ def _admitted(request: Request, response: Response, payload: dict[str, Any]) -> 
 
 
 def _take(store: Store, found: list[Any]) -> Taken:
+    key = address_key(store.settings.secret_key)
+
+    def addresses_changed(conn: Connection, customer_ids: Sequence[int]) -> None:
+        """A new address may be one that must not be used."""
+        suppressions.remirror(conn, key, customer_ids)
+
     for attempt in range(_ATTEMPTS):
         try:
             with store.engine.begin() as conn:
-                results = tracking.track(conn, found, clock.now())
+                results = tracking.track(conn, found, clock.now(), addresses_changed)
             break
         except OperationalError as error:
             # Two batches about the same customers met; one of them is asked to come again.

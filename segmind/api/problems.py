@@ -157,11 +157,14 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if isinstance(error, Unavailable):
         log.warning("Unavailable: %s", error.message)
-    errors = (
-        [FieldProblem(field=error.field, message=error.message, hint=error.hint)]
-        if error.field
-        else []
-    )
+    errors = [
+        FieldProblem(
+            field=fault.path or error.field or "body", message=fault.message, hint=fault.hint
+        )
+        for fault in getattr(error, "faults", ())
+    ]
+    if not errors and error.field:
+        errors = [FieldProblem(field=error.field, message=error.message, hint=error.hint)]
     headers = error.headers if isinstance(error, Refusal) else None
     return response(
         request.scope,

@@ -50,3 +50,9 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert body["detail"]
     assert body["request_id"] == answer.headers["x-request-id"]
     return body
+
+
+def customer_id(client: Client, n: int) -> int:
+    """Our id of the shop's customer ``c-n``."""
+    found = client.get("/customers", params={"external_id": f"c-{n}"}).json()["customers"]
+    return int(found[0]["id"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
-from api_client import Client
+from api_client import Client, customer_id
 from fastapi import FastAPI
 
 from segmind import clock
@@ -38,3 +39,59 @@ def key(store: Store) -> Callable[..., str]:
         return made[1]
 
     return make
+
+
+@pytest.fixture
+def shop(client: Client, frozen_clock: datetime) -> Client:
+    """The client, over a small shop: eight customers, their views, carts and orders."""
+    calls: list[dict[str, object]] = []
+    for n in range(1, 9):
+        traits = {
+            "firstName": f"Person{n}",
+            "lastName": "Test",
+            "email": f"person{n}@example.com",
+            "phone": f"+1555010{n:04d}",
+        }
+        calls.append({"type": "identify", "userId": f"c-{n}", "traits": traits})
+        calls += [_viewed(n, k, frozen_clock) for k in range(n * 2)]
+    calls += [_ordered(n, frozen_clock - timedelta(days=d)) for n in (1, 2) for d in (1, 3)]
+    added = {"product_id": "p-1", "price": 20.0, "quantity": 1}
+    calls.append(
+        {
+            "type": "track",
+            "userId": "c-3",
+            "event": "Product Added",
+            "timestamp": (frozen_clock - timedelta(hours=5)).isoformat(),
+            "properties": added,
+        }
+    )
+    answer = client.post("/v1/batch", json={"batch": calls})
+    assert answer.json()["success"], answer.text
+    for n in range(1, 9):
+        consent = {"channel": "email", "consent": True, "source": "form"}
+        made = client.post(f"/customers/{customer_id(client, n)}/consents", json=consent)
+        assert made.status_code == 201, made.text
+    return client
+
+
+def _viewed(n: int, k: int, now: datetime) -> dict[str, object]:
+    return {
+        "type": "track",
+        "userId": f"c-{n}",
+        "event": "Product Viewed",
+        "timestamp": (now - timedelta(days=2, minutes=k)).isoformat(),
+        "properties": {"product_id": f"p-{k}"},
+    }
+
+
+def _ordered(n: int, at: datetime) -> dict[str, object]:
+    return {
+        "type": "track",
+        "userId": f"c-{n}",
+        "event": "Order Completed",
+        "timestamp": at.isoformat(),
+        "properties": {
+            "order_id": f"o-{n}-{at.day}",
+            "products": [{"product_id": "p-1", "price": 19.99, "quantity": 2}],
+        },
+    }

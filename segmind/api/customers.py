@@ -1,0 +1,330 @@
+"""Customers: search, one customer, what they did, and their consents."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select
+
+from segmind import clock
+from segmind.api.caller import Caller, StoreOf, requires
+from segmind.api.shapes import AsOf, Body, ChannelName, Cursor, Instant, Limit, PathId, present
+from segmind.api.strict_json import StrictRoute
+from segmind.consent import ledger, unsubscribe
+from segmind.consent.addresses import COLUMN, address_hash, address_key, as_channel, normalise
+from segmind.customers import identity, profile, queries, timeline
+from segmind.customers.facts import read_facts
+from segmind.customers.queries import CustomerRow
+from segmind.customers.tables import customer
+from segmind.events.schema import Channel
+from segmind.workspace import audit, product_settings
+from segmind.workspace.api_keys import Scope
+
+router = APIRouter(prefix="/customers", tags=["Customers"], route_class=StrictRoute)
+READING = [Depends(requires(Scope.CUSTOMERS_READ))]
+Writes = Annotated[Caller, Depends(requires(Scope.CUSTOMERS_WRITE))]
+
+
+class CustomerOut(BaseModel):
+    """A customer as lists show them. ``external_id`` is the shop's own."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    external_id: str | None
+    name: str
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+    country: str | None
+    city: str | None
+    is_anonymous: bool
+    created_at: datetime
+
+
+class Customers(BaseModel):
+    """Customers, newest first. ``next`` is the ``before`` of the following page."""
+
+    customers: list[CustomerOut]
+    next: int | None
+
+
+class ExternalIdOut(BaseModel):
+    """An id under which the customer is known: ``user`` (the shop's) or ``anonymous``."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    namespace: str
+    external_id: str
+    first_seen_at: datetime
+
+
+class ChannelOut(BaseModel):
+    """May a channel be used. ``consent`` None: never asked."""
+
+    channel: str
+    address: str | None
+    consent: bool | None
+    suppressed: bool
+    recorded_at: datetime | None
+    source: str | None
+
+
+class TotalsOut(BaseModel):
+    """What the customer did. Money in minor units of ``currency``."""
+
+    sessions: int
+    orders: int
+    revenue: int
+    refunds: int
+    net_revenue: int
+    currency: str
+    conversion: float | None = Field(description="Orders / sessions; None without sessions.")
+    first_seen: datetime | None
+    last_seen: datetime | None
+    last_order: datetime | None
+
+
+class ProfileOut(CustomerOut):
+    """One customer. An id that was merged away answers with who they are now."""
+
+    language: str | None
+    timezone: str | None
+    birthday: date | None
+    traits: dict[str, Any]
+    ids: list[ExternalIdOut]
+    channels: list[ChannelOut]
+    totals: TotalsOut
+
+
+class EventOut(BaseModel):
+    """One event. ``value`` in minor units; ``product`` is the product's name."""
+
+    ts: datetime
+    name: str | None
+    product: str | None
+    quantity: int | None
+    value: int | None
+    currency: str | None
+    channel: str | None
+    source_kind: int | None
+    source_id: int | None
+    message_id: int | None
+    machine: bool
+    properties: str | None = Field(description="JSON text of what has no field of its own.")
+
+
+class Timeline(BaseModel):
+    """Events, newest first. ``next`` is the ``until`` of the following page."""
+
+    events: list[EventOut]
+    next: datetime | None
+
+
+class ConsentOut(BaseModel):
+    """One recorded yes or no, with its proof."""
+
+    id: int
+    channel: str
+    consent: bool
+    source: str
+    evidence: dict[str, Any] | None
+    actor: str
+    at: datetime
+
+
+class Consents(BaseModel):
+    """``current`` by channel (a channel never asked for is missing), and the whole ledger."""
+
+    current: dict[str, bool]
+    entries: list[ConsentOut]
+
+
+class NewConsent(Body):
+    """A yes or no that the customer gave."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "channel": "email",
+                "consent": True,
+                "source": "form",
+                "evidence": {"form": "https://shop.example/newsletter", "text": "Yes, write me."},
+            }
+        },
+    )
+
+    channel: ChannelName
+    consent: bool
+    source: Literal["form", "api", "import", "preferences", "admin"] = "api"
+    evidence: dict[str, Any] = Field(default={}, description="What proves it.")
+
+
+@router.get("", dependencies=READING)
+def search(
+    store: StoreOf,
+    query: Annotated[str, Query(max_length=200, description="Name, e-mail, phone, id.")] = "",
+    external_id: Annotated[str | None, Query(max_length=500)] = None,
+    before: Cursor = None,
+    limit: Limit = 50,
+) -> Customers:
+    """Customers whose name, e-mail, phone or id starts with ``query``; or the one of an id."""
+    with store.engine.connect() as conn:
+        if external_id is not None:
+            found_id = identity.find(conn, "user", external_id.replace("\0", ""))
+            rows = queries.get_many(conn, [found_id]).values() if found_id is not None else ()
+            return Customers(customers=[_row(row) for row in rows], next=None)
+        page = queries.search(conn, query, before=before, limit=limit)
+    return Customers(customers=[_row(row) for row in page.customers], next=page.next)
+
+
+@router.get("/{customer_id}", dependencies=READING)
+def get(store: StoreOf, customer_id: PathId, as_of: AsOf = None) -> ProfileOut:
+    """One customer with ids, channels, traits and totals."""
+    with store.engine.connect() as conn:
+        found = profile.read(conn, read_facts(store), customer_id, present(as_of))
+        currency = product_settings.load(conn).currency
+    totals = found.totals
+    return ProfileOut(
+        **_row(found.customer).model_dump(),
+        language=found.language,
+        timezone=found.timezone,
+        birthday=found.birthday,
+        traits=dict(found.traits),
+        ids=[ExternalIdOut.model_validate(each) for each in found.ids],
+        channels=[
+            ChannelOut(
+                channel=state.channel.label,
+                address=state.address,
+                consent=state.consent,
+                suppressed=state.suppressed,
+                recorded_at=state.recorded_at,
+                source=state.source,
+            )
+            for state in found.channels
+        ],
+        totals=TotalsOut(
+            sessions=totals.sessions,
+            orders=totals.orders,
+            revenue=totals.revenue,
+            refunds=totals.refunds,
+            net_revenue=totals.net_revenue,
+            currency=currency,
+            conversion=totals.conversion,
+            first_seen=totals.first_seen,
+            last_seen=totals.last_seen,
+            last_order=totals.last_order,
+        ),
+    )
+
+
+@router.get("/{customer_id}/timeline", dependencies=READING)
+def events(
+    store: StoreOf,
+    customer_id: PathId,
+    since: Annotated[Instant | None, Query()] = None,
+    until: Annotated[Instant | None, Query(description="`next` of the page before.")] = None,
+    limit: Limit = 50,
+) -> Timeline:
+    """What the customer did and got, newest first."""
+    with store.engine.connect() as conn:
+        known = queries.get(conn, customer_id)
+    rows = timeline.of_customer(
+        read_facts(store), known.id, since=since, until=until, limit=limit
+    ).to_dicts()
+    return Timeline(
+        events=[
+            EventOut(
+                **{name: row[name] for name in _EVENT_FIELDS},
+                channel=Channel(row["channel"]).label if row["channel"] else None,
+                machine=bool(row["machine"]),
+            )
+            for row in rows
+        ],
+        next=rows[-1]["ts"] if len(rows) >= limit else None,
+    )
+
+
+_EVENT_FIELDS = tuple(name for name in EventOut.model_fields if name not in {"channel", "machine"})
+
+
+@router.get("/{customer_id}/consents", dependencies=READING)
+def consents(store: StoreOf, customer_id: PathId) -> Consents:
+    """Every yes and no by channel, newest first."""
+    with store.engine.connect() as conn:
+        known = queries.get(conn, customer_id)
+        current = ledger.current(conn, known.id)
+        entries = ledger.history(conn, known.id)
+    return Consents(
+        current={channel.label: bool(status) for channel, status in current.items()},
+        entries=[
+            ConsentOut(
+                id=entry.id,
+                channel=entry.channel.label,
+                consent=bool(entry.status),
+                source=entry.source,
+                evidence=dict(entry.evidence) if entry.evidence else None,
+                actor=entry.actor,
+                at=entry.at,
+            )
+            for entry in entries
+        ],
+    )
+
+
+@router.post("/{customer_id}/consents", status_code=HTTPStatus.CREATED)
+def record_consent(
+    store: StoreOf, caller: Writes, customer_id: PathId, body: NewConsent
+) -> Consents:
+    """Record a yes or no. A yes lifts an earlier unsubscription, never a bounce or complaint."""
+    now, key = clock.now(), address_key(store.settings.secret_key)
+    which = as_channel(body.channel)
+    with store.engine.begin() as conn:
+        known = queries.get(conn, customer_id)
+        evidence = body.evidence or None
+        if body.consent:
+            unsubscribe.opt_in(
+                conn,
+                key,
+                which,
+                customer_id=known.id,
+                source=body.source,
+                evidence=evidence,
+                actor=caller.actor,
+                now=now,
+            )
+        else:
+            address = normalise(which, _address(conn, known.id, which))
+            if address is None:
+                ledger.record(conn, known.id, which, 0, body.source, evidence, caller.actor, now)
+            else:
+                unsubscribe.opt_out(
+                    conn,
+                    which,
+                    customer_id=known.id,
+                    hashed=address_hash(key, which, address),
+                    address=address,
+                    source=body.source,
+                    evidence=evidence,
+                    actor=caller.actor,
+                    now=now,
+                )
+        detail = {"channel": body.channel, "consent": body.consent}
+        audit.record(conn, caller.actor, "customer.consent", f"customer {known.id}", detail)
+    return consents(store, customer_id)
+
+
+def _address(conn: Connection, customer_id: int, which: Channel) -> str | None:
+    query = select(customer.c[COLUMN[which]]).where(customer.c.id == customer_id)
+    address: str | None = conn.execute(query).scalar()
+    return address
+
+
+def _row(row: CustomerRow) -> CustomerOut:
+    return CustomerOut.model_validate(row)

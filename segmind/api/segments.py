@@ -1,0 +1,306 @@
+"""Segments: lists with sizes, what-ifs, members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from sqlalchemy import Connection
+
+from segmind import clock
+from segmind.api.caller import Caller, StoreOf, requires
+from segmind.api.shapes import AsOf, Body, Cursor, Instant, Limit, PathId, present
+from segmind.api.strict_json import StrictRoute
+from segmind.customers import queries
+from segmind.customers.facts import read_facts
+from segmind.db.engine import Store
+from segmind.segments import membership, segment
+from segmind.segments.compile import matching_many
+from segmind.segments.describe import describe
+from segmind.segments.fault import Fault, InvalidRule
+from segmind.segments.library import BUILT_INS
+from segmind.segments.preview import preview
+from segmind.segments.rule import parse
+from segmind.segments.segment import Segment
+from segmind.segments.words import Words
+from segmind.workspace import product_settings
+from segmind.workspace.api_keys import Scope
+
+router = APIRouter(prefix="/segments", tags=["Segments"], route_class=StrictRoute)
+READING = [Depends(requires(Scope.SEGMENTS_READ))]
+Reads = Annotated[Caller, Depends(requires(Scope.SEGMENTS_READ))]
+Writes = Annotated[Caller, Depends(requires(Scope.SEGMENTS_WRITE))]
+
+_RULE_EXAMPLE: dict[str, JsonValue] = {
+    "type": "did",
+    "event": "product_viewed",
+    "op": "at_least",
+    "n": 10,
+    "window": {"type": "last", "amount": 30, "unit": "days"},
+}
+
+
+class SizeOut(BaseModel):
+    """How many customers, at which moment. ``entered`` and ``left``: since the refresh before."""
+
+    size: int
+    as_of: datetime
+    entered: int = 0
+    left: int = 0
+    reach: dict[str, int] = Field(
+        default={}, description="Whom marketing may reach, by channel; empty for a past moment."
+    )
+
+
+class SegmentOut(BaseModel):
+    """A segment with its newest size. ``key`` names a built-in one."""
+
+    id: int
+    key: str | None
+    name: str
+    description: str
+    sentence: str = Field(description="The rule in plain words.")
+    rule: dict[str, Any]
+    is_built_in: bool
+    size: SizeOut | None = Field(description="None where the rule can no longer be asked.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class Segments(BaseModel):
+    """Every segment: the built-in ones first, then by name."""
+
+    segments: list[SegmentOut]
+
+
+class NewSegment(Body):
+    """A segment to save."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "Keen lookers", "rule": _RULE_EXAMPLE}},
+    )
+
+    name: str
+    description: str = ""
+    rule: dict[str, Any] = Field(description="The rule as JSON; errors name the path in it.")
+
+
+class WhatIf(Body):
+    """A rule to try."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"rule": _RULE_EXAMPLE}}
+    )
+
+    rule: dict[str, Any]
+    as_of: Instant | None = None
+
+
+class Answer(BaseModel):
+    """What a rule would match. ``share`` is of all customers (``base``), 0 to 1."""
+
+    count: int
+    share: float
+    base: int
+    sentence: str
+    sample: list[int] = Field(description="Ids of up to 20 customers, spread evenly.")
+    reach: dict[str, int] = Field(description="Whom marketing may reach, by channel.")
+    as_of: datetime
+    took_ms: float
+    incomplete: list[str] = Field(description="Event files that could not be read.")
+
+
+class Member(BaseModel):
+    """A member; name and e-mail only for keys with customers:read."""
+
+    id: int
+    external_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+class Members(BaseModel):
+    """Members by id, ascending. ``next`` is the ``after`` of the following page."""
+
+    segment_id: int
+    total: int
+    as_of: datetime
+    customers: list[Member]
+    next: int | None
+
+
+@router.get("")
+def list_segments(store: StoreOf, caller: Reads, as_of: AsOf = None) -> Segments:
+    """Every segment with its size: of the newest refresh, or computed for the moment asked for."""
+    _ensure(store, caller)
+    with store.engine.connect() as conn:
+        found = segment.list_segments(conn)
+        words = _words(conn, found)
+        sizes = {s.id: _size(s) for s in found}
+        if as_of is not None:
+            facts, resolve = read_facts(store), segment.resolver(conn)
+            answers = matching_many({s.id: s.rule for s in found}, facts, as_of, resolve)
+            sizes = {key: SizeOut(size=ids.len(), as_of=as_of) for key, ids in answers.items()}
+    return Segments(segments=[_out(s, sizes.get(s.id), words) for s in found])
+
+
+@router.post("/create", status_code=HTTPStatus.CREATED)
+def create(store: StoreOf, caller: Writes, body: NewSegment, response: Response) -> SegmentOut:
+    """Save a segment and compute its members at once."""
+    now = clock.now()
+    with _in_rule(), store.engine.begin() as conn:
+        made = segment.create(
+            conn,
+            body.name,
+            parse(body.rule),
+            description=body.description,
+            actor=caller.actor,
+            now=now,
+        )
+    membership.ensure(store, made.id, now)
+    response.headers["Location"] = f"/segments/{made.id}"
+    return get(store, made.id)
+
+
+@router.post("/preview", dependencies=READING)
+def what_if(store: StoreOf, body: WhatIf) -> Answer:
+    """How many customers a rule matches, without saving it."""
+    as_of = present(body.as_of)
+    with _in_rule(), store.engine.connect() as conn:
+        rule = parse(body.rule)
+        found = preview(rule, read_facts(store), as_of, segment.resolver(conn))
+        return Answer(
+            count=found.count,
+            share=found.share_of_base,
+            base=found.base,
+            sentence=describe(rule, _words(conn, segment.list_segments(conn))),
+            sample=found.sample,
+            reach=found.reach,
+            as_of=as_of,
+            took_ms=round(found.took_ms, 1),
+            incomplete=list(found.incomplete),
+        )
+
+
+@router.get("/{segment_id}", dependencies=READING)
+def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
+    """One segment with its newest size."""
+    with store.engine.connect() as conn:
+        found = segment.get(conn, segment_id)
+        return _out(found, _size(found), _words(conn, segment.list_segments(conn)))
+
+
+@router.get("/{segment_id}/customers")
+def customers(
+    store: StoreOf,
+    caller: Reads,
+    segment_id: PathId,
+    after: Cursor = None,
+    limit: Limit = 100,
+    as_of: Annotated[Instant | None, Query()] = None,
+) -> Members:
+    """The members, a page at a time: of the newest refresh, or computed for a past moment."""
+    if as_of is not None:
+        ids = membership.members(store, segment_id, as_of)
+        rest = ids.filter(ids > (after or 0)).head(limit + 1).to_list()
+        more = rest[limit - 1] if len(rest) > limit else None
+        page = membership.Page(rest[:limit], more, ids.len())
+        moment = as_of
+    else:
+        membership.ensure(store, segment_id, clock.now())
+        page = membership.page(store, segment_id, after or 0, limit)
+        with store.engine.connect() as conn:
+            newest = segment.get(conn, segment_id).size
+        moment = newest.as_of if newest else clock.now()
+    return Members(
+        segment_id=segment_id,
+        total=page.total,
+        as_of=moment,
+        customers=_members(store, caller, page.customer_ids),
+        next=page.next_after,
+    )
+
+
+def _members(store: Store, caller: Caller, ids: list[int]) -> list[Member]:
+    if not caller.allows(Scope.CUSTOMERS_READ):
+        return [Member(id=each) for each in ids]
+    with store.engine.connect() as conn:
+        known = queries.get_many(conn, ids)
+    found = []
+    for each in ids:
+        row = known.get(each)
+        found.append(
+            Member(id=each)
+            if row is None
+            else Member(id=each, external_id=row.external_id, name=row.name, email=row.email)
+        )
+    return found
+
+
+def _ensure(store: Store, caller: Caller) -> None:
+    """The built-in segments are there, and whatever was never computed is computed now."""
+    now = clock.now()
+    with store.engine.begin() as conn:
+        found = segment.list_segments(conn, include_archived=True)
+        if {s.key for s in found} < {b.key for b in BUILT_INS} | {None}:
+            segment.ensure_built_ins(conn, caller.actor, now)
+            found = segment.list_segments(conn, include_archived=True)
+    due = [s.id for s in found if not s.archived and _size(s) is None]
+    if due:
+        membership.refresh(store, now, due)
+
+
+def _size(found: Segment) -> SizeOut | None:
+    """The newest size, unless the rule was changed since."""
+    if found.size is None or found.size.rule_hash != found.rule.hash:
+        return None
+    return SizeOut(
+        size=found.size.size,
+        as_of=found.size.as_of,
+        entered=found.size.entered,
+        left=found.size.left,
+        reach=found.size.reach,
+    )
+
+
+def _words(conn: Connection, known: list[Segment]) -> Words:
+    """Names and money as the sentences say them."""
+    names = {s.id: f"“{s.name}”" for s in known}
+    return Words(
+        currency=product_settings.load(conn).currency,
+        segment=lambda number: names.get(number, f"segment {number}"),
+    )
+
+
+def _out(found: Segment, size: SizeOut | None, words: Words) -> SegmentOut:
+    return SegmentOut(
+        id=found.id,
+        key=found.key,
+        name=found.name,
+        description=found.description,
+        sentence=describe(found.rule, words),
+        rule=found.rule.as_json(),
+        is_built_in=found.is_built_in,
+        size=size,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+@contextmanager
+def _in_rule() -> Iterator[None]:
+    """Paths in the rule become paths in the body."""
+    try:
+        yield
+    except InvalidRule as error:
+        faults = [
+            Fault(f"rule.{fault.path}".rstrip("."), fault.message, fault.hint)
+            for fault in error.faults
+        ]
+        raise InvalidRule(faults) from None

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api_client import Client, problem
+
+from segmind import clock
+from segmind.db.engine import Store
+from segmind.workspace import product_settings
+
+
+@pytest.fixture
+def client(client: Client, store: Store) -> Client:
+    """The client, in a workspace that may send e-mails."""
+    with store.engine.begin() as conn:
+        product_settings.save(conn, {"postal_address": "1 Test Street"}, "test", clock.wall())
+    return client
+
+
+def test_cart_recovery_is_created_live_with_its_steps(client: Client) -> None:
+    body = {"wait_minutes": 60, "channels": ["email", "sms"], "idempotency_key": "cart-1"}
+    answer = client.post("/automations/cart-recovery", json=body)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["state"], made["created"]) == ("live", True)
+    again = client.post("/automations/cart-recovery", json=body)
+    assert (again.status_code, again.json()["created"]) == (200, False)
+    found = client.get(f"/automations/{made['id']}").json()
+    assert found["definition"]["recipe"] == "cart_recovery"
+    assert found["steps"][0]["step"] == "wait_email"
+    assert found["totals"]["entered"] == 0
+    assert len(client.get("/automations").json()["automations"]) == 1
+
+
+def test_an_automation_is_paused_started_and_stopped_for_good(client: Client) -> None:
+    made = client.post("/automations/cart-recovery", json={"start": False}).json()
+    assert made["state"] == "draft"
+    path = f"/automations/{made['id']}"
+    assert client.post(f"{path}/start").json()["state"] == "live"
+    assert client.post(f"{path}/pause").json()["state"] == "paused"
+    assert client.post(f"{path}/start").json()["state"] == "live"
+    assert client.post(f"{path}/stop").json()["state"] == "stopped"
+    problem(client.post(f"{path}/start"), 409, "illegal_move")
+    assert client.get("/automations", params={"state": "stopped"}).json()["automations"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"wait_minutes": 0}, "wait_minutes"),
+        ({"wait_minutes": "long"}, "wait_minutes"),
+        ({"channels": []}, "channels"),
+        ({"channels": ["email", "email"]}, "channels"),
+        ({"channels": ["pigeon"]}, "channels[0]"),
+        ({"contents": {"email": {"nonsense": 1}}}, "nonsense"),
+        ({"cooldown_hours": -1}, "cooldown_hours"),
+        ({"name": ""}, "name"),
+        ({"speed": 9}, "speed"),
+    ],
+)
+def test_a_wrong_recovery_is_refused(client: Client, body: dict[str, Any], field: str) -> None:
+    answer = client.post("/automations/cart-recovery", json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+    assert client.get("/automations").json()["automations"] == []
+
+
+def test_an_unknown_automation_is_not_found(client: Client) -> None:
+    problem(client.get("/automations/999999"), 404, "unknown_automation")
+    for act in ("start", "pause", "stop"):
+        problem(client.post(f"/automations/999999/{act}"), 404, "unknown_automation")
+
+
+def test_what_it_lacks_to_be_sent_is_named(client: Client, store: Store) -> None:
+    with store.engine.begin() as conn:
+        product_settings.save(conn, {"postal_address": ""}, "test", clock.wall())
+    answer = client.post("/automations/cart-recovery", json={})
+    assert "postal address" in problem(answer, 422, "invalid_automation")["detail"]
