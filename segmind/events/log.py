@@ -80,6 +80,16 @@ class LogSnapshot:
         """
         return totals.daily(self.rolled, kinds, Span(since, until))
 
+    def session_starts(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> pl.LazyFrame:
+        """One row per session that starts in ``[since, until)``: customer_id, session_key, ts.
+
+        ``session_key`` is null for a session that is told by its gaps.
+        """
+        span = Span(since, until)
+        return totals.started_sessions(self.rolled, [] if span.is_empty else [span])
+
     def products(self) -> pl.LazyFrame:
         """Every product: product_id Int32, external_id, name, category, brand, price Int64."""
         return self._products.lazy()

@@ -75,7 +75,7 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
     listing = (catalogue.newest(conn, EVENT), catalogue.newest(conn, ROLLUP))
     entries = memory.recall("entries", listing, lambda: catalogue.entries(conn, KINDS))
     faults = {e.path: fault for e in entries if (fault := _fault(store.lake, e))}
-    recent_print = (tail.fingerprint(conn), listing[0])
+    recent_print = f"{tail.fingerprint(conn)}.{listing[0][0]}.{listing[0][1]}"
     recent = memory.recall(
         "recent", recent_print, lambda: tail.read(conn).select(list(EVENT_COLUMNS))
     )
@@ -84,7 +84,9 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
     product_print = conn.execute(select(func.max(product.c.updated_at))).scalar()
     its_products = memory.recall("products", product_print, lambda: products.frame(conn))
     its_names = names.all_names(conn)
-    version = _version(recent_print, merge_print, product_print, len(its_names), sorted(faults))
+    version = "/".join(
+        [recent_print, merge_print, str(product_print), str(len(its_names)), *sorted(faults)]
+    )
 
     def make() -> View:
         rows = Rows(_sealed(store.lake, entries, faults), recent, merged)
@@ -120,7 +122,3 @@ def _sealed(lake: Path, entries: Iterable[Entry], faults: dict[str, str]) -> tup
         for e in entries
         if e.kind == EVENT and e.path not in faults and e.min_ts and e.max_ts
     )
-
-
-def _version(*parts: object) -> str:
-    return "/".join(str(part) for part in parts)

@@ -7,15 +7,15 @@ the same as from raw rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from segmind.events import derive
-from segmind.events.rolled import LATER_LINES, ROLLUP_COLUMNS, Rolled
+from segmind.events.rolled import LATER_LINES, ROLLUP_COLUMNS, START_COLUMNS, Rolled
 from segmind.events.schema import DERIVED, Kind
-from segmind.events.spans import Span, any_holds, day_of, minus
+from segmind.events.spans import ALWAYS, Span, any_holds, day_of, minus
 
 _SUMS = (pl.col("n").sum(), pl.col("value").sum(), pl.col("quantity").sum())
 _BOUNDS = (pl.col("first_ts").min(), pl.col("last_ts").max())
@@ -31,6 +31,29 @@ def daily(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
     """Per calendar day, customer and kind: day, customer_id, kind, n, value, quantity."""
     day = day_of(pl.col("first_ts"), rolled.zone).alias("day")
     return _addends(rolled, kinds, window).group_by(day, "customer_id", "kind").agg(*_SUMS)
+
+
+def started_sessions(rolled: Rolled, spans: Sequence[Span]) -> pl.LazyFrame:
+    """One row per session that starts in ``spans``: customer_id, session_key (null: by gap), ts.
+
+    On rolled days their list of starts tells, except of customers whom they do not know rightly.
+    """
+    days = {d: s for d, s in rolled.spans.items() if any(s.meets_span(e) for e in spans)}
+    parts: list[pl.LazyFrame] = []
+    if days:
+        listed = rolled.starts(list(days)).filter(any_holds(spans, pl.col("ts")))
+        parts.append(rolled.of_untouched(listed))
+        if not rolled.touched.is_empty():
+            others = minus(ALWAYS, list(days.values()))
+            theirs = [part for span in spans for part in minus(span, others)]
+            parts.append(derive.session_starts(rolled.rows, theirs, rolled.touched))
+    unrolled = [part for span in spans for part in minus(span, list(days.values()))]
+    if unrolled:
+        elsewhere = rolled.sessions_before(unrolled)
+        parts.append(derive.session_starts(rolled.rows, unrolled, elsewhere=elsewhere))
+    if not parts:
+        return pl.DataFrame(schema=START_COLUMNS).lazy()
+    return pl.concat([part.select(*START_COLUMNS) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -81,21 +104,12 @@ def _stored(plan: _Plan, kinds: Collection[int]) -> Iterator[pl.LazyFrame]:
 
 def _sessions(plan: _Plan) -> Iterator[pl.LazyFrame]:
     rolled = plan.rolled
+    if plan.edges:
+        yield _as_starts(started_sessions(rolled, plan.edges))
     if plan.whole is not None:
         yield rolled.of_untouched(plan.whole).filter(pl.col("kind") == Kind.SESSION)
-    # Where a window begins or ends within a rolled day, the day's list of starts tells.
-    cut = {d: s for d, s in rolled.spans.items() if any(s.meets_span(e) for e in plan.edges)}
-    if cut:
-        inside = any_holds(plan.edges, pl.col("ts"))
-        yield _as_starts(rolled.of_untouched(rolled.starts(list(cut))).filter(inside))
-    if not rolled.touched.is_empty() and rolled.spans:
-        known = minus(plan.window, minus(plan.window, list(rolled.spans.values())))
-        if known:
-            yield _as_starts(derive.session_starts(rolled.rows, known, rolled.touched))
-    unrolled = [part for edge in plan.edges for part in minus(edge, list(cut.values()))]
-    if unrolled:
-        elsewhere = rolled.sessions_before(unrolled)
-        yield _as_starts(derive.session_starts(rolled.rows, unrolled, elsewhere=elsewhere))
+        if not rolled.touched.is_empty():
+            yield _as_starts(derive.session_starts(rolled.rows, plan.whole_spans, rolled.touched))
 
 
 def _orders(plan: _Plan) -> Iterator[pl.LazyFrame]:

@@ -189,6 +189,10 @@ def assert_exact(
     answer = snapshot.totals(ALL_KINDS, since=since, until=until).collect(engine=engine)
     assert len(set(answer.iter_rows())) == answer.height
     assert set(answer.iter_rows()) == log_oracle.totals(rows)
+    starts = snapshot.session_starts(since=since, until=until).collect(engine=engine)
+    assert sorted(starts.select("ts", "customer_id").rows()) == sorted(
+        row[:2] for row in rows if row[2] == Kind.SESSION
+    )
     by_day = snapshot.daily(ALL_KINDS, since=since, until=until).collect(engine=engine)
     assert set(by_day.iter_rows()) == log_oracle.daily(rows, snapshot.zone)
 
