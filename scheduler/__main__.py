@@ -9,11 +9,14 @@ import sys
 import threading
 from types import FrameType
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from scheduler.context import Context
 from scheduler.database import Reviver, wait_for_store
 from scheduler.jobs import JOBS
 from scheduler.ticker import Ticker
 from segmind.db import heartbeat
+from segmind.db.engine import Store
 from segmind.db.migrate import upgrade
 from segmind.errors import SegmindError
 from segmind.settings import Settings, from_environment
@@ -62,10 +65,18 @@ def run(settings: Settings, context: Context) -> None:
         return
     log.info("The scheduler runs as %s: %d jobs.", context.process, len(JOBS))
     ticker[0].run()
-    with store.engine.begin() as conn:
-        heartbeat.leave(conn, context.process)
+    _leave(store, context.process)
     store.engine.dispose()
     log.info("The scheduler stopped.")
+
+
+def _leave(store: Store, process: str) -> None:
+    """Take back the heartbeat; without a database it is left to grow old."""
+    try:
+        with store.engine.begin() as conn:
+            heartbeat.leave(conn, process)
+    except (OperationalError, InterfaceError):
+        log.warning("The database does not answer; stopping without taking leave of it.")
 
 
 def _log_to_stderr(settings: Settings) -> None:

@@ -1,0 +1,209 @@
+"""Starting, stopping and being killed, as ``./run.sh`` does it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from segmind.db import embedded
+from segmind.db.engine import make_engine
+from tests.integration.end_to_end.stack import Process, Stack, free_port, open_folder, until
+
+URL = re.compile(r"Segmind runs at (http://127\.0\.0\.1:\d+)")
+
+
+class Installation:
+    """One home with an embedded server, started again and again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_port()
+        self._starts: list[Process] = []
+
+    def start(self, *options: str) -> Process:
+        """Start everything and wait for the URL."""
+        settings = {"SEGMIND_HOME": str(self.home), "SEGMIND_PORT": str(self.port)}
+        log = self.home.parent / f"start-{len(self._starts)}.log"
+        started = Process.start("start.py", ["scripts/start.py", *options], settings, log)
+        self._starts.append(started)
+
+        def printed() -> bool:
+            assert started.is_alive, started.said
+            return URL.search(started.said) is not None
+
+        until(printed, "start.py prints the URL")
+        return started
+
+    def health(self) -> str | None:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/api/health", timeout=10)
+        except httpx.HTTPError:
+            return None
+        return str(answer.json()["status"])
+
+    @property
+    def database_runs(self) -> bool:
+        return embedded.is_running(embedded.server_of(self.home))
+
+    def customers(self) -> int:
+        engine = make_engine(embedded.server_of(self.home).url)
+        with engine.connect() as conn:
+            found = conn.execute(text("SELECT count(*) FROM customer")).scalar_one()
+        engine.dispose()
+        return int(found)
+
+    def clear(self) -> None:
+        for started in self._starts:
+            started.end()
+        embedded.stop(self.home)
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    with open_folder() as folder:
+        made = Installation(folder / "home")
+        yield made
+        made.clear()
+
+
+def children(pid: int) -> dict[str, int]:
+    """The child processes of ``pid``: "web" and "scheduler" with their pids."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (folder / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if parent == pid:
+            found["web" if "streamlit" in words else "scheduler"] = int(folder.name)
+    return found
+
+
+def is_gone(pid: int) -> bool:
+    """Whether nothing runs under that pid (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
+    installation: Installation,
+) -> None:
+    first = installation.start("--events", "2000")
+    printed = URL.search(first.said)
+    assert printed is not None
+    assert httpx.get(printed[1], timeout=30).is_success
+    until(lambda: installation.health() == "ok", "web, scheduler and files are well")
+    customers = installation.customers()
+    assert customers > 50
+    assert first.end(signal.SIGINT) == 0
+    assert not installation.database_runs
+
+    began = time.monotonic()
+    second = installation.start("--events", "2000")
+    took = time.monotonic() - began
+    assert "Products and settings" not in second.said
+    assert installation.customers() == customers
+    assert took < 60, f"The second start took {took:.0f} s"
+    assert second.end(signal.SIGINT) == 0
+
+
+def test_killed_parts_are_started_again_and_ctrl_c_ends_them_all(
+    installation: Installation,
+) -> None:
+    started = installation.start("--no-demo")
+    until(lambda: installation.health() == "ok", "web and scheduler are well")
+    for name in ("web", "scheduler"):
+        before = children(started.popen.pid)
+        assert before.keys() == {"web", "scheduler"}
+        os.kill(before[name], signal.SIGKILL)
+
+        def is_back(name: str = name, before: dict[str, int] = before) -> bool:
+            now = children(started.popen.pid)
+            return now.keys() == before.keys() and now[name] != before[name]
+
+        until(is_back, f"{name} is started again")
+        assert installation.database_runs
+        until(lambda: installation.health() == "ok", f"all is well after the end of {name}")
+    parts = children(started.popen.pid)
+    assert started.end(signal.SIGINT) == 0
+    assert all(is_gone(pid) for pid in parts.values())
+    assert not installation.database_runs
+
+
+def test_a_killed_start_takes_its_parts_along_and_the_server_is_found_again(
+    installation: Installation,
+) -> None:
+    started = installation.start("--no-demo")
+    parts = children(started.popen.pid)
+    assert parts.keys() == {"web", "scheduler"}
+    started.popen.kill()
+    started.popen.wait()
+    until(lambda: all(is_gone(pid) for pid in parts.values()), "no part outlives start.py")
+    assert installation.database_runs
+
+    again = installation.start("--no-demo")
+    until(lambda: installation.health() == "ok", "the next start works")
+    assert again.end(signal.SIGINT) == 0
+    assert not installation.database_runs
+
+
+@pytest.fixture
+def absent_database() -> Iterator[Path]:
+    """The home of a server that does not run; stopped in the end."""
+    with open_folder() as folder:
+        yield folder / "database"
+        embedded.stop(folder / "database")
+
+
+def test_a_database_that_is_down_at_the_start_and_later_is_waited_for(
+    absent_database: Path, tmp_path: Path
+) -> None:
+    server = embedded.server_of(absent_database)
+    stack = Stack(tmp_path / "home", server.url)
+    bind = ["--host", "127.0.0.1", "--port", str(stack.port)]
+    stack.start("backend", "-m", "uvicorn", "segmind.api:app", *bind)
+    stack.start_scheduler()
+    try:
+        until(lambda: _status(stack) == (503, "down"), "it serves before its database does")
+        refused = httpx.post(f"{stack.url}/v1/track", json=_call("early"), timeout=30)
+        assert refused.status_code == 503
+        assert refused.headers["content-type"] == "application/problem+json"
+
+        for turn in ("first", "second"):
+            embedded.ensure_running(absent_database)
+            until(lambda: _status(stack) == (200, "ok"), f"all is well, the {turn} time")
+            taken = httpx.post(f"{stack.url}/v1/track", json=_call(turn), timeout=30)
+            assert taken.is_success, taken.text
+            embedded.stop(absent_database)
+            until(lambda: _status(stack) == (503, "down"), "it says that the database is away")
+        assert all(process.is_alive for process in stack.processes)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{stack.logs()}") from error
+    finally:
+        stack.stop()
+    assert "Traceback" not in stack.logs(), stack.logs()
+
+
+def _status(stack: Stack) -> tuple[int, str] | None:
+    try:
+        answer = httpx.get(f"{stack.url}/health", timeout=30)
+    except httpx.HTTPError:
+        return None
+    return answer.status_code, answer.json()["status"]
+
+
+def _call(number: str) -> dict[str, object]:
+    return {"userId": "somebody", "event": "Product Viewed", "messageId": f"view-{number}"}
