@@ -77,6 +77,10 @@ def scan(store: Store, automation: Automation, now: datetime) -> Entered:
             text("UPDATE automation SET scanned_to = :now WHERE id = :id"),
             {"now": now, "id": automation.id},
         )
+    last = world.facts.log.last_ts
+    if last is not None and last > now:
+        # Something happened after ``now`` was asked: the same facts will say more in a moment.
+        return Entered(entered, left, withdrawn)
     with _seen_lock:
         _seen[key] = (world.facts.version, automation.updated_at)
         while len(_seen) > _SEEN_KEPT:

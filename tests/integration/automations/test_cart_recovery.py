@@ -209,3 +209,13 @@ def test_an_erased_customer_leaves(shop: Any) -> None:
     shop.tick(70)
     assert shop.runs() == [(ada, "exited", "customer is gone")]
     assert shop.messages() == []
+
+
+def test_an_event_that_comes_while_a_scan_is_under_way_is_found_by_the_next_one(shop: Any) -> None:
+    ada = shop.customer()
+    shop.live()
+    shop.did(ada, 5.01, "product_added")  # in the log already, but after the scan's own minute
+    shop.tick(5)
+    assert shop.runs() == []
+    shop.tick(5.02)
+    assert len(shop.runs()) == 1

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from segmind.automations import automation as automations
+from segmind.automations import recipes
+from segmind.automations.definition import parse
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves
 from segmind.campaigns.lifecycle import Status
 from segmind.consent.addresses import address_key
+from segmind.events import ingest
+from segmind.events.ingest import NewEvent
 from segmind.messages import send_one
 from segmind.messages.lifecycle import State
 from segmind.messages.send_one import SendRequest
@@ -97,7 +102,7 @@ def crash(office: Any, recipients: int, kills: int, seed: int) -> None:
 
 
 def test_killed_in_the_middle_of_a_broadcast_every_recipient_is_reached_once(office: Any) -> None:
-    crash(office, recipients=3_000, kills=2, seed=7)
+    crash(office, recipients=2_500, kills=2, seed=7)
 
 
 @pytest.mark.slow
@@ -133,3 +138,37 @@ def test_it_goes_on_when_its_connections_are_cut(office: Any) -> None:
     office.wait(lambda: status(office, campaign) is Status.SENT, 60, "it was never finished")
     assert process.poll() is None
     assert office.one("SELECT max(times) FROM sandbox_parcel") == 1
+
+
+def test_cart_recovery_runs_by_itself(office: Any) -> None:
+    office.customers(2)
+    ada, bob = (row[0] for row in office.rows("SELECT id FROM customer ORDER BY id"))
+    definition = recipes.cart_recovery().as_json()
+    definition["steps"][0]["seconds"] = 4
+    with office.store.engine.begin() as conn:
+        made = automations.create(conn, "Cart", parse(definition), office.now, "test")
+        automations.set_state(conn, made.id, "live", office.now, "test")
+    office.start()
+    for customer in (ada, bob):
+        happens(office, customer, "product_added")
+    runs = "SELECT count(*) FROM automation_run"
+    office.wait(lambda: office.one(runs) == 2, 10, "no run began")
+    happens(office, bob, "order_completed")
+    office.wait(lambda: sent(office) == 1, 20, "no message left")
+    office.wait(
+        lambda: office.one("SELECT count(*) FROM automation_run WHERE state = 'exited'") == 2,
+        10,
+        "the runs did not end",
+    )
+    assert office.rows("SELECT customer_id, step FROM message") == [(ada, "send_email")]
+    assert office.rows(
+        "SELECT customer_id, exit_reason FROM automation_run ORDER BY customer_id"
+    ) == [(ada, "finished"), (bob, "goal")]
+    kinds = "SELECT DISTINCT source_kind, source_id FROM event_recent WHERE message_id IS NOT NULL"
+    assert office.rows(kinds) == [(2, made.id)]
+
+
+def happens(office: Any, customer: int, name: str) -> None:
+    event = NewEvent(event_id=None, name=name, ts=office.now, customer_id=customer, quantity=1)
+    with office.store.engine.begin() as conn:
+        ingest.append(conn, [event], office.now)
