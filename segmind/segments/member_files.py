@@ -33,12 +33,15 @@ class MembersMissing(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class MemberFile:
-    """One segment's present file: column customer_id (Int64), ascending, each once."""
+    """One segment's present file: column customer_id (Int64), ascending, each once.
+
+    ``facts`` is the version of the facts that it was computed from.
+    """
 
     id: int
     path: Path
     rows: int
-    as_of: datetime
+    facts: str
 
     def scan(self) -> pl.LazyFrame:
         """The ids, to be filtered before they are read."""
@@ -67,7 +70,8 @@ def find(conn: Connection, lake: Path, segment_id: int) -> MemberFile | None:
     row = conn.execute(query.order_by(event_file.c.id.desc()).limit(1)).mappings().first()
     if row is None:
         return None
-    return MemberFile(row["id"], lake / row["path"], row["rows"], row["max_ts"])
+    facts = (row["detail"] or {}).get("facts", "")
+    return MemberFile(row["id"], lake / row["path"], row["rows"], facts)
 
 
 def replace(
@@ -76,12 +80,20 @@ def replace(
     segment_id: int,
     members: pl.Series,
     as_of: datetime,
+    facts: str,
     before: MemberFile | None,
 ) -> None:
     """Write the members' file and put it in the place of the one before, when ``conn`` commits."""
     frame = pl.DataFrame({"customer_id": members})
     written = files.write(lake, files.new_path(KIND, None), frame)
-    entry = NewEntry(written, KIND, min_ts=as_of, max_ts=as_of, subject_id=segment_id)
+    entry = NewEntry(
+        written,
+        KIND,
+        min_ts=as_of,
+        max_ts=as_of,
+        detail={"facts": facts},
+        subject_id=segment_id,
+    )
     if before is not None:
         catalogue.retire(conn, [before.id])
     catalogue.insert_all(conn, [entry])

@@ -358,7 +358,7 @@ class World:
             return number is not None and number == operand
         return bool(text == operand)
 
-    # -- thresholds, time ---------------------------------------------------------------------------
+    #  thresholds, time ---------------------------------------------------------------------------
 
     def _count_passes(self, rule: dict[str, Any], n: int) -> bool:
         return {

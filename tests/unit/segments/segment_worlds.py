@@ -25,7 +25,13 @@ MOMENTS = [
 ]
 CUSTOM = {"newsletter": 100, "quiz done": 101}
 PRODUCTS = {
-    1: {"external_id": "p1", "name": "Red Shoe", "category": "Shoes", "brand": "acme", "price": 900},
+    1: {
+        "external_id": "p1",
+        "name": "Red Shoe",
+        "category": "Shoes",
+        "brand": "acme",
+        "price": 900,
+    },
     2: {"external_id": "p2", "name": "blue hat", "category": "Hats", "brand": None, "price": 1500},
     3: {"external_id": "p3", "name": "red hat", "category": "Hats", "brand": "ACME", "price": None},
 }
