@@ -19,6 +19,7 @@ from segmind.consent.reasons import SuppressionReason
 from segmind.events.schema import Channel
 
 _USE = "unsubscribe"
+_LIFTED_BY_A_YES = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.ERASED)
 
 
 def token(secret_key: bytes, message_public_id: UUID) -> str:
@@ -85,4 +86,4 @@ def opt_in(
         text(f"SELECT {COLUMN[which]} FROM customer WHERE id = :id"), {"id": customer_id}
     ).scalar()
     if address:
-        suppressions.remove(conn, key, which, address, only=[SuppressionReason.UNSUBSCRIBED])
+        suppressions.remove(conn, key, which, address, only=_LIFTED_BY_A_YES)

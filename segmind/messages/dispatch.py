@@ -20,14 +20,15 @@ from sqlalchemy.exc import DBAPIError
 
 from segmind import clock
 from segmind.channels.channel import Channel as ChannelName
-from segmind.channels.outcome import InDoubt, Outcome, Rejected, Retry
+from segmind.channels.outcome import Outcome, Rejected, Retry
 from segmind.channels.provider import Provider
 from segmind.channels.registry import Registry
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.messages import claim, handover, rates, retry, sources
+from segmind.messages import acknowledge, claim, handover, rates, retry, sources
 from segmind.messages.claim import LEASE_SECONDS, Claim
 from segmind.messages.links import LinkBook
+from segmind.messages.provider_call import outcomes_of
 from segmind.messages.rendering import Rendered, Renderer, Unrenderable
 from segmind.messages.sources import SourceKey
 from segmind.workspace import product_settings
@@ -239,7 +240,7 @@ class Dispatcher:
             # the time the call is made. Leave the rows to the reaper; nothing was sent.
             log.warning("A batch was abandoned: its lease had run down before the call.")
             return report
-        outcomes = _outcomes(provider, marked.going)
+        outcomes = outcomes_of(provider, marked.going)
         self._heed(provider, outcomes)
         report.add(self._acknowledge(token, marked, outcomes, started_at))
         return report
@@ -285,7 +286,7 @@ class Dispatcher:
         for tried in range(_ACK_TRIES):
             try:
                 with self._store.engine.begin() as conn:
-                    done = handover.acknowledge(
+                    done = acknowledge.acknowledge(
                         conn,
                         self._key,
                         token,
@@ -309,19 +310,6 @@ class Dispatcher:
                     stale=done.stale,
                 )
         return DispatchReport(in_doubt=len(marked.going))
-
-
-def _outcomes(provider: Provider, going: Sequence[Rendered]) -> list[Outcome]:
-    """What the provider says; an exception or an answer of the wrong length leaves all in doubt."""
-    try:
-        outcomes = provider.send([item.parcel for item in going])
-    except Exception as error:
-        log.exception("%s broke while sending.", provider.name)
-        return [InDoubt(f"The call broke: {type(error).__name__}.") for _ in going]
-    if len(outcomes) != len(going):
-        log.error("%s answered for %d of %d.", provider.name, len(outcomes), len(going))
-        return [InDoubt("The provider did not answer for every message.") for _ in going]
-    return list(outcomes)
 
 
 def _weight(provider: Provider, item: Rendered) -> int:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
-from segmind.consent.reasons import Reason
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.status_words import because, status_word
 from segmind.messages.story import Entry, tell
 
 _MOST_ROWS = 500
@@ -282,7 +282,7 @@ def _rows(
 
 def _message(row: RowMapping) -> Message:
     state, delivery = State(row["state"]), Delivery(row["delivery"])
-    word = _status(state, delivery, row["source_state"])
+    word = status_word(state, delivery, row["source_state"])
     names = Message.__slots__
     given = {name: row[name] for name in names if name in row}
     return Message(
@@ -292,68 +292,9 @@ def _message(row: RowMapping) -> Message:
             "state": state,
             "delivery": delivery,
             "status": word,
-            "because": _because(row, state, word),
+            "because": because(row, state, word),
         }
     )
-
-
-_WORDS = {
-    State.READY: "queued",
-    State.CLAIMED: "sending",
-    State.DISPATCHING: "sending",
-    State.RETRY: "waiting",
-    State.IN_DOUBT: "in_doubt",
-    State.FAILED: "failed",
-    State.SKIPPED: "skipped",
-    State.EXPIRED: "expired",
-}
-_DELIVERY_WORDS = {
-    Delivery.NONE: "accepted",
-    Delivery.QUEUED: "accepted",
-    Delivery.SENDING: "accepted",
-    Delivery.SENT: "sent",
-    Delivery.DELIVERED: "delivered",
-    Delivery.BOUNCED: "bounced",
-    Delivery.FAILED: "failed",
-}
-
-
-def _status(state: State, delivery: Delivery, source_state: str) -> str:
-    if state is State.ACCEPTED:
-        return _DELIVERY_WORDS[delivery]
-    if source_state == "cancelled" and state in {State.READY, State.RETRY}:
-        return "cancelled"
-    return _WORDS[state]
-
-
-def _because(row: RowMapping, state: State, word: str) -> str:
-    if word == "cancelled":
-        return row["source_reason"] or "It was cancelled before it was sent."
-    if row["source_state"] == "paused" and state in {State.READY, State.RETRY}:
-        return f"Paused: {row['source_reason']}" if row["source_reason"] else "Paused."
-    reason = _reason_label(row["skip_reason"])
-    match state:
-        case State.SKIPPED:
-            detail = f" ({row['error_message']})" if row["error_message"] else ""
-            return f"{reason}{detail}."
-        case State.RETRY if reason:
-            return f"{reason}; it is tried at {row['due_at']:%Y-%m-%d %H:%M} UTC."
-        case State.RETRY:
-            again = f"it is tried again at {row['due_at']:%Y-%m-%d %H:%M:%S} UTC."
-            return f"{row['error_message']} {again}" if row["error_message"] else again.capitalize()
-        case State.EXPIRED:
-            why = f"{reason} until after its last moment" if reason else "Its last moment passed"
-            return f"{why} ({row['expires_at']:%Y-%m-%d %H:%M} UTC)."
-        case State.FAILED | State.IN_DOUBT:
-            return row["error_message"] or state.label
-        case _:
-            return ""
-
-
-def _reason_label(reason: str | None) -> str:
-    if not reason:
-        return ""
-    return Reason(reason).label if reason in set(Reason) else reason
 
 
 def _uuid(value: UUID | str) -> UUID:

@@ -12,7 +12,7 @@ from sending_bench import NOON, Bench, Scripted, registry_of
 from segmind.channels.outcome import Accepted, InDoubt, Outcome
 from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
-from segmind.messages import dispatch, handover, reaper, reconcile
+from segmind.messages import handover, reaper, reconcile
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.lifecycle import State
 from segmind.messages.reconcile import DoubtPolicy
@@ -219,7 +219,7 @@ def test_a_process_that_stood_still_does_not_send(
         time.sleep(0.3)  # stands for SIGSTOP between the mark and the call
         return marked
 
-    monkeypatch.setattr(dispatch.handover, "mark", stopped)
+    monkeypatch.setattr(handover, "mark", stopped)
     dispatcher(bench, provider, lease_seconds=0.4).run_once()
     assert provider.sent == []
     time.sleep(0.2)

@@ -1,0 +1,259 @@
+"""After a provider call: what it said of each message, written down in one transaction.
+
+An acknowledgement counts only while the row is still this claim's and this call's: a stale process
+changes nothing, except that its proof of acceptance is taken.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
+from segmind.consent import suppressions
+from segmind.consent.addresses import address_hash
+from segmind.consent.reasons import SuppressionReason
+from segmind.messages import contacts, evidence, retry
+from segmind.messages.claim import Claimed
+from segmind.messages.handover import Marked
+from segmind.messages.lifecycle import State
+
+_TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What the acknowledgement of one micro-batch changed; ``stale`` rows were no longer ours."""
+
+    accepted: int = 0
+    retried: int = 0
+    in_doubt: int = 0
+    failed: int = 0
+    expired: int = 0
+    stale: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    message: Claimed
+    outcome: Outcome
+    state: State
+    due_at: datetime | None = None
+    error_class: str | None = None
+    returned: bool = False  # the call does not count as an attempt
+
+    @property
+    def code(self) -> str | None:
+        return None if isinstance(self.outcome, Accepted) else self.outcome.code
+
+    @property
+    def detail(self) -> str | None:
+        return None if isinstance(self.outcome, Accepted) else self.outcome.detail
+
+    @property
+    def provider_id(self) -> str | None:
+        return self.outcome.provider_id if isinstance(self.outcome, Accepted) else None
+
+
+def acknowledge(
+    conn: Connection,
+    key: bytes,
+    token: UUID,
+    marked: Marked,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    started_at: datetime,
+    draw: random.Random,
+    policy: retry.RetryPolicy = retry.DEFAULT,
+) -> Acknowledged:
+    """Write down what the provider said of each message of ``marked``, in one transaction.
+
+    DISPATCHING -> ACCEPTED | RETRY | IN_DOUBT | FAILED | EXPIRED, the attempt, ``message_sent`` in
+    the log, the suppression of an address that the provider refuses for good.
+    """
+    verdicts = [
+        _judge(item.message, outcome, now, draw, policy)
+        for item, outcome in zip(marked.going, outcomes, strict=True)
+    ]
+    hit = _move(conn, token, marked.request_id, verdicts, now)
+    fresh = [verdict for verdict in verdicts if verdict.message.id in hit]
+    _record_attempts(conn, fresh, hit, started_at, now)
+    accepted = [v for v in fresh if v.state is State.ACCEPTED]
+    evidence.record_sent(conn, [v.message.id for v in accepted], now)
+    _suppress(conn, key, fresh, now)
+    contacts.release(
+        conn,
+        [v.message.id for v in fresh if v.state not in {State.ACCEPTED, State.IN_DOUBT}],
+    )
+    stale = [v for v in verdicts if v.message.id not in hit]
+    late = _prove_late(conn, marked.request_id, stale, now)
+    count = [v.state for v in fresh].count
+    return Acknowledged(
+        accepted=len(accepted) + late,
+        retried=count(State.RETRY),
+        in_doubt=count(State.IN_DOUBT),
+        failed=count(State.FAILED),
+        expired=count(State.EXPIRED),
+        stale=len(stale) - late,
+    )
+
+
+def _judge(
+    message: Claimed,
+    outcome: Outcome,
+    now: datetime,
+    draw: random.Random,
+    policy: retry.RetryPolicy,
+) -> _Verdict:
+    match outcome:
+        case Accepted():
+            return _Verdict(message, outcome, State.ACCEPTED)
+        case InDoubt():
+            return _Verdict(message, outcome, State.IN_DOUBT, error_class="in_doubt")
+        case Rejected(pause_sender=False):
+            return _Verdict(message, outcome, State.FAILED, error_class="rejected")
+        case Rejected():
+            # The set-up is at fault, not the message: it waits and loses no attempt.
+            wait = timedelta(seconds=retry.PAUSE_AFTER_REFUSED_SETUP)
+            return _later(message, outcome, now + wait, "setup", returned=True)
+        case Retry(http_status=status, pause_sender=paused):
+            attempts = message.attempt + 1
+            returned = status == _TOO_MANY_REQUESTS or paused
+            if not returned and policy.is_exhausted(attempts):
+                return _Verdict(message, outcome, State.FAILED, error_class="exhausted")
+            wait = policy.wait(attempts, outcome.after_seconds, draw)
+            return _later(message, outcome, now + wait, "temporary", returned=returned)
+
+
+def _later(
+    message: Claimed, outcome: Outcome, due_at: datetime, error_class: str, *, returned: bool
+) -> _Verdict:
+    too_late = due_at >= message.expires_at
+    return _Verdict(
+        message,
+        outcome,
+        State.EXPIRED if too_late else State.RETRY,
+        due_at=None if too_late else due_at,
+        error_class=error_class,
+        returned=returned,
+    )
+
+
+def _move(
+    conn: Connection,
+    token: UUID,
+    request_id: UUID,
+    verdicts: Sequence[_Verdict],
+    now: datetime,
+) -> dict[int, int]:
+    """Apply the verdicts to rows that are still ours; the attempt's number by message id."""
+    rows = conn.execute(
+        text("""
+            UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
+                provider_id = COALESCE(g.provider_id, m.provider_id),
+                sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
+                error_class = g.class, error_code = g.code, error_message = g.detail,
+                attempt = m.attempt - g.returned,
+                claim_token = NULL,
+                lease_until = CASE WHEN g.state = 5 THEN now() END
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]),
+                        CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]),
+                        CAST(:classes AS text[]), CAST(:codes AS text[]),
+                        CAST(:details AS text[]), CAST(:returned AS int[]))
+                AS g(id, state, due_at, provider_id, class, code, detail, returned)
+            WHERE m.id = g.id AND m.claim_token = :token AND m.request_id = :request_id
+              AND m.state = 2
+            RETURNING m.id, m.attempt + g.returned AS n
+        """),
+        {
+            "now": now,
+            "token": token,
+            "request_id": request_id,
+            "ids": [v.message.id for v in verdicts],
+            "states": [int(v.state) for v in verdicts],
+            "dues": [v.due_at for v in verdicts],
+            "provider_ids": [v.provider_id for v in verdicts],
+            "classes": [v.error_class for v in verdicts],
+            "codes": [v.code for v in verdicts],
+            "details": [v.detail for v in verdicts],
+            "returned": [int(v.returned) for v in verdicts],
+        },
+    )
+    return {row.id: row.n for row in rows}
+
+
+def _record_attempts(
+    conn: Connection,
+    verdicts: Sequence[_Verdict],
+    numbers: dict[int, int],
+    started_at: datetime,
+    now: datetime,
+) -> None:
+    words = {
+        State.ACCEPTED: "accepted",
+        State.IN_DOUBT: "in_doubt",
+        State.FAILED: "failed",
+        State.RETRY: "retry",
+        State.EXPIRED: "retry",
+    }
+    conn.execute(
+        text("""
+            INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
+                                 http_status, code, detail, provider_id)
+            SELECT g.id, g.n, m.provider, :started_at, :now, g.outcome, g.status, g.code, g.detail,
+                   g.provider_id
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS smallint[]),
+                        CAST(:outcomes AS text[]), CAST(:statuses AS int[]),
+                        CAST(:codes AS text[]), CAST(:details AS text[]),
+                        CAST(:provider_ids AS text[]))
+                AS g(id, n, outcome, status, code, detail, provider_id)
+            JOIN message m ON m.id = g.id
+        """),
+        {
+            "started_at": started_at,
+            "now": now,
+            "ids": [v.message.id for v in verdicts],
+            "numbers": [numbers[v.message.id] for v in verdicts],
+            "outcomes": [words[v.state] for v in verdicts],
+            "statuses": [v.outcome.http_status for v in verdicts],
+            "codes": [v.code for v in verdicts],
+            "details": [v.detail for v in verdicts],
+            "provider_ids": [v.provider_id for v in verdicts],
+        },
+    )
+
+
+def _suppress(conn: Connection, key: bytes, verdicts: Sequence[_Verdict], now: datetime) -> None:
+    for verdict in verdicts:
+        outcome, message = verdict.outcome, verdict.message
+        if not (isinstance(outcome, Rejected) and outcome.suppress):
+            continue
+        hashed = address_hash(key, message.channel, message.address)
+        reason = SuppressionReason.HARD_BOUNCE
+        suppressions.add_hash(conn, message.channel, hashed, reason, outcome.code, now)
+        ids = [message.customer_id] if message.customer_id is not None else []
+        suppressions.mark(conn, message.channel, [message.address], ids)
+
+
+def _prove_late(
+    conn: Connection, request_id: UUID, stale: Sequence[_Verdict], now: datetime
+) -> int:
+    """An answer that came after the lease still proves: what was in doubt about this very call is
+    accepted. A call that followed it has another request id and is not touched."""
+    accepted = {v.message.id: v.provider_id for v in stale if v.state is State.ACCEPTED}
+    if not accepted:
+        return 0
+    rows = conn.execute(
+        text("""
+            SELECT id FROM message
+            WHERE id = ANY(:ids) AND request_id = :request_id AND state = 5 FOR UPDATE
+        """),
+        {"ids": list(accepted), "request_id": request_id},
+    )
+    proofs = [(row.id, accepted[row.id]) for row in rows]
+    return len(evidence.prove(conn, proofs, now, states=[State.IN_DOUBT]))

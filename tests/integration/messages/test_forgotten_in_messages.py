@@ -1,0 +1,67 @@
+"""Erasing a customer: nothing sent leads back to them, and nobody writes to them again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sending_bench import NOON, Bench, Scripted, registry_of
+
+from segmind.channels.delivery import Delivery, Word
+from segmind.consent import unsubscribe
+from segmind.customers import erasure as customer_erasure
+from segmind.messages import inbox, queries, receipts
+from segmind.messages.dispatch import Dispatcher
+from segmind.messages.erasure import forgetting
+from segmind.messages.lifecycle import State
+from segmind.workspace.product_settings import ProductSettings
+
+OPEN = ProductSettings(quiet_hours={}, caps={})
+
+
+def test_an_erased_customer_leaves_only_hashes_and_counts(bench: Bench) -> None:
+    gone, stays = bench.customers(2)
+    version = bench.version()
+    bench.broadcast([gone, stays], version, source_id=1)
+    provider = Scripted()
+    Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON).run_until_idle()
+    bench.broadcast([gone, stays], version, source_id=2)
+    public_id = bench.value("SELECT public_id FROM message WHERE customer_id = :i", i=gone)
+    bounce = Delivery(
+        Word.BOUNCED_SOFT, "scripted", NOON, "k", public_id,  # type: ignore[arg-type]
+        address="ada1@example.com", reason="<ada1@example.com> mailbox full",
+    )  # fmt: skip
+    with bench.store.engine.begin() as conn:
+        inbox.store(conn, [bounce], NOON)
+    receipts.reduce_inbox(bench.store, NOON)
+    with bench.store.engine.begin() as conn:
+        customer_erasure.erase(conn, gone, NOON, also=[forgetting(bench.key, NOON)])
+
+    for table in ("message", "attempt", "webhook_inbox", "suppression", "customer"):
+        assert bench.value(f"SELECT count(*) FROM {table} t WHERE t::text ILIKE '%ada1@%'") == 0
+    assert bench.value("SELECT count(*) FROM message WHERE customer_id = :i", i=gone) == 2
+    Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON).run_until_idle()
+    assert bench.states(2) == {State.SKIPPED: 1, State.ACCEPTED: 1}
+    with bench.store.engine.connect() as conn:
+        history = queries.one(conn, str(public_id))
+    assert history.message.address is None
+    assert history.message.status == "bounced"
+
+
+def test_who_comes_back_and_says_yes_is_written_to_again(bench: Bench) -> None:
+    gone = bench.customers(1)[0]
+    with bench.store.engine.begin() as conn:
+        customer_erasure.erase(conn, gone, NOON, also=[forgetting(bench.key, NOON)])
+    bench.run("INSERT INTO customer (email, email_consent) VALUES ('ada1@example.com', 1)")
+    back = int(str(bench.value("SELECT max(id) FROM customer")))
+    provider, later = Scripted(), NOON + timedelta(hours=1)
+    bench.broadcast([back], bench.version(), source_id=1)
+    Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON).run_until_idle()
+    assert bench.states(1) == {State.SKIPPED: 1}
+    with bench.store.engine.begin() as conn:
+        unsubscribe.opt_in(
+            conn, bench.key, "email", customer_id=back, source="form", evidence=None,
+            actor="customer", now=later,
+        )  # fmt: skip
+    bench.broadcast([back], bench.version(), source_id=2)
+    Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON).run_until_idle()
+    assert bench.states(2) == {State.ACCEPTED: 1}
