@@ -14,6 +14,7 @@ from segmind.db.engine import Store
 from segmind.settings import ROOT
 from segmind.ui import access
 from segmind.workspace.access import Visit
+from tests.pages import small_shop
 
 MAIN = str(ROOT / "segmind" / "ui" / "main.py")
 LOCAL = Visit(client="127.0.0.1", host="127.0.0.1:8631")
@@ -34,6 +35,13 @@ def ui(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     st.cache_data.clear()
     st.cache_resource.clear()
     clock.use(None)
+
+
+@pytest.fixture
+def shop(ui: Store) -> dict[str, int]:
+    """The small shop; the customers' ids by the shop's own."""
+    with ui.engine.begin() as conn:
+        return small_shop.fill(conn, clock.now())
 
 
 @pytest.fixture

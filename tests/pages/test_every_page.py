@@ -4,27 +4,59 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pages.conftest import Open, assert_well
+from segmind import clock
+from segmind.automations import automation as automations
+from segmind.automations.recipes import cart_recovery
+from segmind.campaigns import campaign as campaigns
+from segmind.db.engine import Store
+from tests.pages.conftest import Open, assert_well, texts
 
-PAGES = (
-    "overview",
-    "segments",
-    "segment",
-    "customers",
-    "customer",
-    "campaigns",
-    "campaign",
-    "automations",
-    "automation",
-    "engagement",
-    "revenue",
-    "data",
-    "settings",
-)
+#: What each page says in a workspace with nothing in it: what to do next.
+EMPTY = {
+    "overview": "Nothing has happened yet",
+    "segments": "No segments yet",
+    "segment": "Everybody, so far",
+    "customers": "No customers yet",
+    "customer": "There is no such customer",
+    "campaigns": "No campaigns yet",
+    "campaign": "There is no such campaign",
+    "automations": "No automations yet",
+    "automation": "There is no such automation",
+    "engagement": "No messages in this period",
+    "revenue": "No orders yet",
+    "data": "The log is empty",
+    "settings": "Shop",
+}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_in_an_empty_workspace(open_page: Open, name: str) -> None:
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_workspace_says_what_to_do_next(open_page: Open, name: str) -> None:
     app = open_page(name)
     assert_well(app)
-    assert app.title
+    assert len(app.title) == 1
+    assert EMPTY[name] in texts(app)
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_small_shop_is_shown_without_a_problem(
+    ui: Store, shop: dict[str, int], open_page: Open, name: str
+) -> None:
+    with ui.engine.begin() as conn:
+        campaigns.create(
+            conn, name="Spring", channel="email", now=clock.now(), actor="test", segment_id=1
+        )
+        automations.create(conn, "Carts", cart_recovery(), clock.now(), "test")
+    app = open_page(name, id=shop["c-2"] if name == "customer" else 1)
+    assert_well(app)
+    assert len(app.title) == 1
+    assert not app.warning, [warning.value for warning in app.warning]
+
+
+@pytest.mark.parametrize("name", ["segment", "customer", "campaign", "automation"])
+@pytest.mark.parametrize("number", ["999999", "-1", "x", "9" * 40])
+def test_a_deep_link_to_nothing_leads_back_to_the_list(
+    shop: dict[str, int], open_page: Open, name: str, number: str
+) -> None:
+    app = open_page(name, id=number)
+    assert_well(app)
+    assert f"There is no such {name}" in texts(app)

@@ -13,10 +13,8 @@ from segmind.ui.navigation import page
 
 def customer_lines(customers: Sequence[CustomerRow], *, key: str) -> None:
     """One line a customer; the name opens the profile."""
-    with st.container(border=True, gap=None, key=key):
-        for index, customer in enumerate(customers):
-            if index:
-                st.divider()
+    with st.container(border=True, gap="xxsmall", key=key):
+        for customer in customers:
             with st.container(
                 horizontal=True,
                 vertical_alignment="center",

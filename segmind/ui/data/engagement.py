@@ -65,6 +65,15 @@ def _engaged(days: int, channel: str | None, version: str) -> Engaged:
     )
 
 
+def click_rates() -> dict[int, float]:
+    """Clicked of delivered by campaign, over the last year."""
+    table = engaged(365, None).sources.filter(
+        (pl.col("kind") == "campaign") & (pl.col("delivered") > 0)
+    )
+    rates = table.select("source_id", pl.col("clicked") / pl.col("delivered"))
+    return dict(rates.iter_rows())
+
+
 def _named(table: pl.DataFrame) -> pl.DataFrame:
     rows = table.to_dicts()
     kinds = [Source(r["source_kind"]).name.lower() if r["source_kind"] else "" for r in rows]

@@ -28,13 +28,11 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         st.warning(campaign.problem, icon=":material/error:")
     if not viewer.may(Action.EDIT_CAMPAIGNS):
         st.caption(f"Your role, {viewer.role}, may look but not change.")
-    names = list(_STEPS)
     step = st.segmented_control(
         "Step",
-        names,
+        list(_STEPS),
         default="Audience",
         required=True,
-        format_func=lambda name: f"{names.index(name) + 1}  {name}",
         key="cmp_step",
         bind="query-params",
         label_visibility="collapsed",

@@ -10,13 +10,13 @@ from segmind.channels.channel import Channel
 from segmind.ui import figures, problems
 from segmind.ui.components.badges import channel_text, state_text
 from segmind.ui.components.rows import list_row
-from segmind.ui.data import campaigns, segments, workspace
+from segmind.ui.data import campaigns, engagement, revenue, segments, workspace
 from segmind.ui.navigation import open_page
 from segmind.ui.store import now
 
 
-def one_row(campaign: Campaign) -> None:
-    """A campaign with its state, audience and pace."""
+def one_row(campaign: Campaign, *, with_results: bool = True) -> None:
+    """A campaign with its state, audience and pace, and with what became of it."""
     zone = workspace.settings().zone
     segment = segments.names().get(campaign.segment_id or 0)
     facts = [channel_text(campaign.channel), f"to {segment}" if segment else "no segment yet"]
@@ -30,6 +30,12 @@ def one_row(campaign: Campaign) -> None:
     numbers: list[tuple[str, str]] = []
     if campaign.audience_size is not None:
         numbers.append(("recipients", figures.count(campaign.audience_size)))
+    if with_results and campaign.launched_at and campaign.status not in RUNNING:
+        settings = workspace.settings()
+        earned = revenue.of_source("campaign", campaign.id).revenue
+        rate = engagement.click_rates().get(campaign.id)
+        numbers.append(("clicked", figures.percent(rate)))
+        numbers.append(("revenue", figures.money(earned, settings.currency, compact=True)))
     if campaign.status in RUNNING:
         done = campaigns.progress(campaign.id)
         numbers.append(("done", figures.percent(done.share, 0)))

@@ -25,4 +25,4 @@ def show() -> None:
                 key="ov_campaigns",
             )
         for campaign in newest:
-            one_row(campaign)
+            one_row(campaign, with_results=False)

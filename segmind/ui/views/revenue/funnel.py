@@ -15,19 +15,20 @@ from segmind.ui.data import revenue
 
 def show(stretch: Stretch) -> None:
     """The funnel by session or by customer, and abandonment in the three ways it is meant."""
-    by = st.segmented_control(
+    # What is bound to the address is what the options say: no format function here.
+    chosen = st.segmented_control(
         "Count",
-        ["session", "customer"],
-        default="session",
+        ["By session", "By customer"],
+        default="By session",
         required=True,
-        format_func=lambda each: f"By {each}",
         key="rev_by",
         bind="query-params",
         label_visibility="collapsed",
     )
-    found, left = revenue.product_funnel(stretch.days, by or "session")
+    by = (chosen or "By session").removeprefix("By ")
+    found, left = revenue.product_funnel(stretch.days, by)
     steps = [(step.label, step.count) for step in found.steps]
-    things = f"{by or 'session'}s"
+    things = f"{by}s"
     columns = st.columns([2, 1])
     with columns[0]:
         chart_card(

@@ -1,0 +1,130 @@
+"""Composing a campaign: audience, message, review, launch, and the brakes."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from segmind import clock
+from segmind.campaigns import campaign as campaigns
+from segmind.campaigns.lifecycle import Status
+from segmind.db.engine import Store
+from segmind.segments import segment as segments
+from tests.pages.conftest import Open, assert_well, texts
+
+
+@pytest.fixture
+def draft(ui: Store, shop: dict[str, int]) -> int:
+    """An SMS campaign to whom SMS may reach, nothing written."""
+    with ui.engine.begin() as conn:
+        rule = {"type": "all", "conditions": []}
+        everybody = segments.create(conn, "Everybody", rule, actor="test", now=clock.now())
+        made = campaigns.create(
+            conn,
+            name="Spring",
+            channel="sms",
+            now=clock.now(),
+            actor="test",
+            segment_id=everybody.id,
+            holdout_percent=0,
+        )
+    return made.id
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(each.value for each in app.metric if each.label == label)
+
+
+def read(ui: Store, number: int) -> campaigns.Campaign:
+    with ui.engine.connect() as conn:
+        return campaigns.get(conn, number)
+
+
+def test_what_is_written_is_seen_as_its_recipient_and_kept(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    assert_well(app)
+    box = app.text_area(key=f"cmp_{draft}_sms_body_plain")
+    box.set_value("Hi {{ first_name }}, spring is here. Reply STOP to opt out").run()
+    assert_well(app)
+    seen = "".join(each.value for each in app.get("html") if isinstance(each.value, str))
+    assert "spring is here" in seen
+    app.button(key="cmp_keep").click().run()
+    assert_well(app)
+    kept = read(ui, draft).content
+    assert kept is not None
+    assert kept["body"].startswith("Hi {{ first_name }}")
+
+
+def test_a_sign_that_doubles_the_price_is_named_and_replaced(draft: int, open_page: Open) -> None:
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    box = f"cmp_{draft}_sms_body_plain"
+    app.text_area(key=box).set_value("Spring – now. Reply STOP to opt out").run()
+    assert "“–” makes this a Unicode SMS" in texts(app)
+    app.button(key=f"cmp_{draft}_plain").click().run()
+    assert app.text_area(key=box).value == "Spring - now. Reply STOP to opt out"
+    assert "Unicode" not in texts(app)
+
+
+def test_an_unknown_variable_is_found_before_anyone_gets_it(draft: int, open_page: Open) -> None:
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    box = app.text_area(key=f"cmp_{draft}_sms_body_plain")
+    box.set_value("Hi {{ frist_name }}. Reply STOP to opt out").run()
+    assert_well(app)
+    assert "There is no variable frist_name" in texts(app)
+
+
+def test_nothing_can_be_launched_while_something_stops_it(draft: int, open_page: Open) -> None:
+    app = open_page("campaign", id=draft, cmp_step="Review")
+    assert_well(app)
+    assert "Nothing is written yet" in texts(app)
+    assert app.button(key="cmp_launch").disabled
+
+
+def test_the_audience_shown_adds_up(draft: int, open_page: Open) -> None:
+    app = open_page("campaign", id=draft)
+    assert_well(app)
+    table = app.dataframe[0].value
+    assert table["Remaining"].iloc[0] == 3
+    assert table["Remaining"].iloc[-1] == 1
+    assert table["Removed"].sum() == 2
+
+
+def test_a_launch_asks_first_and_then_leaves_it_to_the_scheduler(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    with ui.engine.begin() as conn:
+        content = {"channel": "sms", "body": "Spring. Reply STOP to opt out"}
+        campaigns.update(conn, draft, {"content": content}, clock.now(), "test")
+    app = open_page("campaign", id=draft, cmp_step="Review")
+    assert_well(app)
+    assert metric(app, "Will receive") == "1"
+    app.button(key="cmp_launch").click().run()
+    assert read(ui, draft).status is Status.DRAFT  # only asked
+    assert "1 SMS message" in texts(app)
+    from segmind.ui.data import campaigns as data
+
+    data.send_now(draft)
+    assert read(ui, draft).status is Status.SCHEDULED
+    app = open_page("campaign", id=draft)
+    assert_well(app)
+    app.button(key="cmp_unschedule").click().run()
+    assert read(ui, draft).status is Status.DRAFT
+
+
+def test_a_marketer_without_the_right_cannot_launch(
+    ui: Store, draft: int, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segmind.ui import access
+    from segmind.ui.data import campaigns as data
+    from segmind.workspace.permissions import NotAllowed, Role
+
+    ann = access.Viewer("a@example.com", "Ann", Role.ANALYST)
+    monkeypatch.setattr(access, "viewer", lambda: ann)
+    app = open_page("campaign", id=draft, cmp_step="Review")
+    assert_well(app)
+    assert app.button(key="cmp_launch").disabled
+    with pytest.raises(NotAllowed):
+        data.send_now(draft)
+    assert read(ui, draft).status is Status.DRAFT
