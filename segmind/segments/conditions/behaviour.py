@@ -32,7 +32,7 @@ class Did(Condition, Act, CountThreshold):
     def _can_be_counted(self) -> Self:
         if self.metric == "distinct_products" and self.event in {ORDER, SESSION}:
             raise fault(
-                f"Products of a {self.event} cannot be counted.",
+                f"Products of {self.event}s cannot be counted.",
                 "Ask for the event order_completed: it is one product of an order.",
             )
         if self.metric == "value_sum" and self.event == SESSION:
