@@ -17,6 +17,7 @@ from segmind.api.messages import Key, chosen_key
 from segmind.api.problems import Refusal
 from segmind.api.shapes import Body, BodyId, ChannelName, Cursor, Instant, Limit, PathId
 from segmind.api.strict_json import StrictRoute
+from segmind.audiences.waterfall import Reason
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves
 from segmind.campaigns.campaign import Campaign
@@ -248,14 +249,14 @@ def get(store: StoreOf, campaign_id: PathId) -> CampaignReport:
 def look_over(store: StoreOf, campaign_id: PathId) -> ReviewOut:
     """Who would get it now, what it would cost, and what stops it; stores nothing."""
     found = review(store, campaign_id, clock.now())
-    drawn, cost = found.audience, found.cost
+    waterfall, cost = found.waterfall, found.cost
     return ReviewOut(
         as_of=found.as_of,
         launchable=found.launchable,
         findings=[FindingOut(**asdict(finding)) for finding in found.findings],
-        recipients=drawn.waterfall.recipients if drawn is not None else None,
-        holdout=drawn.holdout.len() if drawn is not None else None,
-        waterfall=drawn.waterfall.as_json() if drawn is not None else None,
+        recipients=waterfall.recipients if waterfall is not None else None,
+        holdout=waterfall.removed(Reason.HOLDOUT) if waterfall is not None else None,
+        waterfall=waterfall.as_json() if waterfall is not None else None,
         cost_micros=cost.total_micros if cost is not None else None,
         currency=cost.currency if cost is not None else None,
     )

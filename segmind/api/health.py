@@ -45,6 +45,7 @@ def health(request: Request, response: Response) -> Health:
     try:
         found = _look(stores.get())
     except (Unavailable, SQLAlchemyError):
+        stores.suspect()
         found = Health(
             status="down",
             version=__version__,

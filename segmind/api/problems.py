@@ -230,6 +230,7 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         log.warning("The database does not answer: %s", type(error).__name__)
+        request.app.state.stores.suspect()
         return response(
             request.scope,
             HTTPStatus.SERVICE_UNAVAILABLE,

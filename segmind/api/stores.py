@@ -39,6 +39,15 @@ class Stores:
                 self._store = self._attempt()
             return self._store
 
+    def suspect(self) -> None:
+        """Its database went away: open anew next time, which starts an embedded server again.
+
+        A server given by address is somebody else's to start: its connections recover alone.
+        """
+        with self._lock:
+            if self._store is not None and self._store.settings.database_url is None:
+                self._store = None
+
     def close(self) -> None:
         """Give every connection back."""
         with self._lock:

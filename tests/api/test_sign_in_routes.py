@@ -170,6 +170,8 @@ def test_pages_load_nothing_and_run_nothing(browser: Client, store: Store) -> No
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
+    # With "no-referrer" a browser posts the page's own form as if from elsewhere.
+    assert page.headers["referrer-policy"] == "same-origin"
     assert "<script" not in page.text
     assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", page.text)
     assert "prefers-color-scheme: dark" in page.text
