@@ -87,7 +87,9 @@ def parts(which: str, settings: Settings) -> list[Part]:
     web = Part(
         "web",
         [python, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", port,
-         "--server.address", settings.host, "--server.headless", "true"],
+         "--server.address", settings.host, "--server.headless", "true",
+         # Modules loaded anew in a running process would exist twice in it.
+         "--server.fileWatcherType", "none"],
     )  # fmt: skip
     backend = Part(
         "backend",
