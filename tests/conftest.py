@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 from segmind import clock
@@ -17,6 +18,12 @@ from segmind.db import embedded, tables
 from segmind.db.engine import Store, make_engine
 from segmind.db.migrate import upgrade
 from segmind.settings import ROOT, from_environment
+
+# A run that decides about landing repeats itself; HYPOTHESIS_PROFILE=search looks for new examples.
+# Deadlines measure the machine, not the code.
+hypothesis_settings.register_profile("repeat", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=1_000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 #: The instant at which tests happen unless they say otherwise.
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -63,11 +63,17 @@ def frame_of(shop: list[dict[str, int]], messages: list[dict[str, int]]) -> pl.D
     ).with_columns(event_hi=pl.lit(1, pl.Int64))  # fmt: skip
 
 
+#: One engine for all questions: opening one takes longer than any of them.
+ENGINE = duckdb.connect(config={"threads": 1})
+ENGINE.execute("SET TimeZone = 'UTC'")
+
+
 def ask(frame: pl.DataFrame, question: str) -> list[tuple[object, ...]]:
-    with duckdb.connect() as engine:
-        engine.execute("SET TimeZone = 'UTC'")
-        engine.register("log", frame.to_arrow())
-        return engine.execute(question).fetchall()
+    ENGINE.register("log", frame.to_arrow())
+    try:
+        return ENGINE.execute(question).fetchall()
+    finally:
+        ENGINE.unregister("log")
 
 
 def facts_of(frame: pl.DataFrame) -> Facts:
@@ -88,7 +94,7 @@ ORDERS = f"""
 """
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(log=LOGS)
 def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -119,7 +125,7 @@ def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, i
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(log=LOGS, days=st.integers(1, 7))
 def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], days: int
@@ -153,7 +159,7 @@ def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     assert revenue.attributed_over_time(book)["revenue"].sum() == book.credited
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(log=LOGS)
 def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -170,12 +176,11 @@ def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str
     assert mine.rows() == told
     course = engagement.over_time(facts, PERIOD)
     summed = course.group_by("channel").agg(pl.col(list(engagement.METRICS)).sum()).sort("channel")
-    # A receipt told twice on two days counts on the first: the course sums to the totals, except
-    # where human and machine receipts of one kind fall apart into both columns (also in totals).
+    # A receipt told twice on two days counts on the first, so the course sums to the totals.
     assert summed.rows() == mine.rows()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(log=LOGS)
 def test_the_funnel_and_abandonment_equal_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]],
