@@ -45,18 +45,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """A campaign as it would be launched at ``as_of``. ``audience`` and ``cost`` are None while
+    """A campaign as it would be launched at ``as_of``. ``waterfall`` and ``cost`` are None while
     nothing can be said of them (no segment, no content); the findings then say why."""
 
     campaign: Campaign
     as_of: datetime
     findings: tuple[Finding, ...]
-    audience: Audience | None
+    waterfall: Waterfall | None
     cost: Cost | None
-
-    @property
-    def waterfall(self) -> Waterfall | None:
-        return self.audience.waterfall if self.audience is not None else None
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -90,7 +86,8 @@ def review(store: Store, campaign_id: int, now: datetime) -> Review:
             cost = _cost(conn, campaign, settings, drawn, findings)
     order = {"error": 0, "warning": 1, "note": 2}
     sorted_findings = tuple(sorted(findings, key=lambda finding: order[finding.level]))
-    return Review(campaign, now, sorted_findings, drawn, cost)
+    waterfall = drawn.waterfall if drawn is not None else None
+    return Review(campaign, now, sorted_findings, waterfall, cost)
 
 
 def findings_of(conn: Connection, campaign: Campaign, settings: ProductSettings) -> list[Finding]:

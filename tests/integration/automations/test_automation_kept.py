@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -350,3 +351,18 @@ def test_nobody_is_reminded_after_an_order_nor_twice_for_one_cart(
     ):
         ordered = {at for who, at, name in acts if people[who] == customer and name[0] == "o"}
         assert sent <= len(ordered) + 1
+
+
+def test_several_schedulers_begin_and_move_each_run_once(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [shop.customer(f"c{n}", phone=f"+15005551{n:03}") for n in range(30)]
+    shop.live(parse(simple()))
+    for customer in people:
+        shop.did(customer, 1, "checkout_started")
+    monkeypatch.setattr(engine, "BATCH", 4)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(shop.tick, [1, 1, 1, 1, 2.5, 2.5, 2.5, 2.5, 2.5]))
+    shop.tick(2.5)
+    assert sorted(who for who, _, _ in shop.runs()) == people
+    assert sorted(who for who, _, _ in shop.messages()) == people
