@@ -40,6 +40,10 @@ def postgres(worker_id: str) -> Iterator[str]:
     with create_engine(
         url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
     ).connect() as conn:
+        # A test server need not outlive a power cut; cloning then takes 30 instead of 300 ms.
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            conn.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
         conn.execute(text(f"CREATE DATABASE {TEMPLATE}"))
     engine = make_engine(url.replace("/segmind?", f"/{TEMPLATE}?"))
     tables.load()
