@@ -59,7 +59,7 @@ def choose(
     for trigger in triggers:
         by_customer.setdefault(trigger.customer_id, []).append(trigger)
     chosen: list[Entry] = []
-    for customer_id, mine in by_customer.items():
+    for customer_id, mine in sorted(by_customer.items()):
         runs = list(earlier.get(customer_id, ()))
         for trigger in sorted(mine, key=lambda t: (t.at, t.event_id)):
             key = _key(definition, trigger)
