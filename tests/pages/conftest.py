@@ -53,7 +53,6 @@ def open_page(ui: Store) -> Open:
         app.session_state["plain_editors"] = True
         for key, value in (state or {}).items():
             app.session_state[key] = value
-        app.run()
         app.switch_page(str(ROOT / "pages" / f"{name}.py"))
         for key, param in params.items():
             app.query_params[key] = str(param)

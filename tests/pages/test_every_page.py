@@ -53,10 +53,10 @@ def test_a_small_shop_is_shown_without_a_problem(
 
 
 @pytest.mark.parametrize("name", ["segment", "customer", "campaign", "automation"])
-@pytest.mark.parametrize("number", ["999999", "-1", "x", "9" * 40])
 def test_a_deep_link_to_nothing_leads_back_to_the_list(
-    shop: dict[str, int], open_page: Open, name: str, number: str
+    shop: dict[str, int], open_page: Open, name: str
 ) -> None:
-    app = open_page(name, id=number)
-    assert_well(app)
-    assert f"There is no such {name}" in texts(app)
+    for number in ("999999", "-1", "x", "9" * 40):
+        app = open_page(name, id=number)
+        assert_well(app)
+        assert f"There is no such {name}" in texts(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import polars as pl
@@ -22,6 +22,7 @@ def chart_card(
     takeaway: str = "",
     columns: dict[str, Any] | None = None,
     empty: str = "Nothing in this period.",
+    stretch: bool = True,
 ) -> None:
     """Show the figure in a bordered card.
 
@@ -29,7 +30,8 @@ def chart_card(
     one sentence that somebody who cannot see the chart should know. The table behind the button
     shows the same figures and gives them as CSV.
     """
-    with st.container(border=True, height="stretch", key=f"card_{key}"):
+    height: Literal["stretch", "content"] = "stretch" if stretch else "content"
+    with st.container(border=True, height=height, key=f"card_{key}"):
         head(title, unit, definition, table, key=key, columns=columns)
         if figure is None or table.is_empty():
             st.caption(empty)

@@ -40,7 +40,6 @@ def customer_grid(customers: Sequence[CustomerRow]) -> None:
         {
             "Customer": [_name(customer) for customer in customers],
             "E-mail": [figures.mask_email(customer.email) for customer in customers],
-            "Country": [customer.country or "" for customer in customers],
             "Open": [f"/customer?id={customer.id}" for customer in customers],
         },
         hide_index=True,

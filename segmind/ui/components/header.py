@@ -17,8 +17,7 @@ def page_header(
     with st.container(
         horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
     ):
-        with st.container(width="stretch", gap="xxsmall"):
-            st.title(title, anchor=False)
+        st.title(title, anchor=False, width="content")
         actions = st.container(
             horizontal=True,
             width="content",

@@ -12,7 +12,11 @@ from segmind.ui.components.chart_card import chart_card
 
 
 def waterfall_card(
-    steps: Mapping[str, Any] | None, *, key: str, title: str = "Who will receive it"
+    steps: Mapping[str, Any] | None,
+    *,
+    key: str,
+    title: str = "Who will receive it",
+    end: str = "Will receive",
 ) -> None:
     """A card for a waterfall in JSON: ``steps`` of label, removed, remaining."""
     rows = list((steps or {}).get("steps", []))
@@ -29,7 +33,7 @@ def waterfall_card(
         figure = waterfall(
             (first["label"], first["remaining"]),
             [(row["label"], row["removed"]) for row in rows[1:]],
-            ("Will receive", last["remaining"]),
+            (end, last["remaining"]),
         )
     chart_card(
         title,
@@ -40,4 +44,5 @@ def waterfall_card(
         table,
         key=key,
         empty="Choose a segment first.",
+        stretch=False,
     )

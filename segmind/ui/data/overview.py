@@ -12,7 +12,7 @@ from segmind.analytics.attribution import LastClick
 from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
 from segmind.events.schema import Kind
-from segmind.ui.data import campaigns, facts, segments, workspace
+from segmind.ui.data import campaigns, facts, log, segments, workspace
 from segmind.ui.data.periods import period_of
 from segmind.ui.store import now
 
@@ -57,8 +57,15 @@ def _live(limit: int, version: str) -> list[dict[str, Any]]:
 
 def needs() -> list[Need]:
     """What waits for a person, the gravest first."""
-    found = [*_of_the_log(), *_of_campaigns(), *_of_jobs(), *_of_segments()]
+    found = [*_of_schedulers(), *_of_the_log(), *_of_campaigns(), *_of_jobs(), *_of_segments()]
     return found[:6]
+
+
+def _of_schedulers() -> list[Need]:
+    if any(each.alive for each in log.schedulers()):
+        return []
+    text = "**No scheduler runs**: nothing is sent and no segment is counted"
+    return [Need("warning", text, "data", {"dat_tab": "Jobs"})]
 
 
 def _of_the_log() -> list[Need]:

@@ -29,8 +29,12 @@ def preview_message(
     *,
     key: str,
     recipients: int | None = None,
+    editable: bool = True,
 ) -> None:
-    """Show ``draft`` rendered with ``context``; ``recipients`` gives the price of all of them."""
+    """Show ``draft`` rendered with ``context``; ``recipients`` gives the price of all of them.
+
+    ``editable``: the editor of the same ``key`` stands beside it, so that signs can be replaced.
+    """
     try:
         content = render(parse_draft(dict(draft)), context, _SAMPLE_LINKS)
     except SegmindError as error:
@@ -43,14 +47,16 @@ def preview_message(
             icon=":material/edit_off:",
         )
     elif isinstance(content, SmsContent):
-        _sms(content, settings, key, recipients)
+        _sms(content, settings, recipients)
+        if editable:
+            _plain_signs(content, key)
     elif isinstance(content, PushContent):
         _push(content, settings)
     else:
         _email(content, settings, key)
 
 
-def _sms(content: SmsContent, settings: ProductSettings, key: str, recipients: int | None) -> None:
+def _sms(content: SmsContent, settings: ProductSettings, recipients: int | None) -> None:
     previews.sms_phone(content.body, settings.sms_sender or settings.shop_name)
     size = sms_parts.count(content.body)
     cost = size.parts * settings.sms_cost_micros
@@ -64,6 +70,11 @@ def _sms(content: SmsContent, settings: ProductSettings, key: str, recipients: i
             st.badge(f"≈ {total} for {figures.count(recipients)}", color="gray")
         else:
             st.badge(f"{figures.micros(cost, settings.currency)} each", color="gray")
+
+
+def _plain_signs(content: SmsContent, key: str) -> None:
+    """Name what makes the text Unicode, and offer to replace it."""
+    size = sms_parts.count(content.body)
     if size.unicode_because:
         signs = " ".join(f"“{sign}”" for sign in size.unicode_because[:6])
         with st.container(border=True):

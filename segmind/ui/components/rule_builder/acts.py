@@ -34,7 +34,7 @@ def noun(event: str) -> str:
 def event(given: str, vocabulary: Vocabulary, *, key: str, say: Say = past) -> str:
     """The choice of an event."""
     return str(
-        inputs.choice("Event", vocabulary.events, given, key=f"{key}_event", say=say, width=215)
+        inputs.choice("Event", vocabulary.events, given, key=f"{key}_event", say=say, width=190)
     )
 
 

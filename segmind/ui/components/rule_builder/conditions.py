@@ -46,7 +46,7 @@ def _did(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, An
     inputs.word("did:")
     event = acts.event(data["event"], vocabulary, key=key)
     op = inputs.choice("Compared", list(COUNTS), data.get("op", "at_least"), key=f"{key}_op",
-                       say=COUNTS.__getitem__, width=115)  # fmt: skip
+                       say=COUNTS.__getitem__, width=108)  # fmt: skip
     metric = st.session_state.get(f"{key}_metric", data.get("metric", "count"))
     made = {"event": event, "op": op, "n": _amount(metric, data.get("n", 1), vocabulary, key)}
     if op == "between":
@@ -55,7 +55,7 @@ def _did(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, An
         made["to"] = _amount(metric, upper, vocabulary, f"{key}_to")
     made["metric"] = inputs.choice(
         "Counted", list(_METRICS), metric, key=f"{key}_metric",
-        say=_METRICS.__getitem__, width=150,
+        say=_METRICS.__getitem__, width=140,
     )  # fmt: skip
     made["window"] = window(data.get("window"), key=f"{key}_window")
     return made
@@ -130,7 +130,7 @@ def _rate(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, A
 
 def _ratio(data: dict[str, Any], key: str) -> tuple[str, float]:
     op = inputs.choice("Compared", _RATIOS, data["op"], key=f"{key}_op", say=COUNTS.__getitem__,
-                       width=115)  # fmt: skip
+                       width=108)  # fmt: skip
     ratio = inputs.percent("Per cent", data["ratio"], key=f"{key}_ratio")
     inputs.word("%")
     return str(op), ratio
@@ -200,7 +200,7 @@ def _engagement(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[
     action = inputs.choice("Did", list(_ACTIONS), data["action"], key=f"{key}_action",
                            say=_ACTIONS.__getitem__, width=150)  # fmt: skip
     op = inputs.choice("Compared", list(COUNTS), data.get("op", "at_least"), key=f"{key}_op",
-                       say=COUNTS.__getitem__, width=115)  # fmt: skip
+                       say=COUNTS.__getitem__, width=108)  # fmt: skip
     made: dict[str, Any] = {"action": action, "op": op}
     made["n"] = inputs.whole("Number", data.get("n", 1), key=f"{key}_n")
     if op == "between":

@@ -100,7 +100,7 @@ def several(
 
 
 def whole(
-    label: str, value: int, *, key: str, low: int = 0, high: int = 10**9, width: int = 110
+    label: str, value: int, *, key: str, low: int = 0, high: int = 10**9, width: int = 84
 ) -> int:
     """A whole number."""
     typed: int = st.number_input(

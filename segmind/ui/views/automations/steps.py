@@ -69,13 +69,11 @@ def _one(
 ) -> None:
     step = automation.definition.step(line.step or "")
     with st.container(border=True, gap="xsmall", key=f"aut_step_{step.id}"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**{number}** :material/{_ICONS[type(step)]}: {_plain(line.text)}",
-                width="stretch",
-            )
+        text, change = st.columns([5, 1], vertical_alignment="center")
+        text.markdown(f"**{number}** :material/{_ICONS[type(step)]}: {_plain(line.text)}")
+        with change:
             if isinstance(step, Send) and st.button(
-                "Edit", icon=":material/edit:", disabled=not allowed, key=f"aut_edit_{step.id}"
+                "Edit", type="tertiary", disabled=not allowed, key=f"aut_edit_{step.id}"
             ):
                 st.session_state["aut_editing"] = step.id
                 st.rerun()
@@ -117,7 +115,7 @@ def _counts(step: Any, counts: StepCounts | None) -> str:
 
 
 def _wait(automation: Automation, step: Wait, allowed: bool) -> None:
-    with st.popover("Change", icon=":material/edit:", disabled=not allowed):
+    with st.popover("Change", type="tertiary", disabled=not allowed):
         minutes = st.number_input(
             "Minutes",
             1,

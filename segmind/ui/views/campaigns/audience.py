@@ -12,7 +12,6 @@ from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, segments, workspace
-from segmind.ui.store import now
 from segmind.workspace.permissions import Action
 
 
@@ -114,6 +113,6 @@ def _who_remains(campaign: Campaign) -> None:
     waterfall_card(found.waterfall.as_json(), key="cmp_waterfall")
     zone = workspace.settings().zone
     st.caption(
-        f"As of {figures.clock_time(found.as_of, zone)}. It is drawn anew at the start "
-        f"({figures.ago(found.as_of, now())} shown)."
+        f"As of {figures.clock_time(found.as_of, zone)}. The audience is drawn anew when the "
+        "campaign starts."
     )

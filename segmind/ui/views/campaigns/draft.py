@@ -13,6 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
+from segmind.templates.template import InvalidDraft, parse_draft
 from segmind.ui.access import Viewer
 from segmind.ui.data import campaigns
 from segmind.workspace.permissions import Action
@@ -23,12 +24,22 @@ _SECONDS: Final = 20.0
 def hold(campaign: Campaign, content: dict[str, Any]) -> bool:
     """Keep ``content`` in the session; True when it has waited long enough to be written."""
     key = _key(campaign.id)
-    if content == campaign.content:
+    if _same(content, campaign.content):
         st.session_state.pop(key, None)
         return False
     waiting = st.session_state.setdefault(key, {"since": time.monotonic()})
     waiting["content"] = content
     return bool(time.monotonic() - waiting["since"] > _SECONDS)
+
+
+def _same(content: dict[str, Any], kept: dict[str, Any] | None) -> bool:
+    """Whether both are one draft: what is left away stands at its default."""
+    if kept is None or content == kept:
+        return content == kept
+    try:
+        return parse_draft(content) == parse_draft(kept)
+    except InvalidDraft:
+        return False
 
 
 def is_held(campaign: Campaign) -> bool:

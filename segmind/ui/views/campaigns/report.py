@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from segmind.campaigns.report import TIMELINE_COLUMNS, Figures, Reason, Report
+from segmind.campaigns.report import Figures, Reason, Report
 from segmind.ui import figures
 from segmind.ui.charts.bars import funnel
 from segmind.ui.charts.timeseries import lines
@@ -14,6 +14,7 @@ from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, revenue, workspace
 
+_SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
 
 
@@ -34,7 +35,9 @@ def report(campaign_id: int) -> None:
         _timeline(found)
     left, right = st.columns(2)
     with left:
-        waterfall_card(found.waterfall, key="cmp_report_waterfall", title="Who received it")
+        waterfall_card(
+            found.waterfall, key="cmp_report_waterfall", title="Who received it", end="Queued"
+        )
     with right:
         _reasons(found.reasons)
 
@@ -107,14 +110,16 @@ def _funnel(found: Report) -> None:
 
 def _timeline(found: Report) -> None:
     table = found.timeline
-    names = [name for name in TIMELINE_COLUMNS if table.height and table[name].sum()]
+    if table.height:
+        table = table.filter(pl.col("at") < pl.col("at").min() + pl.duration(hours=48))
+    names = [name for name in _SHOWN if table.height and table[name].sum()]
     chart_card(
         "First 48 hours",
         "messages",
         "Messages that for the first time in that hour were sent, delivered, opened, clicked.",
         lines(
-            table["at"].head(48).to_list(),
-            {name.capitalize(): table[name].head(48).to_list() for name in names},
+            table["at"].to_list(),
+            {name.capitalize(): table[name].to_list() for name in names},
             "messages",
         )
         if names

@@ -42,6 +42,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
                     workspace.settings(),
                     key=f"cmp_{campaign.id}_review",
                     recipients=found.waterfall.recipients if found.waterfall else None,
+                    editable=False,
                 )
 
 
@@ -49,12 +50,8 @@ def _numbers(campaign: Campaign, found: Review) -> None:
     segment = segments.names().get(campaign.segment_id or 0, "no segment")
     drawn, cost = found.waterfall, found.cost
     kpis = [
-        Kpi("Segment", segment),
-        Kpi(
-            "Will receive",
-            figures.count(drawn.recipients if drawn else None),
-            help=f"Of {figures.count(drawn.segment)} in the segment" if drawn else "",
-        ),
+        Kpi("In the segment", figures.count(drawn.segment if drawn else None), help=segment),
+        Kpi("Will receive", figures.count(drawn.recipients if drawn else None)),
         Kpi(
             "Held out",
             figures.count(drawn.removed("holdout") if drawn else None),

@@ -32,7 +32,7 @@ def show(person: Profile) -> None:
         for day, events in days:
             st.caption(f"**{day:%A, %-d %B %Y}**")
             st.markdown(
-                "\n\n".join(
+                "  \n".join(
                     f":gray[{row['ts'].astimezone(zone):%H:%M}] {event_line(row)}" for row in events
                 )
             )

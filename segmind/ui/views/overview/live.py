@@ -31,6 +31,6 @@ def _stream() -> None:
     if not lines:
         st.caption("It is quiet. The next event will show here within two seconds.")
         return
-    st.markdown("\n\n".join(lines))
+    st.markdown("  \n".join(lines))
     zone = workspace.settings().zone
     st.caption(f"As of {now().astimezone(zone):%H:%M:%S}")
