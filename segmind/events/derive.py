@@ -25,6 +25,8 @@ GAP: Final = timedelta(seconds=SESSION_GAP_SECONDS)
 #: Shop events: messages and memberships belong to no session, custom events do.
 IN_SESSION: Final = (pl.col("kind") < Kind.MESSAGE_SENT) | (pl.col("kind") >= FIRST_CUSTOM_CODE)
 ORDER_KEY: Final = ("order_form", "order_hi", "order_lo")
+#: The columns of a line from which ``order_key`` makes it.
+ORDER_KEY_SOURCES: Final = ("order_key", "session_key", "event_hi", "event_lo")
 
 
 class Log(Protocol):
@@ -143,29 +145,23 @@ def order_lines(
     Lines of one order share customer_id and ORDER_KEY (``order_form`` 0: by order id, 1: by
     session, 2: the line itself).
     """
-    columns = (
-        "customer_id",
-        "ts",
-        "order_key",
-        "session_key",
-        "event_hi",
-        "event_lo",
-        "value",
-        "quantity",
-    )
+    columns = ("customer_id", "ts", *ORDER_KEY_SOURCES, "value", "quantity")
     lines = log.scan(spans, columns, kinds=(Kind.ORDER_COMPLETED,), customers=customers)
+    return lines.select(
+        "customer_id", "ts", *order_key(), pl.col("value"), pl.col("quantity").cast(pl.Int64)
+    )
+
+
+def order_key() -> list[pl.Expr]:
+    """ORDER_KEY, never null, out of ORDER_KEY_SOURCES: whose order a line is part of."""
     has_order = pl.col("order_key").is_not_null()
     has_session = pl.col("session_key").is_not_null()
     form = pl.when(has_order).then(0).when(has_session).then(1).otherwise(2)
-    return lines.select(
-        "customer_id",
-        "ts",
+    return [
         form.cast(pl.Int8).alias("order_form"),
         pl.coalesce("order_key", "session_key", "event_hi").alias("order_hi"),
         pl.when(form == 2).then("event_lo").otherwise(0).alias("order_lo"),
-        pl.col("value"),
-        pl.col("quantity").cast(pl.Int64),
-    )
+    ]
 
 
 def _elsewhere(spans: Sequence[Span]) -> list[Span]:

@@ -25,7 +25,6 @@ from segmind.segments.moment import Moment
 Frame = nw.LazyFrame[Any]
 
 CUSTOMER: Final = "customer_id"
-_ORDER_KEY: Final = ("order_form", "order_hi", "order_lo")
 _OF_ROW: Final = ("value", "quantity")
 
 
@@ -83,10 +82,10 @@ class Sources:
         """Orders that start in the span. Where they start depends on all lines before its end."""
         of_line = [test for test in where if test.field not in _OF_ROW]
         past = Span(None, span.until)
-        columns = (CUSTOMER, "ts", "value", "quantity", "product_id", *_KEY_PARTS)
+        columns = (CUSTOMER, "ts", "value", "quantity", "product_id", *derive.ORDER_KEY_SOURCES)
         native = self._with_properties([Kind.ORDER_COMPLETED], past, columns, of_line)
-        lines = nw.from_native(native.to_native().with_columns(_order_key()))
-        key = (CUSTOMER, *_ORDER_KEY)
+        lines = nw.from_native(native.to_native().with_columns(derive.order_key()))
+        key = (CUSTOMER, *derive.ORDER_KEY)
         orders = lines.group_by(*key).agg(
             nw.col("ts").min(), nw.col("value").sum(), nw.col("quantity").sum()
         )
@@ -145,20 +144,6 @@ class Sources:
     def _events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> pl.LazyFrame:
         log = self._facts.log
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
-
-
-_KEY_PARTS: Final = ("order_key", "session_key", "event_hi", "event_lo")
-
-
-def _order_key() -> list[pl.Expr]:
-    """What tells one order of a customer from another (as in ``events.derive``), never null."""
-    has_order, has_session = pl.col("order_key").is_not_null(), pl.col("session_key").is_not_null()
-    form = pl.when(has_order).then(0).when(has_session).then(1).otherwise(2)
-    return [
-        form.alias("order_form"),
-        pl.coalesce("order_key", "session_key", "event_hi").alias("order_hi"),
-        pl.when(form == 2).then("event_lo").otherwise(0).alias("order_lo"),
-    ]
 
 
 def _column_of(test: EventComparison) -> str:

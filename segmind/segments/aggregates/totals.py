@@ -81,17 +81,11 @@ def _side_by_side(span: Span, aggregates: list[Totals], sources: Sources) -> Tab
     spread = [
         nw.when(nw.col("kind") == code).then(nw.col(column)).alias(aggregate.name(column))
         for aggregate, code in codes.items()
-        for column in cls_columns(aggregate)
+        for column in aggregate.missing
     ]
-    merged = [
-        _merged(aggregate, column) for aggregate in codes for column in cls_columns(aggregate)
-    ]
+    merged = [_merged(aggregate, column) for aggregate in codes for column in aggregate.missing]
     frame = rows.select(CUSTOMER, *spread).group_by(CUSTOMER).agg(*merged)
     return Table(frame, frozenset(aggregates))
-
-
-def cls_columns(aggregate: Aggregate) -> list[str]:
-    return list(aggregate.missing)
 
 
 def _merged(aggregate: Aggregate, column: str) -> nw.Expr:
