@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segmind.errors import InvalidInput
@@ -49,8 +49,8 @@ class Settings:
     public_url: str
     host: str
     port: int
-    secret_key: bytes
-    environ: Mapping[str, str]
+    secret_key: bytes = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
 
     @property
     def is_loopback(self) -> bool:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import pytest
-from api_client import Client, problem
+from api_client import Client, each, problem
 
 
 def test_revenue_is_that_of_the_orders(shop: Client) -> None:
@@ -40,7 +39,7 @@ def test_the_funnel_counts_sessions_or_customers(shop: Client) -> None:
     assert found["abandonment"]["by_customer"] == 1.0
 
 
-@pytest.mark.parametrize(
+@each(
     "params",
     [
         {"days": "0"},
@@ -53,7 +52,7 @@ def test_the_funnel_counts_sessions_or_customers(shop: Client) -> None:
         {"since": "9999-12-31T23:59:59Z"},
     ],
 )
-@pytest.mark.parametrize("path", ["engagement", "revenue", "segments", "funnel"])
+@each("path", ["engagement", "revenue", "segments", "funnel"])
 def test_a_wrong_period_is_refused(client: Client, path: str, params: dict[str, str]) -> None:
     answer = client.get(f"/analytics/{path}", params=params)
     assert answer.status_code == 422, answer.text

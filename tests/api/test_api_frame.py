@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from api_client import Client, problem
+from api_client import Client, each, problem
 from fastapi import FastAPI
 
 from segmind import clock
@@ -54,7 +54,7 @@ def test_a_new_workspace_is_open_only_to_its_own_machine(api: FastAPI, client: C
     problem(rebound.post("/v1/track", json=CALL), 401, "missing_key")
 
 
-@pytest.mark.parametrize(
+@each(
     "headers",
     [
         {"Origin": "https://elsewhere.example"},
@@ -92,7 +92,7 @@ def test_the_first_member_closes_the_api_too(client: Client, store: Store) -> No
     problem(client.post("/v1/track", json=CALL), 401, "missing_key")
 
 
-@pytest.mark.parametrize(
+@each(
     "authorization",
     [
         "Bearer nonsense",
@@ -127,7 +127,7 @@ def test_guessing_keys_is_slowed_down(client: Client, key: Callable[..., str]) -
     assert statuses == {401, 429}
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"",

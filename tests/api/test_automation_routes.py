@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_client import Client, problem
+from api_client import Client, each, problem
 
 from segmind import clock
 from segmind.db.engine import Store
@@ -45,8 +45,8 @@ def test_an_automation_is_paused_started_and_stopped_for_good(client: Client) ->
     assert client.get("/automations", params={"state": "stopped"}).json()["automations"]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@each(
+    "body, field",
     [
         ({"wait_minutes": 0}, "wait_minutes"),
         ({"wait_minutes": "long"}, "wait_minutes"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_client import Client, problem
+from api_client import Client, each, problem
 
 from segmind import clock
 from segmind.campaigns.tend import finish_done, start_due
@@ -94,8 +94,8 @@ def test_a_campaign_waits_for_its_time(ready: Client, store: Store) -> None:
     assert ready.get(f"/campaigns/{made['id']}").json()["status"] == "scheduled"
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
+@each(
+    "changes, field",
     [
         ({"name": " "}, "name"),
         ({"segment": None}, "segment_id"),

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from api_client import Client, customer_id, problem
+from api_client import Client, customer_id, each, problem
 from sqlalchemy import func, select
 
 from segmind.consent.tables import suppression
@@ -69,8 +68,8 @@ def test_a_no_and_a_yes_are_recorded_with_their_proof(shop: Client, store: Store
     assert len(shop.get(path).json()["entries"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@each(
+    "body, field",
     [
         ({"channel": "pigeon", "consent": True}, "channel"),
         ({"channel": "email"}, "consent"),
@@ -92,7 +91,7 @@ def test_an_unknown_customer_is_not_found(client: Client) -> None:
     problem(client.post("/customers/999999/consents", json=consent), 404, "customer_not_found")
 
 
-@pytest.mark.parametrize("limit", ["0", "501", "x", "-1"])
+@each("limit", ["0", "501", "x", "-1"])
 def test_a_page_has_a_bearable_size(client: Client, limit: str) -> None:
     found = problem(client.get("/customers", params={"limit": limit}), 422, "invalid_input")
     assert found["errors"][0]["field"] == "limit"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import pytest
-from api_client import Client
+from api_client import Client, each
 from sqlalchemy import func, select
 
 from segmind.db.engine import Store
@@ -67,8 +66,8 @@ def test_a_batch_takes_the_good_calls_and_names_what_is_wrong_with_the_others(
     assert _rows(store) == 2
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
+@each(
+    "path, body",
     [
         ("/v1/track", {"event": "x"}),
         ("/v1/track", {"userId": "c-1"}),

@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import pytest
-from api_client import Client, customer_id, problem
+from api_client import Client, customer_id, each, problem
 
 from segmind.db.engine import Store
 from segmind.messages.carriers import open_registry
@@ -60,8 +59,8 @@ def test_messages_are_searched_and_paged(shop: Client) -> None:
     assert shop.get("/messages", params={"channel": "sms"}).json()["messages"] == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
+@each(
+    "changes, field",
     [
         ({"to": {}}, "to"),
         ({"to": {"customer_id": 1, "address": "a@example.com"}}, "to"),
@@ -72,8 +71,17 @@ def test_messages_are_searched_and_paged(shop: Client) -> None:
         ({"channel": "fax"}, "channel"),
         ({"content": None}, "content"),
         ({"content": {"colour": "red"}}, "colour"),
-        ({"content": {"subject": "{{ broken"}}, None),
-        ({"content": {"subject": "{% if %}", "body": "x"}}, None),
+        ({"content": {"subject": "{{ broken", "body": "x"}}, "subject"),
+        ({"content": {"subject": "{% if %}", "body": "x"}}, "subject"),
+        ({"content": {"subject": "Hi", "body": "{{ first_nam }}"}}, "body"),
+        ({"content": {"subject": "{{ name | shout }}", "body": "x"}}, "subject"),
+        (
+            {"content": {"subject": "Hi", "body": "{% for i in (1..1000000000) %}x{% endfor %}"}},
+            "body",
+        ),
+        ({"content": {"subject": "Hi"}}, "body"),
+        ({"content": {}}, "subject"),
+        ({"vars": {}}, "body"),
         ({"template_version_id": 5}, "content"),
         ({"send_at": "tomorrow"}, "send_at"),
         ({"send_at": "2026-03-02T12:00:00"}, "send_at"),

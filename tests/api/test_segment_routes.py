@@ -3,8 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from api_client import Client, problem
+from api_client import Client, each, problem
 from fastapi import FastAPI
 
 LOOKERS = {
@@ -111,8 +110,8 @@ def _nested(levels: int) -> dict[str, Any]:
     return rule
 
 
-@pytest.mark.parametrize(
-    ("rule", "field"),
+@each(
+    "rule, field",
     [
         ({"type": "trait", "field": "shoe_size", "op": "is", "value": 1}, None),
         ({"type": "dance"}, "rule.type"),
@@ -124,7 +123,7 @@ def _nested(levels: int) -> dict[str, Any]:
         (_nested(30), None),
     ],
 )
-@pytest.mark.parametrize("path", ["/segments/create", "/segments/preview"])
+@each("path", ["/segments/create", "/segments/preview"])
 def test_a_wrong_rule_is_refused_with_the_path_of_the_fault(
     shop: Client, path: str, rule: dict[str, Any], field: str | None
 ) -> None:
@@ -144,8 +143,8 @@ def test_a_thousand_nested_groups_are_refused(shop: Client) -> None:
     assert "nested" in problem(answer, 400, "invalid_json")["detail"]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@each(
+    "body, field",
     [
         ({"rule": LOOKERS}, "name"),
         ({"name": "x"}, "rule"),
@@ -164,7 +163,7 @@ def test_a_wrong_body_is_refused_with_the_field(shop: Client, body: Any, field: 
     assert answer.json()["errors"][0]["field"] == field
 
 
-@pytest.mark.parametrize("segment_id", ["0", "-1", "x", "99999999999999999999", "1.5"])
+@each("segment_id", ["0", "-1", "x", "99999999999999999999", "1.5"])
 def test_an_id_that_is_none_is_refused(client: Client, segment_id: str) -> None:
     problem(client.get(f"/segments/{segment_id}"), 422, "invalid_input")
 
