@@ -109,6 +109,7 @@ def test_a_campaign_waits_for_its_time(ready: Client, store: Store) -> None:
         ({"holdout_percent": 51}, "holdout_percent"),
         ({"rate_per_second": 0}, "rate_per_second"),
         ({"scheduled_at": "2030-01-01T00:00:00Z"}, "scheduled_at"),
+        ({"scheduled_at": "2020-01-01T00:00:00Z"}, "scheduled_at"),
         ({"scheduled_at": "soon"}, "scheduled_at"),
     ],
 )
