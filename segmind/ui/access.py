@@ -6,7 +6,7 @@ A script cannot set a cookie: signing in and out are routes of the web process.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
@@ -82,8 +82,10 @@ def allow(action: Action) -> Viewer:
 
 def _ask_to_sign_in() -> None:
     colours = palette()
-    address = urlsplit(st.context.url or "/")
-    back = quote(f"{address.path or '/'}{'?' + address.query if address.query else ''}", safe="")
+    # The context's address has no query: the page's parameters are Streamlit's own.
+    path = urlsplit(st.context.url or "/").path or "/"
+    asked = [(name, each) for name in st.query_params for each in st.query_params.get_all(name)]
+    back = quote(f"{path}?{urlencode(asked)}" if asked else path, safe="")
     with st.container(horizontal_alignment="center"):
         st.space("large")
         with st.container(border=True, width=420, horizontal_alignment="center", key="sign_in"):

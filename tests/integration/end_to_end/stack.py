@@ -139,6 +139,7 @@ class Stack:
 
     def start_web(self) -> None:
         options = ["--server.port", str(self.port), "--server.address", "127.0.0.1"]
+        options += ["--server.fileWatcherType", "none"]  # sources may change while tests run
         app = str(ROOT / "app.py")
         web = self.start("web", "-m", "streamlit", "run", app, *options)
 

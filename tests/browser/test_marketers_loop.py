@@ -1,0 +1,129 @@
+"""A marketer's day in the browser, on the demo shop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from segmind.db.engine import make_engine
+from segmind.workspace import product_settings
+from tests.browser import loop, walk
+from tests.browser.conftest import Visitor
+from tests.browser.loop import Message
+from tests.integration.end_to_end.stack import Stack
+
+SEGMENT = "Eager lookers"
+SMS = Message(
+    "Text to lookers", "SMS", "Larkfield: fresh arrivals, come and see. Reply STOP to opt out"
+)
+EMAIL = Message(
+    "Mail to lookers", "E-mail", "Come and look at what is new.", subject="Fresh arrivals"
+)
+#: Visible pages and what their title is; the first answers at / only.
+PAGES = {
+    "/": "Overview",
+    "/segments": "Segments",
+    "/customers": "Customers",
+    "/campaigns": "Campaigns",
+    "/automations": "Automations",
+    "/engagement": "Engagement",
+    "/revenue": "Revenue",
+    "/data": "Data",
+    "/settings": "Settings",
+}
+
+
+@pytest.fixture(scope="module")
+def demo_shop(workspace: Callable[[], Stack]) -> Iterator[Stack]:
+    """A small demo shop, web and scheduler. No quiet hours: tests run at any time of the day."""
+    stack = workspace()
+    stack.run("seed_demo.py", "--events", "20000")
+    engine = make_engine(stack.database_url)
+    with engine.begin() as conn:
+        product_settings.save(conn, {"quiet_hours": {}}, "test", datetime.now(UTC))
+    engine.dispose()
+    stack.start_web()
+    stack.start_scheduler()
+    return stack
+
+
+def test_a_marketer_walks_from_a_segment_to_its_revenue(demo_shop: Stack, visitor: Visitor) -> None:
+    visit = visitor(demo_shop, accept_downloads=True)
+    with demo_shop.api() as api:
+        segment, size = loop.build_segment(visit, api, SEGMENT, thresholds=(4, 9))
+
+        text = loop.compose(visit, SMS, SEGMENT, size)
+        walk.hold_back(visit, text.id, 15)
+        loop.launch_and_watch(visit, api, text)
+        loop.receipts_arrive(visit, api, text)
+
+        mail = loop.compose(visit, EMAIL, SEGMENT, size)
+        loop.launch_and_watch(visit, api, mail)
+        loop.receipts_arrive(visit, api, mail)
+
+        loop.an_order_follows_a_click(visit, api, mail, value=1234.56)
+        members = api.get(f"/segments/{segment}/customers")
+        assert members["total"] == size
+    visit.assert_well()
+
+
+def detail_pages(stack: Stack) -> dict[str, str]:
+    """Hidden pages with the title of what they show."""
+    with stack.api() as api:
+        segment = api.get("/segments")["segments"][0]
+        campaign = api.get("/campaigns")["campaigns"][-1]
+        automation = api.get("/automations")["automations"][0]
+        customer = api.get("/customers", limit=1)["customers"][0]
+    return {
+        f"/segment?id={segment['id']}": segment["name"],
+        f"/campaign?id={campaign['id']}": campaign["name"],
+        f"/automation?id={automation['id']}": automation["name"],
+        f"/customer?id={customer['id']}": "",
+    }
+
+
+def test_a_deep_link_to_a_hidden_page_works_on_the_first_visit(
+    demo_shop: Stack, visitor: Visitor
+) -> None:
+    for path, title in detail_pages(demo_shop).items():
+        visit = visitor(demo_shop)
+        visit.open(path)
+        expect(visit.page.get_by_role("heading", level=1)).to_contain_text(title)
+        assert visit.page.url == f"{demo_shop.url}{path}"
+        visit.assert_well()
+
+
+def test_every_page_opens_and_fits_a_phone(demo_shop: Stack, visitor: Visitor) -> None:
+    visit = visitor(demo_shop)
+    for path, title in {**PAGES, **detail_pages(demo_shop)}.items():
+        name = _name(path)
+        visit.page.set_viewport_size({"width": 1360, "height": 900})
+        visit.open(path)
+        expect(visit.page.get_by_role("heading", level=1)).to_contain_text(title)
+        visit.assert_well()
+        visit.shot(f"{name}-light")
+        visit.page.set_viewport_size({"width": 390, "height": 844})
+        visit.settle()
+        wide = visit.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= 390, f"{path} is {wide} px wide on a phone"
+        visit.shot(f"{name}-390px")
+
+
+def test_dark_pages_open(demo_shop: Stack, visitor: Visitor) -> None:
+    visit = visitor(demo_shop, color_scheme="dark")
+    for path in ("/", "/segments", "/revenue", *list(detail_pages(demo_shop))[:2]):
+        visit.open(path)
+        colour = visit.page.get_by_test_id("stApp").evaluate(
+            "e => getComputedStyle(e).backgroundColor"
+        )
+        assert colour == "rgb(15, 18, 24)"
+        visit.assert_well()
+        visit.shot(f"{_name(path)}-dark")
+
+
+def _name(path: str) -> str:
+    return re.sub(r"\W.*", "", path.strip("/")) or "overview"
