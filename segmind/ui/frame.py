@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.jobs import job_lines
 from segmind.ui.data import workspace
@@ -53,6 +53,7 @@ def sidebar(viewer: Viewer) -> None:
 
 
 @st.fragment(run_every="15s")
+@problems.guarded
 def _jobs() -> None:
     running = [job for job in workspace.jobs() if job.state == "running"]
     if running:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
 
 import streamlit as st
 
 from segmind.errors import SegmindError
+
+P = ParamSpec("P")
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,17 @@ def shown(doing: str = "") -> Iterator[None]:
             f"The log has the details under **{number}**.",
             icon=":material/error:",
         )
+
+
+def guarded(body: Callable[P, None]) -> Callable[P, None]:
+    """``body`` inside ``shown``: for fragments, whose reruns nothing else watches over."""
+
+    @wraps(body)
+    def watched(*args: P.args, **kwargs: P.kwargs) -> None:
+        with shown():
+            body(*args, **kwargs)
+
+    return watched
 
 
 def tell(error: SegmindError, doing: str = "") -> None:

@@ -17,6 +17,7 @@ from segmind.ui.views.automations.change import changed
 
 
 @st.fragment
+@problems.guarded
 def edit(automation: Automation, step: Send) -> None:
     """The editor with its preview; saving makes a new version of the automation."""
     key = f"aut_{automation.id}_{step.id}"

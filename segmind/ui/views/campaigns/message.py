@@ -24,6 +24,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
 
 
 @st.fragment
+@problems.guarded
 def _step(campaign: Campaign, viewer: Viewer) -> None:
     left, right = st.columns([1.15, 1])
     key = f"cmp_{campaign.id}"

@@ -23,6 +23,7 @@ def running(campaign: Campaign, viewer: Viewer) -> None:
     st.fragment(_card, run_every="1s" if moving else None)(campaign.id, campaign.status, viewer)
 
 
+@problems.guarded
 def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
     campaign = campaigns.get(campaign_id)
     if campaign.status is not shown:
@@ -50,6 +51,8 @@ def _sentence(at: Progress) -> str:
         left = f", done {figures.ago(at.eta, now())}" if at.eta and at.eta > now() else ""
         return f"{figures.plural(round(at.rate), 'message')} a second{left}."
     zone = workspace.settings().zone
+    if at.states.get(State.RETRY, 0) and at.states[State.RETRY] + at.settled >= at.enqueued:
+        return "The rest waits for quiet hours to end, or for another try."
     return f"Waiting for its turn ({figures.clock_time(now(), zone)})."
 
 

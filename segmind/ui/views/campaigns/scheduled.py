@@ -47,6 +47,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
 
 
 @st.fragment(run_every="2s")
+@problems.guarded
 def _countdown(campaign_id: int) -> None:
     campaign = campaigns.get(campaign_id)
     if campaign.status != "scheduled":

@@ -113,6 +113,7 @@ def _mapping(header: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 @st.fragment(run_every="1s")
+@problems.guarded
 def _running() -> None:
     running = [j for j in workspace.jobs() if j.kind == "import" and j.state == "running"]
     was = st.session_state.get("dat_was_running", False)

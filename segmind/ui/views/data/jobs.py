@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.badges import state_text
 from segmind.ui.components.empty import empty_state
@@ -17,6 +17,7 @@ def show(_: Viewer) -> None:
 
 
 @st.fragment(run_every="2s")
+@problems.guarded
 def _live() -> None:
     _schedulers()
     jobs = workspace.jobs()

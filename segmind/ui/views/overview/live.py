@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.data import overview, workspace
 from segmind.ui.store import now
 from segmind.ui.views.event_line import event_line
@@ -22,6 +22,7 @@ def show() -> None:
 
 
 @st.fragment(run_every="2s")
+@problems.guarded
 def _stream() -> None:
     lines = [
         f"{event_line(row)} :gray[· customer {row['customer_id']} · "

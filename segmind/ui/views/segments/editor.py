@@ -54,6 +54,7 @@ def _restart(key: str) -> None:
 
 
 @st.fragment
+@problems.guarded
 def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
     left, right = st.columns([2.1, 1])
     with left:
