@@ -18,8 +18,9 @@ from segmind.events.schema import Channel
 from segmind.messages import outbox
 from segmind.messages.outbox import MessageRef, NewMessage
 from segmind.templates import versions
-from segmind.templates.compile import Fault, compiled
+from segmind.templates.check import check
 from segmind.templates.template import Draft, to_json
+from segmind.workspace import product_settings
 
 #: How long after its time a message may still leave.
 LIFETIME: Final = {
@@ -163,13 +164,13 @@ def _version(conn: Connection, which: Channel, request: SendRequest, now: dateti
         draft = versions.load_version(conn, request.template_version_id)
     if as_channel(draft.channel) is not which:
         raise BadContent(field="channel")
-    ready = compiled(draft)
-    if isinstance(ready, Fault):
-        raise BadContent(
-            f"The text cannot be read: {ready.problem.message}",
-            hint=ready.problem.hint,
-            field=ready.field,
-        )
+    marketing = Purpose(request.purpose) is Purpose.MARKETING
+    postal_address = product_settings.load(conn).postal_address if marketing else ""
+    findings = check(draft, marketing=marketing, postal_address=postal_address, values=request.vars)
+    for finding in findings:
+        if finding.level == "error":
+            place = f"Line {finding.line}: " if finding.line else ""
+            raise BadContent(place + finding.message, hint=finding.hint, field=finding.field)
     if request.template_version_id is not None:
         return request.template_version_id
     return versions.save_version(conn, draft, now=now)

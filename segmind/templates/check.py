@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -57,21 +57,24 @@ def check(
     *,
     marketing: bool = True,
     postal_address: str = "",
+    values: Mapping[str, object] | None = None,
 ) -> list[Finding]:
     """What to correct or know, errors first.
 
     ``known_variables``: paths such as ``cart.total``; ``traits.*`` stands for anything below.
     ``postal_address``: the shop's, which marketing e-mail must carry.
+    ``values``: what the sender fills in besides, under names of his own; known as well.
     """
+    given = values or {}
     fault = first_fault(draft)
     if fault is not None:
         problem = fault.problem
         return [Finding("error", fault.field, problem.message, problem.hint, problem.line)]
     findings = [
-        *_unknown(draft, known_variables),
+        *_unknown(draft, {*known_variables, *_paths(given)}),
         *_empty(draft),
         *_insecure(draft),
-        *_rendered(draft),
+        *_rendered(draft, given),
     ]
     if marketing and isinstance(draft, EmailDraft):
         findings += _legal_email(draft, postal_address)
@@ -124,6 +127,18 @@ def _path(segments: Sequence[object]) -> str:
     return ".".join(names)
 
 
+def _paths(values: Mapping[str, object], above: str = "") -> Iterator[str]:
+    """The paths below ``values``; whatever a list or an empty mapping holds is ``path.*``."""
+    for name, value in values.items():
+        path = f"{above}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, f"{path}.")
+        else:
+            yield path
+            if isinstance(value, Mapping | list | tuple):
+                yield f"{path}.*"
+
+
 def _is_known(path: str, known: Collection[str]) -> bool:
     if path in known or any(name.startswith(f"{path}.") for name in known):
         return True
@@ -164,9 +179,9 @@ def _insecure(draft: Draft) -> Iterator[Finding]:
             yield Finding("warning", field, "A link leads nowhere.", "Give its address.", line)
 
 
-def _rendered(draft: Draft) -> Iterator[Finding]:
+def _rendered(draft: Draft, values: Mapping[str, object]) -> Iterator[Finding]:
     links = Links(unsubscribe_url="https://example.com/u/sample")
-    content = render(draft, sample_context(), links)
+    content = render(draft, sample_context(values), links)
     if isinstance(content, RenderError):
         yield Finding("error", content.field, content.message, content.hint, content.line)
     elif isinstance(content, EmailContent):

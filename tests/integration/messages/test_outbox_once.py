@@ -79,6 +79,7 @@ def test_public_ids_are_version_7_and_unique(bench: Bench) -> None:
 def send(bench: Bench, **asked: object) -> outbox.MessageRef:
     asked.setdefault("channel", "email")
     asked.setdefault("draft", EmailDraft(subject="Hi", body="<p>Hi {{ code }}</p>"))
+    asked.setdefault("vars", {"code": "1"})
     with bench.store.engine.begin() as conn:
         return send_one.send(conn, bench.key, SendRequest(**asked), NOON)  # type: ignore[arg-type]
 
@@ -137,6 +138,10 @@ def test_an_address_of_one_customer_belongs_to_their_history(bench: Bench) -> No
         ({"address": "x@example.com", "draft": SmsDraft(body="x")}, "channel"),
         ({"address": "x@example.com", "draft": None}, "content"),
         ({"address": "x@example.com", "draft": EmailDraft(subject="{% if %}")}, "subject"),
+        ({"address": "x@example.com", "vars": {}}, "body"),
+        ({"address": "x@example.com", "purpose": "marketing"}, "body"),  # no postal address is set
+        ({"address": "x@example.com", "draft": EmailDraft(subject="Hi")}, "body"),
+        ({"address": "x@example.com", "draft": EmailDraft(body="Hi")}, "subject"),
         ({"address": "x@example.com", "idempotency_key": "k" * 201}, "idempotency_key"),
     ],
 )

@@ -45,6 +45,11 @@ def test_a_callers_variables_can_be_made_known() -> None:
     draft = SmsDraft(body="Your code is {{ code }}, {{ extra.deep.value }} STOP")
     assert [f.level for f in check(draft)] == ["error", "error"]
     assert check(draft, KNOWN | {"code", "extra.*"}) == []
+    assert check(draft, values={"code": "7", "extra": {"deep": {"value": 1}}}) == []
+    (finding,) = check(draft, values={"code": "7", "extra": {"deep": {"valeu": 1}}})
+    assert "extra.deep.value" in finding.message
+    lines = SmsDraft(body="{% for line in lines %}{{ line.name }}{% endfor %}{{ none }} STOP")
+    assert check(lines, values={"lines": [{"name": "Lamp"}], "none": {}}) == []
 
 
 def test_a_syntax_error_is_the_only_finding() -> None:
