@@ -31,28 +31,36 @@ FARTHEST_SCHEDULE = timedelta(days=366)
 def schedule(
     conn: Connection, campaign_id: int, at: datetime, now: datetime, actor: str
 ) -> Campaign:
-    """Let the campaign start at ``at`` (aware); ``at`` not after ``now``: as soon as a scheduler
-    sees it. Also confirms a missed one, and moves one that is scheduled already.
+    """Let the campaign start at ``at`` (aware); ``at`` just past: as soon as a scheduler sees it.
+    Also confirms a missed one, and moves one that is scheduled already.
 
     Raises:
-        UnknownCampaign, IllegalMove; InvalidCampaign for an instant that is far or not aware;
-        NotLaunchable when something blocks it.
+        UnknownCampaign, IllegalMove; InvalidCampaign for an instant that is not aware, more than a
+        year ahead, or past by more than the setting ``late_schedule_hours``; NotLaunchable when
+        something blocks it.
     """
     if at.tzinfo is None:
         raise InvalidCampaign("Say in which time zone.", field="scheduled_at")
     if at - now > FARTHEST_SCHEDULE:
         raise InvalidCampaign("That is more than a year ahead.", field="scheduled_at")
+    settings = product_settings.load(conn)
+    if now - at > timedelta(hours=settings.late_schedule_hours):
+        raise InvalidCampaign(
+            "That moment is past.",
+            hint="Give a later one, or none to start at once.",
+            field="scheduled_at",
+        )
     campaign = campaigns.get(conn, campaign_id, lock=True)
     require(campaign.status, Status.SCHEDULED)
     version = version_for(conn, campaign)
-    require_launchable(conn, campaign, product_settings.load(conn))
+    require_launchable(conn, campaign, settings)
     return _move(
         conn,
         campaign,
         Status.SCHEDULED,
         now,
         actor,
-        # What is due before now is not late: it starts now.
+        # What was due a moment ago is not late: it starts now.
         scheduled_at=max(at, now),
         template_version_id=version,
         problem=None,

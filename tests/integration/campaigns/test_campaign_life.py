@@ -159,11 +159,20 @@ def test_a_short_delay_is_no_reason_to_ask(desk: Any) -> None:
     assert desk.get(draft).status is Status.SENDING
 
 
-def test_a_moment_without_a_zone_or_far_away_is_refused(desk: Any) -> None:
+def test_a_moment_without_a_zone_far_away_or_long_past_is_refused(desk: Any) -> None:
     draft = desk.campaign()
-    for at in (datetime(2026, 3, 3, 9), desk.at(0) + timedelta(days=400)):  # noqa: DTZ001
-        with pytest.raises(InvalidCampaign):
+    year = timedelta(days=365)
+    for at in (
+        datetime(2026, 3, 3, 9),  # noqa: DTZ001
+        desk.at(0) + year * 1.1,
+        desk.at(0) - year,  # a slip in the year must not send at once
+        desk.at(-121),
+    ):
+        with pytest.raises(InvalidCampaign) as refused:
             schedule(desk, draft, at)
+        assert refused.value.field == "scheduled_at"
+    assert desk.get(draft).status is Status.DRAFT
+    assert schedule(desk, draft, desk.at(-1)).scheduled_at == desk.at(0)
 
 
 def test_one_that_cannot_be_launched_stops_no_other(desk: Any) -> None:
