@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
-from segmind.api.shapes import AsOf, Body, ChannelName, Cursor, Instant, Limit, PathId, present
+from segmind.api.customer_shapes import (
+    ChannelOut,
+    ConsentOut,
+    Consents,
+    CustomerOut,
+    Customers,
+    EventOut,
+    ExternalIdOut,
+    NewConsent,
+    ProfileOut,
+    Timeline,
+    TotalsOut,
+)
+from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId, present
 from segmind.api.strict_json import StrictRoute
 from segmind.consent import ledger, unsubscribe
 from segmind.consent.addresses import COLUMN, address_hash, address_key, as_channel, normalise
@@ -27,143 +38,6 @@ from segmind.workspace.api_keys import Scope
 router = APIRouter(prefix="/customers", tags=["Customers"], route_class=StrictRoute)
 READING = [Depends(requires(Scope.CUSTOMERS_READ))]
 Writes = Annotated[Caller, Depends(requires(Scope.CUSTOMERS_WRITE))]
-
-
-class CustomerOut(BaseModel):
-    """A customer as lists show them. ``external_id`` is the shop's own."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    external_id: str | None
-    name: str
-    first_name: str | None
-    last_name: str | None
-    email: str | None
-    phone: str | None
-    country: str | None
-    city: str | None
-    is_anonymous: bool
-    created_at: datetime
-
-
-class Customers(BaseModel):
-    """Customers, newest first. ``next`` is the ``before`` of the following page."""
-
-    customers: list[CustomerOut]
-    next: int | None
-
-
-class ExternalIdOut(BaseModel):
-    """An id under which the customer is known: ``user`` (the shop's) or ``anonymous``."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    namespace: str
-    external_id: str
-    first_seen_at: datetime
-
-
-class ChannelOut(BaseModel):
-    """May a channel be used. ``consent`` None: never asked."""
-
-    channel: str
-    address: str | None
-    consent: bool | None
-    suppressed: bool
-    recorded_at: datetime | None
-    source: str | None
-
-
-class TotalsOut(BaseModel):
-    """What the customer did. Money in minor units of ``currency``."""
-
-    sessions: int
-    orders: int
-    revenue: int
-    refunds: int
-    net_revenue: int
-    currency: str
-    conversion: float | None = Field(description="Orders / sessions; None without sessions.")
-    first_seen: datetime | None
-    last_seen: datetime | None
-    last_order: datetime | None
-
-
-class ProfileOut(CustomerOut):
-    """One customer. An id that was merged away answers with who they are now."""
-
-    language: str | None
-    timezone: str | None
-    birthday: date | None
-    traits: dict[str, Any]
-    ids: list[ExternalIdOut]
-    channels: list[ChannelOut]
-    totals: TotalsOut
-
-
-class EventOut(BaseModel):
-    """One event. ``value`` in minor units; ``product`` is the product's name."""
-
-    ts: datetime
-    name: str | None
-    product: str | None
-    quantity: int | None
-    value: int | None
-    currency: str | None
-    channel: str | None
-    source_kind: int | None
-    source_id: int | None
-    message_id: int | None
-    machine: bool
-    properties: str | None = Field(description="JSON text of what has no field of its own.")
-
-
-class Timeline(BaseModel):
-    """Events, newest first. ``next`` is the ``until`` of the following page."""
-
-    events: list[EventOut]
-    next: datetime | None
-
-
-class ConsentOut(BaseModel):
-    """One recorded yes or no, with its proof."""
-
-    id: int
-    channel: str
-    consent: bool
-    source: str
-    evidence: dict[str, Any] | None
-    actor: str
-    at: datetime
-
-
-class Consents(BaseModel):
-    """``current`` by channel (a channel never asked for is missing), and the whole ledger."""
-
-    current: dict[str, bool]
-    entries: list[ConsentOut]
-
-
-class NewConsent(Body):
-    """A yes or no that the customer gave."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "channel": "email",
-                "consent": True,
-                "source": "form",
-                "evidence": {"form": "https://shop.example/newsletter", "text": "Yes, write me."},
-            }
-        },
-    )
-
-    channel: ChannelName
-    consent: bool
-    source: Literal["form", "api", "import", "preferences", "admin"] = "api"
-    evidence: dict[str, Any] = Field(default={}, description="What proves it.")
 
 
 @router.get("", dependencies=READING)

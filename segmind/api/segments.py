@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import Connection
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
-from segmind.api.shapes import AsOf, Body, Cursor, Instant, Limit, PathId, present
+from segmind.api.segment_shapes import (
+    Answer,
+    Member,
+    Members,
+    NewSegment,
+    SegmentOut,
+    Segments,
+    SizeOut,
+    WhatIf,
+)
+from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId, present
 from segmind.api.strict_json import StrictRoute
 from segmind.customers import queries
 from segmind.customers.facts import read_facts
@@ -35,104 +43,6 @@ router = APIRouter(prefix="/segments", tags=["Segments"], route_class=StrictRout
 READING = [Depends(requires(Scope.SEGMENTS_READ))]
 Reads = Annotated[Caller, Depends(requires(Scope.SEGMENTS_READ))]
 Writes = Annotated[Caller, Depends(requires(Scope.SEGMENTS_WRITE))]
-
-_RULE_EXAMPLE: dict[str, JsonValue] = {
-    "type": "did",
-    "event": "product_viewed",
-    "op": "at_least",
-    "n": 10,
-    "window": {"type": "last", "amount": 30, "unit": "days"},
-}
-
-
-class SizeOut(BaseModel):
-    """How many customers, at which moment. ``entered`` and ``left``: since the refresh before."""
-
-    size: int
-    as_of: datetime
-    entered: int = 0
-    left: int = 0
-    reach: dict[str, int] = Field(
-        default={}, description="Whom marketing may reach, by channel; empty for a past moment."
-    )
-
-
-class SegmentOut(BaseModel):
-    """A segment with its newest size. ``key`` names a built-in one."""
-
-    id: int
-    key: str | None
-    name: str
-    description: str
-    sentence: str = Field(description="The rule in plain words.")
-    rule: dict[str, Any]
-    is_built_in: bool
-    size: SizeOut | None = Field(description="None where the rule can no longer be asked.")
-    created_at: datetime
-    updated_at: datetime
-
-
-class Segments(BaseModel):
-    """Every segment: the built-in ones first, then by name."""
-
-    segments: list[SegmentOut]
-
-
-class NewSegment(Body):
-    """A segment to save."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"name": "Keen lookers", "rule": _RULE_EXAMPLE}},
-    )
-
-    name: str
-    description: str = ""
-    rule: dict[str, Any] = Field(description="The rule as JSON; errors name the path in it.")
-
-
-class WhatIf(Body):
-    """A rule to try."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"rule": _RULE_EXAMPLE}}
-    )
-
-    rule: dict[str, Any]
-    as_of: Instant | None = None
-
-
-class Answer(BaseModel):
-    """What a rule would match. ``share`` is of all customers (``base``), 0 to 1."""
-
-    count: int
-    share: float
-    base: int
-    sentence: str
-    sample: list[int] = Field(description="Ids of up to 20 customers, spread evenly.")
-    reach: dict[str, int] = Field(description="Whom marketing may reach, by channel.")
-    as_of: datetime
-    took_ms: float
-    incomplete: list[str] = Field(description="Event files that could not be read.")
-
-
-class Member(BaseModel):
-    """A member; name and e-mail only for keys with customers:read."""
-
-    id: int
-    external_id: str | None = None
-    name: str | None = None
-    email: str | None = None
-
-
-class Members(BaseModel):
-    """Members by id, ascending. ``next`` is the ``after`` of the following page."""
-
-    segment_id: int
-    total: int
-    as_of: datetime
-    customers: list[Member]
-    next: int | None
 
 
 @router.get("")

@@ -1,0 +1,158 @@
+"""What the analytics routes answer with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from segmind.api.periods import Answer
+from segmind.api.shapes import DefinitionCard, Money
+
+
+class Counts(BaseModel):
+    """Messages, each counted once in a column; opens and clicks are human, machines' apart."""
+
+    sent: int
+    delivered: int
+    bounced: int
+    opened: int
+    clicked: int
+    unsubscribed: int
+    complained: int
+    machine_opened: int
+    machine_clicked: int
+
+
+class ChannelCounts(Counts):
+    """Of one channel."""
+
+    channel: str | None
+
+
+class BucketCounts(ChannelCounts):
+    """Of one channel in one bucket; ``bucket`` is its start, local time in the period's zone."""
+
+    bucket: str
+
+
+class SourceCounts(ChannelCounts):
+    """Of one campaign or automation, or of single messages."""
+
+    source: str | None
+    source_id: int | None
+    title: str
+
+
+class Engagement(Answer):
+    """What became of the messages of a period."""
+
+    totals: Counts
+    by_channel: list[ChannelCounts]
+    by_source: list[SourceCounts]
+    over_time: list[BucketCounts]
+
+
+class RevenueBucket(BaseModel):
+    """Minor units."""
+
+    bucket: str
+    gross: int
+    refunds: int
+    net: int
+    orders: int
+
+
+class Credited(BaseModel):
+    """Orders and net revenue (minor units) that a channel is credited with."""
+
+    channel: str | None
+    orders: int
+    customers: int
+    revenue: int
+
+
+class CreditedSource(Credited):
+    """The same for one campaign or automation, or single messages."""
+
+    source: str | None
+    source_id: int | None
+    title: str
+
+
+class CreditedBucket(BaseModel):
+    """What one channel is credited with in one bucket."""
+
+    bucket: str
+    channel: str | None
+    orders: int
+    revenue: int
+
+
+class Revenue(Answer):
+    """What the shop took, and what of it messages are credited with (last click)."""
+
+    currency: str = Field(description="Of every amount here; all are in its minor units.")
+    gross: Money
+    refunds: Money
+    net: Money
+    orders: int
+    buyers: int
+    average_order: Money | None
+    attributed: Money
+    attributed_orders: int
+    attributed_share: float | None = Field(description="Attributed / net, 0 to 1.")
+    attribution: DefinitionCard
+    by_channel: list[Credited]
+    by_source: list[CreditedSource]
+    over_time: list[RevenueBucket]
+    attributed_over_time: list[CreditedBucket]
+
+
+class SegmentFigures(BaseModel):
+    """What the members of one segment did in the period. Money in minor units."""
+
+    segment_id: int
+    key: str | None
+    name: str
+    size: int
+    buyers: int
+    orders: int
+    sessions: int
+    net_revenue: int
+    conversion_rate: float | None
+    revenue_per_customer: float | None
+    trend: int | None = Field(description="Change of size since the period began, if known.")
+
+
+class SegmentPerformance(Answer):
+    """Every segment side by side."""
+
+    currency: str
+    segments: list[SegmentFigures]
+
+
+class StepOut(BaseModel):
+    """How many did it; shares of the first and of the previous step, 0 to 1."""
+
+    key: str
+    label: str
+    count: int
+    of_first: float | None
+    of_previous: float | None
+
+
+class AbandonmentOut(BaseModel):
+    """Shares of carts that were not bought, 0 to 1, by three definitions that differ."""
+
+    by_session: float | None
+    by_cart_event: float | None
+    by_customer: float | None
+
+
+class FunnelOut(Answer):
+    """The product funnel, and how many carts were abandoned."""
+
+    by: Literal["session", "customer"]
+    steps: list[StepOut]
+    abandonment: AbandonmentOut

@@ -1,0 +1,138 @@
+"""What the routes of campaigns take and answer with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from segmind.api.shapes import Body, BodyId, ChannelName, Instant
+
+
+class Broadcast(Body):
+    """A campaign to one segment. Exactly one of segment_id and segment (a built-in's key), and
+    exactly one of content and template_version_id."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "name": "Spring sale",
+                "channel": "email",
+                "segment": "window_shoppers",
+                "content": {
+                    "subject": "{{ first_name | default: 'Hello' }}, 20 % off this week",
+                    "body": "<p>Come and see.</p><p><a href='{{ unsubscribe_url }}'>Stop</a></p>",
+                },
+                "holdout_percent": 5,
+                "idempotency_key": "spring-sale-2026",
+            }
+        },
+    )
+
+    name: str
+    channel: ChannelName
+    segment_id: BodyId | None = None
+    segment: str | None = Field(default=None, max_length=100)
+    exclude_segment_ids: list[BodyId] = Field(default=[], max_length=100)
+    content: dict[str, Any] | None = None
+    template_version_id: BodyId | None = None
+    holdout_percent: float | None = Field(
+        default=None, ge=0, le=50, description="Kept out to measure lift; default: the workspace's."
+    )
+    rate_per_second: int | None = Field(default=None, ge=1, le=10_000)
+    scheduled_at: Instant | None = Field(default=None, description="Leave out to send now.")
+    draft: bool = Field(default=False, description="Only save it: nothing is sent.")
+    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class CampaignOut(BaseModel):
+    """A campaign. ``problem`` says why it was paused or missed when no person did it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    status: str
+    channel: str
+    segment_id: int | None
+    exclude_segment_ids: list[int]
+    template_version_id: int | None
+    holdout_percent: float
+    rate_per_second: int | None
+    problem: str | None
+    scheduled_at: datetime | None
+    launched_at: datetime | None
+    finished_at: datetime | None
+    audience_size: int | None = Field(description="Recipients, once it was launched.")
+    created_by: str
+    created_at: datetime
+
+
+class Started(CampaignOut):
+    """``created`` is false where the idempotency key had been used before."""
+
+    created: bool
+
+
+class Campaigns(BaseModel):
+    """Campaigns, newest first. ``next`` is the ``before`` of the following page."""
+
+    campaigns: list[CampaignOut]
+    next: int | None
+
+
+class ProgressOut(BaseModel):
+    """How far it is. ``states`` adds up to ``enqueued``; that to ``audience`` once launched."""
+
+    audience: int
+    enqueued: int
+    settled: int
+    share: float
+    states: dict[str, int]
+    rate_per_second: float
+    eta: datetime | None
+
+
+class ReasonOut(BaseModel):
+    """How many got no message, and why."""
+
+    kind: str
+    reason: str
+    count: int
+
+
+class CampaignReport(CampaignOut):
+    """A campaign with its progress, figures and waterfall."""
+
+    content: dict[str, Any] | None
+    as_of: datetime
+    progress: ProgressOut
+    figures: dict[str, int] = Field(description="Messages, each counted once in a figure.")
+    currency: str = Field(description="Of figures.cost_micros, in millionths of its unit.")
+    holdout: int
+    waterfall: dict[str, Any] | None = Field(description="From the segment to the recipients.")
+    reasons: list[ReasonOut]
+
+
+class FindingOut(BaseModel):
+    """One thing to know before the launch. Errors stop it."""
+
+    level: Literal["error", "warning", "note"]
+    field: str
+    message: str
+    hint: str
+
+
+class ReviewOut(BaseModel):
+    """The campaign as it would be launched now."""
+
+    as_of: datetime
+    launchable: bool
+    findings: list[FindingOut]
+    recipients: int | None
+    holdout: int | None
+    waterfall: dict[str, Any] | None
+    cost_micros: int | None
+    currency: str | None
