@@ -44,4 +44,4 @@ else:
     if campaign.status in RUNNING:
         running.running(campaign, viewer)
         running.ask_to_cancel(campaign)
-    report.report(campaign.id)
+    report.report(campaign)

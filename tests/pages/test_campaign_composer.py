@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from segmind import clock
 from segmind.campaigns import campaign as campaigns
+from segmind.campaigns.launch import launch
 from segmind.campaigns.lifecycle import Status
 from segmind.db.engine import Store
 from segmind.segments import segment as segments
@@ -128,3 +129,20 @@ def test_a_marketer_without_the_right_cannot_launch(
     with pytest.raises(NotAllowed):
         data.send_now(draft)
     assert read(ui, draft).status is Status.DRAFT
+
+
+def test_a_launched_campaign_shows_its_report_and_obeys_the_brakes(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    with ui.engine.begin() as conn:
+        content = {"channel": "sms", "body": "Spring. Reply STOP to opt out"}
+        campaigns.update(conn, draft, {"content": content}, clock.now(), "test")
+    launch(ui, draft, clock.now())
+    app = open_page("campaign", id=draft)
+    assert_well(app)
+    assert metric(app, "Delivered") == "–"
+    app.button(key="cmp_pause").click().run()
+    assert read(ui, draft).status is Status.PAUSED
+    app = open_page("campaign", id=draft)
+    app.button(key="cmp_resume").click().run()
+    assert read(ui, draft).status is Status.SENDING

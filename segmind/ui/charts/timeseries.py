@@ -48,6 +48,8 @@ def lines(
             fillcolor=palette().accent_soft if single else None,
             hovertemplate=hover(unit),
         )
+    if len(x) <= 2:  # the axis would make up ticks between two instants
+        fig.update_xaxes(tickvals=list(x))
     return _axes(fig, unit)
 
 

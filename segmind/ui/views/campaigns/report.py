@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 import streamlit as st
 
+from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.report import Figures, Reason, Report
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.charts.bars import funnel
 from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, revenue, workspace
+from segmind.ui.store import now
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
 
 
-def report(campaign_id: int) -> None:
+def report(campaign: Campaign) -> None:
+    """The report; while receipts are likely to come in, it asks again every five seconds."""
+    began = campaign.launched_at
+    fresh = began is not None and now() - began < timedelta(hours=2)
+    st.fragment(_report, run_every="5s" if fresh else None)(campaign.id)
+
+
+@problems.guarded
+def _report(campaign_id: int) -> None:
     """Key figures, the funnel, the first hours, the waterfall and the reasons."""
     found = campaigns.report(campaign_id)
     settings = workspace.settings()
