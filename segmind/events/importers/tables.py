@@ -64,10 +64,7 @@ def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
 
 def _carefully(block: Block, columns: Sequence[str]) -> Table:
     """Row by row, for blocks that are not plain."""
-    try:
-        rows, malformed = _split(_records(block), len(columns))
-    except csv.Error:
-        rows, malformed = _split(_single_lines(block), len(columns))
+    rows, malformed = _split(_records(block), len(columns))
     schema = {**dict.fromkeys(columns, pl.String()), LINE: pl.Int64(), LAST_LINE: pl.Int64()}
     return Table(pl.DataFrame(rows, schema=schema, orient="row"), tuple(malformed))
 
@@ -105,30 +102,35 @@ def _unfit(fields: list[str]) -> str | None:
 
 
 def _records(block: Block) -> Iterator[_Record]:
-    """Rows that may span lines.
-
-    Raises:
-        csv.Error: a quote was never closed.
-    """
+    """Rows that may span lines. A line that opens a quote which nobody closes is a bad row alone:
+    the next line is a new beginning."""
     # Bytes that are not UTF-8 become lone surrogates, which _split finds.
-    text = block.data.decode("utf-8", "surrogateescape")
-    reader = csv.reader(line + "\n" for line in text.split("\n"))
-    before = 0
-    for fields in reader:
-        first, before = before, reader.line_num
-        if before - first > _LONGEST_ROW:
-            raise csv.Error("a quote is never closed")
-        if fields:
-            yield block.first_line + first, block.first_line + before - 1, fields
-
-
-def _single_lines(block: Block) -> Iterator[_Record]:
-    """Every line a row of its own: what is left when quotes do not match."""
-    for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
-        if not line.strip():
-            continue
-        text = line.decode("utf-8", "surrogateescape").rstrip("\r")
+    lines = block.data.decode("utf-8", "surrogateescape").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(_and_an_empty_one(lines, start))
+        first = end = start
+        fault = ""
         try:
-            yield number, number, next(csv.reader([text]))
+            for fields in reader:
+                first, end = end, start + reader.line_num
+                if end - first > _LONGEST_ROW or first < len(lines) < end:
+                    fault = "a quote is never closed"
+                    break
+                if fields:
+                    yield block.first_line + first, block.first_line + end - 1, fields
         except csv.Error as error:
-            yield number, number, f"the line is not CSV ({error})"
+            first, fault = end, f"the line is not CSV ({error})"
+        if not fault:
+            return
+        yield block.first_line + first, block.first_line + first, fault
+        start = first + 1
+
+
+def _and_an_empty_one(lines: Sequence[str], start: int) -> Iterator[str]:
+    """The lines from ``start``, and one more: only a quote that is still open swallows it."""
+    for number in range(start, len(lines)):
+        yield lines[number] + "\n"
+    yield "\n"

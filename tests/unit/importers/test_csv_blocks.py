@@ -89,11 +89,25 @@ def test_bytes_that_are_no_text_reject_their_row_only(tmp_path: Path) -> None:
     assert malformed == [(3, "the row is not UTF-8"), (4, "the row holds a NUL character")]
 
 
-def test_a_quote_that_nobody_closes_costs_its_own_row_only(tmp_path: Path) -> None:
-    lines = [b"a,b", b'"broken,1'] + [b"%d,x" % i for i in range(300)]
-    rows, malformed, _ = read(file(tmp_path, b"\n".join(lines) + b"\n"))
-    assert len(rows) == 300
-    assert [line for line, _ in malformed] == [2]
+@pytest.mark.parametrize("after", [0, 1, 5, 99, 100, 300])
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\n\n"])
+def test_a_quote_that_nobody_closes_costs_its_own_row_only(
+    tmp_path: Path, after: int, ending: bytes
+) -> None:
+    lines = [b"a,b", b'"x\ny",1', b'"broken,1'] + [b"%d,x" % i for i in range(after)]
+    path = file(tmp_path, b"\n".join(lines) + ending)
+    rows, malformed, _ = read(path)
+    assert [line for line, _ in rows] == [2, *range(5, 5 + after)]
+    assert malformed == [(4, "a quote is never closed")]
+    (block,) = Blocks(path)
+    assert block.raw(4, 4) == '"broken,1'
+
+
+def test_a_field_that_is_too_long_costs_its_own_row_only(tmp_path: Path) -> None:
+    path = file(tmp_path, b'a,b\n"x\ny",1\n' + b"z" * 200_000 + b',"2"\n3,"4\n"\n')
+    rows, malformed, _ = read(path)
+    assert [row for _, row in rows] == [("x\ny", "1"), ("3", "4\n")]
+    assert [line for line, _ in malformed] == [4]
 
 
 @pytest.mark.parametrize("keep", [1, 20, 200, 4000])
