@@ -56,6 +56,13 @@ install
 export PYTHONPATH="$root"
 case "${1:-}" in
   test) shift; check "$@" ;;
-  python) shift; exec "$venv/bin/python" "$@" ;;
+  python)
+    shift
+    # A script of the project is found from any folder; the files that it is given are the caller's.
+    if [ -n "${1:-}" ] && [ ! -e "$1" ] && [ -f "$root/$1" ]; then
+      set -- "$root/$1" "${@:2}"
+    fi
+    exec "$venv/bin/python" "$@"
+    ;;
   *) cd "$root" && exec "$venv/bin/python" "$root/scripts/start.py" "$@" ;;
 esac

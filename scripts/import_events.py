@@ -73,7 +73,9 @@ def _roll(store: Store) -> None:
     product_clock.follow(store)
     with store.engine.connect() as conn:
         zone = product_settings.load(conn).zone
-    print(f"Rollups: {rollup.roll(store, zone, clock.now())}")
+    rolled = rollup.roll(store, zone, clock.now())
+    if rolled.made or rolled.corrected:
+        print(f"Daily sums: {rolled.made} days made, {rolled.corrected} corrected.")
 
 
 def _options() -> argparse.Namespace:

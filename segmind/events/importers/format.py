@@ -74,12 +74,18 @@ def check_columns(needed: Sequence[str], header: Sequence[str], format_name: str
     if missing:
         raise WrongColumns(
             f"Not a file of format {format_name}: column {', '.join(missing)} missing.",
-            hint=f"The file has: {', '.join(header)[:300]}.",
+            hint=f"The file has: {_printable(', '.join(header))}.",
             field=missing[0],
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise WrongColumns(f"The file has column {twice[0]} more than once.", field=twice[0])
+
+
+def _printable(text: str) -> str:
+    """The beginning of a text that may come from anything; terminals obey control characters."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:300])
+    return shown if len(text) <= 300 else f"{shown} ..."
 
 
 def first_reason(*checks: tuple[pl.Expr, str]) -> pl.Expr:
