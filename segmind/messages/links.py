@@ -263,7 +263,7 @@ def _report(
         text("SELECT sent_at, delivered_at FROM message WHERE public_id = :id"), {"id": public_id}
     ).one_or_none() or (None, None)
     arrived = delivered_at or sent_at
-    machine = visit.looks_automatic or (arrived is not None and now - arrived <= TOO_QUICK)
+    machine = visit.looks_automatic or _too_quick(arrived, now)
     when = "" if word is Word.UNSUBSCRIBED else f":{int(now.timestamp())}"
     what = "" if url is None else ":" + hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
     delivery = Delivery(
@@ -276,6 +276,12 @@ def _report(
         url=url,
     )
     inbox.store(conn, [delivery], now)
+
+
+def _too_quick(arrived: datetime | None, now: datetime) -> bool:
+    """Sooner than a person reads. No time at all means that the product's clock stands still, in
+    which case nothing can be said of it."""
+    return arrived is not None and timedelta() < now - arrived <= TOO_QUICK
 
 
 def _evidence(public_id: UUID, visit: Visit) -> dict[str, Any]:

@@ -80,6 +80,16 @@ def test_a_scanners_click_is_only_flagged(
     assert bench.rows("SELECT sum(clicks), sum(machine_clicks) FROM message") == [(0, 1)]
 
 
+def test_a_click_while_the_clock_stands_still_is_not_taken_for_a_scanners(
+    bench: Bench, mailed: Scripted
+) -> None:
+    click, _ = tokens(mailed, "l")
+    with bench.store.engine.begin() as conn:
+        assert links.follow_click(conn, bench.store.settings.secret_key, click, NOON, HUMAN)
+    reduce(bench)
+    assert bench.rows("SELECT sum(clicks), sum(machine_clicks) FROM message") == [(1, 0)]
+
+
 def test_a_link_that_is_not_ours_leads_nowhere(bench: Bench, mailed: Scripted) -> None:
     secret = bench.store.settings.secret_key
     click, pixel = tokens(mailed, "l")
