@@ -16,7 +16,8 @@ from tests.pages.conftest import Open, assert_well, texts
 def add(app: AppTest, kind: str, group: str | None = None) -> AppTest:
     """Add a condition of ``kind`` to a group (the root, unless said)."""
     root: Group = app.session_state["seg_new_rule_tree"]
-    return app.menu_button(key=f"seg_new_rule_{group or root.id}_add").click(kind).run()
+    menu = "add_group" if kind.startswith("+") else "add"
+    return app.menu_button(key=f"seg_new_rule_{group or root.id}_{menu}").click(kind).run()
 
 
 def rows(app: AppTest) -> list[Condition | Group]:

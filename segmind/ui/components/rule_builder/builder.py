@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import streamlit as st
@@ -130,13 +130,19 @@ class _Builder:
         )
 
     def _add_button(self, group: Group, depth: int) -> None:
-        offered = [*KINDS, *(_GROUPS if depth < _DEEPEST else ())]
-        key = f"{self._key}_{group.id}_add"
+        # Two menus: one with everything is higher than a laptop's window leaves room for.
+        own = f"{self._key}_{group.id}_add"
+        with st.container(horizontal=True, gap="xsmall"):
+            self._menu("Add a condition", KINDS, ":material/add:", group, own)
+            if depth < _DEEPEST:
+                self._menu("Add a group", _GROUPS, ":material/join:", group, f"{own}_group")
+
+    def _menu(self, label: str, offered: Iterable[str], icon: str, group: Group, key: str) -> None:
         st.menu_button(
-            "Add a condition",
-            offered,
+            label,
+            list(offered),
             format_func=_offer,
-            icon=":material/add:",
+            icon=icon,
             key=key,
             on_click=_add,
             args=(self._root, group.id, key, next(iter(self._vocabulary.segments), None)),
