@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from segmind.automations.contents import frozen
+from segmind.automations.contents import frozen, spelled_out
 from segmind.automations.definition import Definition, parse
 from segmind.automations.lifecycle import State, require
 from segmind.automations.tables import automation as table
@@ -19,6 +19,7 @@ from segmind.automations.validate import require_valid
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Source
 from segmind.messages import sources
+from segmind.messages.outbox import KeyReused
 from segmind.workspace import audit
 
 T = TypeVar("T")
@@ -70,9 +71,10 @@ def create(
 
     Raises:
         InvalidDefinition: the name or the definition; ``field`` names the step.
+        KeyReused: the automation made with this key was another one.
     """
     if idempotency_key is not None and (old := _by_key(conn, idempotency_key)) is not None:
-        return old
+        return _same(conn, old, definition)
     name = _checked_name(name)
     require_valid(conn, definition)
     made = conn.execute(
@@ -88,7 +90,8 @@ def create(
         .returning(table.c.id)
     ).scalar_one_or_none()
     if made is None and idempotency_key is not None:  # another request was quicker
-        return _existing(_by_key(conn, idempotency_key), idempotency_key)
+        found = _existing(_by_key(conn, idempotency_key), idempotency_key)
+        return _same(conn, found, definition)
     automation_id = _existing(made, name)
     _add_version(conn, automation_id, 1, definition, now)
     audit.record(conn, actor, "automation.create", f"automation {automation_id}", {"name": name})
@@ -262,6 +265,18 @@ def _read(conn: Connection, query: Select[tuple[object, ...]]) -> list[Automatio
 def _by_key(conn: Connection, key: str) -> Automation | None:
     found = _read(conn, _query().where(table.c.idempotency_key == key))
     return found[0] if found else None
+
+
+def _same(conn: Connection, old: Automation, definition: Definition) -> Automation:
+    """``old``, if it began as ``definition``; its name may have been changed since."""
+    began = definition_of(conn, old.id, 1)
+    if spelled_out(conn, began) != spelled_out(conn, definition):
+        raise KeyReused(
+            "This idempotency key was used before for another automation.",
+            hint="Use a new key for a new one; the same key only to repeat the same request.",
+            field="idempotency_key",
+        )
+    return old
 
 
 def _existing(found: T | None, key: object) -> T:

@@ -9,7 +9,7 @@ from segmind.automations.graph import Problem
 from segmind.errors import SegmindError
 from segmind.templates import versions
 from segmind.templates.check import check
-from segmind.templates.template import Draft, channel_of, parse_draft
+from segmind.templates.template import Draft, channel_of, parse_draft, to_json
 from segmind.workspace.product_settings import ProductSettings
 
 
@@ -69,4 +69,21 @@ def frozen(conn: Connection, definition: Definition) -> Definition:
             version = versions.save_version(conn, parse_draft(step.content))
             step = step.model_copy(update={"content": None, "template_version_id": version})
         steps.append(step)
+    return definition.model_copy(update={"steps": tuple(steps)})
+
+
+def spelled_out(conn: Connection, definition: Definition) -> Definition:
+    """The definition with the text of every send step in it, to compare two of them.
+
+    Raises:
+        InvalidDraft, NoVersion: a step has no content that can be read.
+    """
+    steps: list[Step] = [
+        step.model_copy(
+            update={"content": to_json(draft_of(conn, step)), "template_version_id": None}
+        )
+        if isinstance(step, Send)
+        else step
+        for step in definition.steps
+    ]
     return definition.model_copy(update={"steps": tuple(steps)})

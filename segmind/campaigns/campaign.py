@@ -14,6 +14,7 @@ from segmind.campaigns.lifecycle import EDITABLE, Status
 from segmind.campaigns.tables import campaign as table
 from segmind.channels.channel import Channel
 from segmind.errors import Conflict, InvalidInput, NotFound
+from segmind.messages.outbox import KeyReused
 from segmind.segments.tables import segment
 from segmind.workspace import audit, product_settings
 
@@ -95,7 +96,9 @@ def create(
 
     Raises:
         InvalidCampaign: a value cannot be used; ``field`` names it.
+        KeyReused: the campaign made with this key says, or by now says, something else.
     """
+    asks_holdout = holdout_percent is not None
     if holdout_percent is None:
         holdout_percent = product_settings.load(conn).holdout_percent
     values = {
@@ -122,10 +125,26 @@ def create(
         .returning(table.c.id)
     ).scalar_one_or_none()
     if made is None:
-        by_key = select(table.c.id).where(table.c.idempotency_key == idempotency_key)
-        return get(conn, conn.execute(by_key).scalar_one())
+        if not asks_holdout:
+            del row["holdout_percent"]
+        return _made_before(conn, row, idempotency_key)
     audit.record(conn, actor, "campaign.create", f"campaign {made}", {"name": name})
     return get(conn, made)
+
+
+def _made_before(conn: Connection, row: dict[str, Any], key: str | None) -> Campaign:
+    """The campaign with this key, if ``row`` asks for the same."""
+    known = conn.execute(select(table).where(table.c.idempotency_key == key)).mappings().one()
+    if row["content"] is not None:
+        del row["template_version_id"]  # is set when the campaign is scheduled
+    stored = {**known, "holdout_percent": float(known["holdout_percent"])}
+    if any(stored[field] != value for field, value in row.items()):
+        raise KeyReused(
+            "This idempotency key was used before for another campaign.",
+            hint="Use a new key for a new campaign; the same key only to repeat the same request.",
+            field="idempotency_key",
+        )
+    return _of(known)
 
 
 def update(
@@ -264,7 +283,7 @@ def _content(value: Any) -> dict[str, Any] | None:
 def _holdout(value: Any) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 50:
         raise InvalidCampaign("The holdout is 0 to 50 percent.", field="holdout_percent")
-    return float(value)
+    return round(float(value), 2)
 
 
 def _rate(value: Any) -> int | None:

@@ -26,6 +26,8 @@ def test_cart_recovery_is_created_live_with_its_steps(client: Client) -> None:
     assert (made["state"], made["created"]) == ("live", True)
     again = client.post("/automations/cart-recovery", json=body)
     assert (again.status_code, again.json()["created"]) == (200, False)
+    other = client.post("/automations/cart-recovery", json={**body, "wait_minutes": 30})
+    problem(other, 409, "idempotency_key_reused")
     found = client.get(f"/automations/{made['id']}").json()
     assert found["definition"]["recipe"] == "cart_recovery"
     assert found["steps"][0]["step"] == "wait_email"

@@ -60,6 +60,9 @@ def test_the_same_key_starts_one_campaign(ready: Client) -> None:
     again = ready.post("/campaigns/broadcast", json=SALE, headers=headers)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["id"] == again.json()["id"]
+    other = {**SALE, "name": "Summer sale"}
+    refused = ready.post("/campaigns/broadcast", json=other, headers=headers)
+    problem(refused, 409, "idempotency_key_reused")
     assert len(ready.get("/campaigns").json()["campaigns"]) == 1
 
 

@@ -19,16 +19,17 @@ from segmind.automations.validate import problems
 from segmind.events.schema import Source
 from segmind.messages import sources
 from segmind.messages.lifecycle import State as MessageState
+from segmind.messages.outbox import KeyReused
 from segmind.messages.sources import SourceState
 from segmind.templates import versions
 
 SMS = {"channel": "sms", "body": "Hello. Reply STOP to opt out."}
+SEND = {"kind": "send", "id": "text", "channel": "sms", "content": SMS}
 
 
 def simple(**more: Any) -> dict[str, Any]:
     wait = {"kind": "wait", "id": "wait", "seconds": 60}
-    send = {"kind": "send", "id": "text", "channel": "sms", "content": SMS}
-    return {"trigger": {"event": "checkout_started"}, "steps": [wait, send], **more}
+    return {"trigger": {"event": "checkout_started"}, "steps": [wait, SEND], **more}
 
 
 def create(shop: Any, definition: Any, **more: Any) -> Any:
@@ -51,7 +52,13 @@ def test_contents_become_versions_that_never_change(shop: Any) -> None:
 
 def test_the_same_key_makes_one_automation(shop: Any) -> None:
     first = create(shop, simple(), idempotency_key="k")
-    assert create(shop, simple(key="event"), idempotency_key="k") == first
+    assert create(shop, simple(), idempotency_key="k") == first
+    for other in (
+        simple(key="event"),
+        simple(steps=[{**SEND, "content": {**SMS, "body": "STOP"}}]),
+    ):
+        with pytest.raises(KeyReused):
+            create(shop, other, idempotency_key="k")
     assert shop.rows("SELECT count(*) FROM automation") == [(1,)]
 
 

@@ -18,6 +18,7 @@ from segmind.channels.providers.sandbox import MemoryLedger
 from segmind.channels.registry import build
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.lifecycle import State
+from segmind.messages.outbox import KeyReused
 from segmind.segments import segment
 
 
@@ -40,8 +41,15 @@ def test_a_draft_takes_the_workspaces_holdout(desk: Any) -> None:
 
 
 def test_the_same_key_makes_one_campaign(desk: Any) -> None:
-    first, again = desk.campaign(idempotency_key="k"), desk.campaign(idempotency_key="k")
+    asked = {"idempotency_key": "k", "holdout_percent": 33.333}
+    first, again = desk.campaign(**asked), desk.campaign(**asked)
     assert first.id == again.id
+    for other in ({"name": "Other"}, {"holdout_percent": 7.5}, {"content": {"channel": "email"}}):
+        with pytest.raises(KeyReused) as refused:
+            desk.campaign(**asked | other)
+        assert refused.value.field == "idempotency_key"
+    desk.launch(first)  # freezes the text
+    assert desk.campaign(**asked).id == first.id
     assert desk.count("campaign") == 1
 
 
