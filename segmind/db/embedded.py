@@ -63,6 +63,7 @@ def ensure_running(home: Path) -> str:
         if not (server.data / "PG_VERSION").exists():
             _create(server)
         if not is_running(server):
+            _stop_unreachable(server)
             _start(server)
     return server.url
 
@@ -249,6 +250,14 @@ def _start(server: Server) -> None:
     exists = _psql(server, "SELECT 1 FROM pg_database WHERE datname = 'segmind'", "postgres")
     if exists.strip() != "1":
         _psql(server, "CREATE DATABASE segmind", "postgres")
+
+
+def _stop_unreachable(server: Server) -> None:
+    """Stop a server that runs without its socket (its folder was deleted and made anew: the old
+    server, when it notices, removes the socket by name, which is the new one's)."""
+    known = _run(server, "pg_ctl", "status", "-D", str(server.data), check=False)
+    if known.returncode == 0:
+        _run(server, "pg_ctl", "stop", "-D", str(server.data), "-m", "fast", "-w", check=False)
 
 
 def _psql(server: Server, statement: str, database: str) -> str:

@@ -83,6 +83,15 @@ def test_stopping_keeps_the_data(home: Path) -> None:
     assert ask(embedded.ensure_running(home), "SELECT n FROM kept") == "42"
 
 
+def test_a_server_that_lost_its_socket_is_started_anew(home: Path) -> None:
+    url = embedded.ensure_running(home)
+    for socket in embedded.server_of(home).socket.glob(".s.PGSQL.*"):
+        socket.unlink()
+    assert not embedded.is_running(embedded.server_of(home))
+    assert ask(embedded.ensure_running(home), "SELECT 1") == "1"
+    assert embedded.server_of(home).url == url
+
+
 def test_memory_settings_follow_the_machine() -> None:
     small = embedded.configuration(2 * 2**30, 2)
     large = embedded.configuration(256 * 2**30, 64)
