@@ -37,8 +37,8 @@ from segmind.workspace import product_settings
 
 Say = Callable[[str], None]
 DAYS = 60
-#: Instants of the past at which memberships are computed, so that segments have a history.
-HISTORY_DAYS = (28, 21, 14, 10, 7, 5, 3, 2, 1, 0)
+#: Midnights before today at which memberships are computed, so that segments have a history.
+HISTORY_DAYS = (21, 14, 7, 3, 1)
 SETTINGS = {
     "shop_name": "Larkfield",
     "currency": "USD",
@@ -124,8 +124,9 @@ def _make(
     maintenance.catch_up(store, until)
     columns.rebuild(store)
     step(85, "Segments, now and in the past")
-    for ago in HISTORY_DAYS:
-        membership.refresh_all(store, until - timedelta(days=ago))
+    midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
+    for as_of in (*(midnight - timedelta(days=ago) for ago in HISTORY_DAYS), until):
+        membership.refresh_all(store, as_of)
     maintenance.catch_up(store, until)
     step(95, "Generated against published")
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
