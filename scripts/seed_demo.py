@@ -40,6 +40,8 @@ def main() -> int:
     except SegmindError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     seconds = time.perf_counter() - began
     print(f"\n{report(made.calibration)}\n")
     print("True effects of the past campaigns (orders caused per delivered message):")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,17 +31,27 @@ class Installation:
 
     def start(self, *options: str) -> Process:
         """Start everything and wait for the URL."""
+        started = self.begin(*options)
+        self.wait_for(started, "Segmind runs at")
+        return started
+
+    def begin(self, *options: str) -> Process:
+        """Start everything."""
         settings = {"SEGMIND_HOME": str(self.home), "SEGMIND_PORT": str(self.port)}
         log = self.home.parent / f"start-{len(self._starts)}.log"
         started = Process.start("start.py", ["scripts/start.py", *options], settings, log)
         self._starts.append(started)
+        return started
+
+    @staticmethod
+    def wait_for(started: Process, said: str) -> None:
+        """Wait until it says that."""
 
         def printed() -> bool:
             assert started.is_alive, started.said
-            return URL.search(started.said) is not None
+            return said in started.said
 
-        until(printed, "start.py prints the URL")
-        return started
+        until(printed, f"start.py says {said}")
 
     def health(self) -> str | None:
         try:
@@ -54,9 +65,13 @@ class Installation:
         return embedded.is_running(embedded.server_of(self.home))
 
     def customers(self) -> int:
+        return self.count("customer")
+
+    def count(self, table: str) -> int:
+        """The rows of a table."""
         engine = make_engine(embedded.server_of(self.home).url)
         with engine.connect() as conn:
-            found = conn.execute(text("SELECT count(*) FROM customer")).scalar_one()
+            found = conn.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
         engine.dispose()
         return int(found)
 
@@ -118,6 +133,45 @@ def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
     assert installation.customers() == customers
     assert took < 60, f"The second start took {took:.0f} s"
     assert second.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
+def test_a_first_start_that_was_interrupted_is_begun_anew(
+    installation: Installation, how: signal.Signals
+) -> None:
+    first = installation.begin("--events", "2000")
+    installation.wait_for(first, "Past campaigns")
+    first.popen.send_signal(how)
+    first.popen.wait(60)
+    assert "Traceback" not in first.said
+    if how is not signal.SIGKILL:
+        assert first.popen.returncode == 130
+        assert not installation.database_runs
+
+    second = installation.start("--events", "2000")
+    assert "Products and settings" in second.said
+    customers, campaigns = installation.customers(), installation.count("campaign")
+    assert customers > 50
+    assert campaigns > 5
+    assert second.end(signal.SIGINT) == 0
+
+
+def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", installation.port))
+        other.listen()
+        refused = installation.begin("--no-demo")
+        assert refused.popen.wait(60) == 1
+    assert "SEGMIND_PORT" in refused.said
+    assert "Traceback" not in refused.said
+    assert not installation.database_runs
 
 
 def test_killed_parts_are_started_again_and_ctrl_c_ends_them_all(
