@@ -27,8 +27,8 @@ class Health(BaseModel):
     status: Literal["ok", "degraded", "down"]
     version: str
     database: Literal["ok", "down"]
-    lake: Literal["ok", "missing"]
-    scheduler: Literal["ok", "silent", "never_seen"]
+    lake: Literal["ok", "missing", "unknown"]
+    scheduler: Literal["ok", "silent", "never_seen", "unknown"]
     scheduler_lag_seconds: float | None = Field(
         default=None, description="How late the scheduler's jobs run."
     )
@@ -50,8 +50,8 @@ def health(request: Request, response: Response) -> Health:
             status="down",
             version=__version__,
             database="down",
-            lake="missing",
-            scheduler="never_seen",
+            lake="unknown",
+            scheduler="unknown",
         )
     if found.status == "down":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE

@@ -195,6 +195,7 @@ def test_the_api_starts_without_its_database_and_serves_once_it_is_back(
     health = client.get("/health")
     assert health.status_code == 503
     assert health.json()["database"] == "down"
+    assert (health.json()["lake"], health.json()["scheduler"]) == ("unknown", "unknown")
     down = False
     assert client.post("/v1/track", json=CALL).status_code == 200
     assert client.get("/health").status_code == 200
