@@ -11,6 +11,7 @@ import streamlit as st
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves, trial
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.lifecycle import Status
 from segmind.campaigns.progress import Progress
 from segmind.campaigns.progress import progress as progress_of
 from segmind.campaigns.report import Report
@@ -51,22 +52,27 @@ def progress(campaign_id: int) -> Progress:
         return progress_of(conn, campaign_id, now())
 
 
-@st.cache_data(ttl=5, max_entries=64, show_spinner=False)
 def report(campaign_id: int) -> Report:
     """What became of it."""
+    return _report(campaign_id, get(campaign_id).status)
+
+
+@st.cache_data(ttl=2, max_entries=64, show_spinner=False)
+def _report(campaign_id: int, status: Status) -> Report:
+    del status  # figures of a state that is over would contradict the page around them
     with store().engine.connect() as conn:
         return report_of(conn, campaign_id, now())
 
 
 def review(campaign_id: int) -> Review:
     """The campaign as it would be launched now: its audience, cost and findings."""
-    campaign = get(campaign_id)
-    return _review(campaign_id, campaign.updated_at, facts.version())
+    return _review(campaign_id, repr(get(campaign_id)), facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=16, show_spinner=False)
-def _review(campaign_id: int, updated_at: datetime, version: str) -> Review:
-    del updated_at, version
+def _review(campaign_id: int, campaign: str, version: str) -> Review:
+    # All that the campaign says, not when it was changed: the product's clock can stand still.
+    del campaign, version
     return review_of(store(), campaign_id, now())
 
 
@@ -143,5 +149,5 @@ def move(campaign_id: int, to: str) -> None:
 
 
 def _changed() -> None:
-    for read in (newest, names, progress, report):
+    for read in (newest, names, progress, _report):
         read.clear()
