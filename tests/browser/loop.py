@@ -99,10 +99,10 @@ def receipts_arrive(visit: Visit, api: Api, sent: Sent) -> None:
     until(reported, f"receipts for {sent.name}: {figures()}", patience=LONG, every=0.5)
     visit.open(f"/campaign?id={sent.id}")
     now = figures()
-    said = {row["Step"]: int(row["Messages"]) for row in walk.table_of(visit, "cmp_funnel")}
-    assert said["Queued"] == sent.recipients
-    assert said["Taken by the provider"] == now["accepted"]
-    assert said["Delivered"] == now["delivered"] >= 0.8 * now["accepted"]
+    shown = until(lambda: _funnel(visit, now["delivered"]), "the report shows the receipts")
+    assert shown["Queued"] == sent.recipients
+    assert shown["Taken by the provider"] == now["accepted"]
+    assert now["delivered"] >= 0.8 * now["accepted"]
     assert walk.waterfall_of(visit, "cmp_report_waterfall")[1] == sent.recipients
     visit.shot(f"report-{sent.id}")
     visit.assert_well()
@@ -124,6 +124,12 @@ def an_order_follows_a_click(visit: Visit, api: Api, sent: Sent, value: float) -
     assert round(float(rows[sent.name]["Revenue, USD"]) * 100) == before + round(value * 100)
     visit.shot("revenue-after-the-order")
     visit.assert_well()
+
+
+def _funnel(visit: Visit, delivered: int) -> dict[str, int] | None:
+    """The funnel of the report once it knows of so many deliveries."""
+    shown = {row["Step"]: int(row["Messages"]) for row in walk.table_of(visit, "cmp_funnel")}
+    return shown if shown["Delivered"] == delivered else None
 
 
 def _asked(api: Api, times: int) -> int:
