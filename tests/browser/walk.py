@@ -6,7 +6,7 @@ import csv
 import re
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.visiting import Visit
 
@@ -154,12 +154,17 @@ def hold_back(visit: Visit, campaign: int, per_second: int) -> None:
     visit.settle()
 
 
-def kpi(visit: Visit, label: str) -> str:
-    """What the key figure of that label says."""
+def kpi_card(visit: Visit, label: str) -> Locator:
+    """The value of the key figure of that label."""
     card = visit.page.get_by_test_id("stMetric").filter(
         has=visit.page.get_by_test_id("stMetricLabel").get_by_text(label, exact=True)
     )
-    return card.get_by_test_id("stMetricValue").first.inner_text().strip()
+    return card.get_by_test_id("stMetricValue").first
+
+
+def kpi(visit: Visit, label: str) -> str:
+    """What the key figure of that label says."""
+    return kpi_card(visit, label).inner_text().strip()
 
 
 def _id_in(url: str) -> int:
