@@ -115,7 +115,7 @@ def test_every_page_opens_and_fits_a_phone(demo_shop: Stack, visitor: Visitor) -
 
 def test_dark_pages_open(demo_shop: Stack, visitor: Visitor) -> None:
     visit = visitor(demo_shop, color_scheme="dark")
-    for path in ("/", "/segments", "/revenue", *list(detail_pages(demo_shop))[:2]):
+    for path in ("/", "/revenue", *list(detail_pages(demo_shop))[1:2]):
         visit.open(path)
         colour = visit.page.get_by_test_id("stApp").evaluate(
             "e => getComputedStyle(e).backgroundColor"

@@ -11,7 +11,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
 #: Milliseconds, for machines that are busy with something else.
-PATIENCE_MS = 45_000
+PATIENCE_MS = 90_000
 
 #: Addresses about which the browser may complain: Streamlit's own, nothing of ours.
 ALLOWED_COMPLAINTS = (
