@@ -1,9 +1,9 @@
-"""Customers: search, one customer, what they did, and their consents."""
+"""Customers: search, one customer, what they did, their consents, export and erasure."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection, select
@@ -27,11 +27,12 @@ from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId, present
 from segmind.api.strict_json import StrictRoute
 from segmind.consent import ledger, unsubscribe
 from segmind.consent.addresses import COLUMN, address_hash, address_key, as_channel, normalise
-from segmind.customers import identity, profile, queries, timeline
+from segmind.customers import erasure, identity, profile, queries, timeline
 from segmind.customers.facts import read_facts
 from segmind.customers.queries import CustomerRow
 from segmind.customers.tables import customer
 from segmind.events.schema import Channel
+from segmind.messages.erasure import forgetting
 from segmind.workspace import audit, product_settings
 from segmind.workspace.api_keys import Scope
 
@@ -192,6 +193,22 @@ def record_consent(
         detail = {"channel": body.channel, "consent": body.consent}
         audit.record(conn, caller.actor, "customer.consent", f"customer {known.id}", detail)
     return consents(store, customer_id)
+
+
+@router.get("/{customer_id}/export", dependencies=READING)
+def export(store: StoreOf, customer_id: PathId) -> dict[str, Any]:
+    """Everything kept of a customer: fields, ids, devices, consents, events."""
+    with store.engine.connect() as conn:
+        return erasure.export(conn, read_facts(store), customer_id)
+
+
+@router.delete("/{customer_id}", status_code=HTTPStatus.NO_CONTENT)
+def erase(store: StoreOf, caller: Writes, customer_id: PathId) -> None:
+    """Forget who a customer was, for good. Figures stay as they are; addresses stay blocked."""
+    now, key = clock.now(), address_key(store.settings.secret_key)
+    with store.engine.begin() as conn:
+        erasure.erase(conn, customer_id, now, also=[forgetting(key, now)])
+        audit.record(conn, caller.actor, "customer.erase", f"customer {customer_id}")
 
 
 def _address(conn: Connection, customer_id: int, which: Channel) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from api_client import Client, customer_id, each, problem
@@ -95,3 +96,39 @@ def test_an_unknown_customer_is_not_found(client: Client) -> None:
 def test_a_page_has_a_bearable_size(client: Client, limit: str) -> None:
     found = problem(client.get("/customers", params={"limit": limit}), 422, "invalid_input")
     assert found["errors"][0]["field"] == "limit"
+
+
+def test_a_customer_is_exported_whole_and_then_erased(shop: Client, store: Store) -> None:
+    path = f"/customers/{customer_id(shop, 1)}"
+    orders = shop.get("/analytics/revenue").json()["orders"]
+    text = {
+        "channel": "email",
+        "to": {"external_id": "c-1"},
+        "content": {"subject": "a", "body": "b"},
+    }
+    message = shop.post("/messages/send", json=text).json()["id"]
+    kept = shop.get(f"{path}/export").json()
+    assert kept["customer"]["email"] == "person1@example.com"
+    assert [each["external_id"] for each in kept["ids"]] == ["c-1"]
+    assert len(kept["consents"]) == 1
+    assert [each["name"] for each in kept["events"]].count("order_completed") == 2
+
+    assert shop.request("DELETE", path).status_code == 204
+    for gone in (shop.get(path), shop.get(f"{path}/export"), shop.request("DELETE", path)):
+        problem(gone, 404, "customer_not_found")
+    for query in ("Person1", "person1@", "c-1"):
+        assert shop.get("/customers", params={"query": query}).json()["customers"] == []
+    assert shop.get("/messages", params={"text": "person1@"}).json()["messages"] == []
+    assert shop.get(f"/messages/{message}").json()["address"] is None
+    assert shop.get("/analytics/revenue").json()["orders"] == orders
+    with store.engine.connect() as conn:
+        assert conn.execute(select(func.count()).select_from(suppression)).scalar() == 2
+
+
+def test_erasing_needs_the_right_to_write(
+    client: Client, shop: Client, key: Callable[..., str]
+) -> None:
+    path = f"/customers/{customer_id(shop, 2)}"
+    headers = {"Authorization": f"Bearer {key('customers:read')}"}
+    problem(client.request("DELETE", path, headers=headers), 403, "missing_scope")
+    assert client.get(path, headers=headers).status_code == 200
