@@ -10,7 +10,10 @@ from functools import wraps
 from typing import ParamSpec
 
 import streamlit as st
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from segmind.db.engine import DatabaseDown
 from segmind.errors import SegmindError
 
 P = ParamSpec("P")
@@ -22,14 +25,20 @@ log = logging.getLogger(__name__)
 def shown(doing: str = "") -> Iterator[None]:
     """Show an error of the block as a sentence; whoever reads it can go on.
 
-    A domain error says what is wrong and what to do. Any other error is logged under an id,
-    which is all that the reader sees of it. ``doing`` is what was tried: "Save the segment".
+    A domain error says what is wrong and what to do; so does a database that is away. Any other
+    error is logged under an id, which is all that the reader sees of it. ``doing`` is what was
+    tried: "Save the segment".
     """
     try:
         yield
     except SegmindError as error:
         tell(error, doing)
-    except Exception:
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        log.warning("The database does not answer: %s", type(error).__name__)
+        tell(DatabaseDown(hint="Nothing is lost. Reload the page in a moment."), doing)
+    except Exception as error:
+        if isinstance(error, DBAPIError):
+            error.hide_parameters = True  # statements carry personal data
         number = secrets.token_hex(4)
         log.exception("Problem %s%s", number, f" while: {doing}" if doing else "")
         st.error(
