@@ -100,7 +100,11 @@ def what_if(store: StoreOf, body: WhatIf) -> Answer:
 
 @router.get("/{segment_id}", dependencies=READING)
 def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
-    """One segment with its newest size."""
+    """One segment with its newest size; computed now if it never was."""
+    with store.engine.connect() as conn:
+        found = segment.get(conn, segment_id)
+    if _size(found) is None and not found.archived:
+        membership.refresh(store, clock.now(), [segment_id])
     with store.engine.connect() as conn:
         found = segment.get(conn, segment_id)
         return _out(found, _size(found), _words(conn, segment.list_segments(conn)))

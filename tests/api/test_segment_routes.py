@@ -6,6 +6,10 @@ from typing import Any
 from api_client import Client, each, problem
 from fastapi import FastAPI
 
+from segmind import clock
+from segmind.db.engine import Store
+from segmind.segments import segment
+
 LOOKERS = {
     "type": "did",
     "event": "product_viewed",
@@ -61,6 +65,14 @@ def test_a_segment_is_created_with_its_members(shop: Client) -> None:
     assert shop.get(f"/segments/{made['id']}").json() == made
     listed = shop.get("/segments").json()["segments"]
     assert [s["name"] for s in listed][-1] == "Lookers"
+
+
+def test_a_segment_that_was_saved_elsewhere_has_its_size_at_once(
+    shop: Client, store: Store
+) -> None:
+    with store.engine.begin() as conn:
+        made = segment.create(conn, "Lookers", LOOKERS, actor="the UI", now=clock.now())
+    assert shop.get(f"/segments/{made.id}").json()["size"]["size"] == 4
 
 
 def test_members_come_in_pages_that_cover_all_once(shop: Client) -> None:
