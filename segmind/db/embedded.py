@@ -13,10 +13,12 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +94,7 @@ def _place(home: Path) -> Server:
     binaries = _wheel_binaries()
     if user is not None and not _reachable(home):
         # Root's home is closed to others. Rather than open it, keep the server elsewhere.
-        base = Path("/var/lib/segmind") / _short(home)
+        base = Path("/var/lib/segmind") / _token(home)
     if user is not None and not _reachable(binaries):
         binaries = _copied_binaries(binaries)
     return Server(
@@ -132,6 +134,20 @@ def _copied_binaries(source: Path) -> Path:
         except OSError:  # another process was quicker
             shutil.rmtree(partial, ignore_errors=True)
     return target / package.name / "pginstall" / "bin"
+
+
+def _token(home: Path) -> str:
+    """A name of ``home``'s own, kept in it: when the folder is deleted, its database is forgotten."""
+    path = home / "postgres.place"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            file.write(secrets.token_hex(8) + "\n")
+    except FileExistsError:
+        pass
+    while not (token := path.read_text()).endswith("\n"):  # another process is about to write it
+        time.sleep(0.01)
+    return token.strip()
 
 
 def _short(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,10 +28,12 @@ time.sleep(60)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    yield folder
-    embedded.stop(folder)
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="segmind-home-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # closed to others, root's server would lie elsewhere
+        yield folder
+        embedded.stop(folder)
 
 
 def ask(url: str, question: str) -> str:
@@ -90,6 +93,17 @@ def test_a_server_that_lost_its_socket_is_started_anew(home: Path) -> None:
     assert not embedded.is_running(embedded.server_of(home))
     assert ask(embedded.ensure_running(home), "SELECT 1") == "1"
     assert embedded.server_of(home).url == url
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server lies outside a closed folder")
+def test_a_deleted_home_does_not_find_its_old_database_again(tmp_path: Path) -> None:
+    home = tmp_path / "closed"
+    home.mkdir(mode=0o700)
+    first = embedded.server_of(home)
+    assert embedded.server_of(home) == first
+    assert not first.data.is_relative_to(home)
+    (home / "postgres.place").unlink()
+    assert embedded.server_of(home).data != first.data
 
 
 def test_memory_settings_follow_the_machine() -> None:
