@@ -211,6 +211,9 @@ def _clear_unfinished(store: Store) -> None:
         ).scalar()
         if state != "running":
             return
+        used = "SELECT EXISTS (SELECT 1 FROM import_run) OR EXISTS (SELECT 1 FROM member)"
+        if conn.execute(text(used)).scalar():
+            raise NotEmpty()
         tables = conn.execute(
             text(
                 "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables "

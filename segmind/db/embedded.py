@@ -137,7 +137,7 @@ def _copied_binaries(source: Path) -> Path:
 
 
 def _token(home: Path) -> str:
-    """A name of ``home``'s own, kept in it: when the folder is deleted, its database is forgotten."""
+    """A name of ``home``'s own, kept in it: a deleted folder's database is forgotten."""
     path = home / "postgres.place"
     home.mkdir(parents=True, exist_ok=True)
     try:
