@@ -28,10 +28,10 @@ from segmind.customers import queries
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.segments import membership, segment
+from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.compile import matching_many
 from segmind.segments.describe import describe
 from segmind.segments.fault import Fault, InvalidRule
-from segmind.segments.library import BUILT_INS
 from segmind.segments.preview import preview
 from segmind.segments.rule import parse
 from segmind.segments.segment import Segment

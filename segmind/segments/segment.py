@@ -13,8 +13,8 @@ from segmind.db.locks import lock
 from segmind.errors import Conflict, InvalidInput, NotFound
 from segmind.events import names
 from segmind.segments import linking, sizes
+from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.conditions.membership import InSegment
-from segmind.segments.library import BUILT_INS
 from segmind.segments.linking import Resolve
 from segmind.segments.rule import Rule, parse, walk
 from segmind.segments.sizes import Size

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from segmind.db.engine import Store
 from segmind.segments import segment as segments
-from segmind.segments.library import BUILT_INS
+from segmind.segments.built_ins import BUILT_INS
 from segmind.ui.components.rule_builder.tree import Condition, Group
 from tests.pages.conftest import Open, assert_well, texts
 

@@ -20,7 +20,7 @@ from segmind.db.engine import Store
 from segmind.events.importers.online_retail import OnlineRetail
 from segmind.events.importers.rees46 import Rees46
 from segmind.segments import membership
-from segmind.segments.library import BUILT_INS
+from segmind.segments.built_ins import BUILT_INS
 from segmind.workspace import product_clock, product_settings
 from tests.integration.end_to_end.second_opinion import SecondOpinion
 

@@ -11,8 +11,8 @@ from segmind.db.engine import Store
 from segmind.errors import NotFound
 from segmind.events import names
 from segmind.segments import segment
+from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.fault import InvalidRule
-from segmind.segments.library import BUILT_INS
 from segmind.segments.segment import InvalidSegment, SegmentInUse
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 
 from segmind.customers.facts import Facts
 from segmind.errors import NotFound
+from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.describe import describe
 from segmind.segments.explain import Explained, explain
-from segmind.segments.library import BUILT_INS
 from segmind.segments.preview import preview
 from segmind.segments.rule import parse
 from segmind.segments.words import Words
