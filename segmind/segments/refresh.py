@@ -17,7 +17,7 @@ from segmind.db.locks import lock
 from segmind.events import ingest
 from segmind.events.ingest import NewEvent
 from segmind.events.schema import Kind, Source
-from segmind.segments import member_files, reach
+from segmind.segments import history, member_files, reach
 from segmind.segments.compile import compiled, matching_many
 from segmind.segments.fault import InvalidRule
 from segmind.segments.linking import Resolve
@@ -148,6 +148,7 @@ def _store(
         is_baseline = before is None or _begins_anew(last, segment, as_of)
         entered, left = _moved(members.head(0) if before is None else before, members, is_baseline)
         member_files.replace(conn, store.lake, segment.id, members, as_of, facts.version, file)
+        history.keep(conn, store.lake, segment, members, as_of, facts.zone)
         size = Size(
             segment_id=segment.id,
             as_of=as_of,
