@@ -70,12 +70,16 @@ def order_parts(
     spans: Sequence[Span],
     customers: pl.Series | None = None,
     by_day_of: ZoneInfo | None = None,
+    elsewhere: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
-    """One row per order that has lines in ``spans``: customer_id, start, n, value, quantity.
+    """One row per order that has lines in ``spans``: customer_id, ORDER_KEY, start, n, value,
+    quantity.
 
     ``start`` is the order's first line in the whole log; n is 1 where that lies in ``spans``, else
     0; value and quantity sum the lines in ``spans``. ``by_day_of``: one row per order and calendar
-    day in that zone, with its ``day``, and n is 1 on the day of the start.
+    day in that zone, with its ``day``, and n is 1 on the day of the start. ``elsewhere``
+    (customer_id, ORDER_KEY, ts) tells of orders that had lines in the past outside the spans when
+    they started, for callers that know it without reading every line.
     """
     key = ["customer_id", *ORDER_KEY]
     bucket = [] if by_day_of is None else ["day"]
@@ -89,13 +93,14 @@ def order_parts(
     parts = parts.with_columns(first.alias("start"))
     outside = _elsewhere(spans)
     if outside:
-        others = order_lines(log, outside, customers).join(parts.select(key), on=key, how="semi")
-        earlier = others.group_by(key).agg(pl.col("ts").min().alias("earlier"))
+        others = order_lines(log, outside, customers) if elsewhere is None else elsewhere
+        known = others.join(parts.select(key), on=key, how="semi")
+        earlier = known.group_by(key).agg(pl.col("ts").min().alias("earlier"))
         parts = parts.join(earlier, on=key, how="left").with_columns(
             pl.min_horizontal("start", "earlier").alias("start")
         )
     return parts.select(
-        "customer_id",
+        *key,
         *bucket,
         "start",
         (pl.col("ts") == pl.col("start")).cast(pl.Int64).alias("n"),

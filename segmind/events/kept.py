@@ -13,8 +13,8 @@ import polars as pl
 
 #: Rows kept as one table, at most; a longer one is read from its files again and again.
 MOST_ROWS: Final = 20_000_000
-#: Tables kept: rollups and session starts of one store, and those that replace them.
-_TABLES: Final = 4
+#: Tables kept: rollups, session and order starts of one store, and those that replace them.
+_TABLES: Final = 6
 
 _tables: OrderedDict[tuple[Path, ...], _Table] = OrderedDict()
 _lock = threading.Lock()

@@ -27,8 +27,9 @@ from segmind.events.usable import usable_rollups
 EVENT: Final = "event"
 ROLLUP: Final = "customer_day"
 STARTS: Final = "session_start"
+ORDERS: Final = "order_start"
 MERGES: Final = "merges"
-KINDS: Final = (EVENT, ROLLUP, STARTS, MERGES)
+KINDS: Final = (EVENT, ROLLUP, STARTS, ORDERS, MERGES)
 
 T = TypeVar("T")
 

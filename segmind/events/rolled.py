@@ -36,6 +36,18 @@ START_COLUMNS: Final[dict[str, pl.DataType]] = {
     "ts": UTC_INSTANT,
 }
 START_ORDER: Final = ("customer_id", "ts", "session_key")
+#: Rows of an ``order_start`` file: the orders that started on the day, with the sums of their lines
+#: on that day. The key is ``derive.ORDER_KEY``.
+ORDER_START_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "customer_id": pl.Int64(),
+    "order_form": pl.Int8(),
+    "order_hi": pl.Int64(),
+    "order_lo": pl.Int64(),
+    "ts": UTC_INSTANT,
+    "value": pl.Int64(),
+    "quantity": pl.Int64(),
+}
+ORDER_START_ORDER: Final = ("customer_id", "ts", *derive.ORDER_KEY)
 #: Kind of a rollup row for lines that an order got after the day on which it started: n is 0, and
 #: first_ts is the order's start, which may lie before a window that begins between the two.
 LATER_LINES: Final = -9
@@ -45,12 +57,18 @@ MOST_TOUCHED: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class RolledDay:
-    """The two files of a day's rollup, and how many rows they hold."""
+    """The three files of a day's rollup, and how many rows they hold."""
 
     rollup: Path
     rollup_rows: int
     starts: Path
     start_rows: int
+    orders: Path
+    order_rows: int
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.rollup, self.starts, self.orders)
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,12 @@ class Rolled:
         size = sum(its.start_rows for its in self.days.values())
         return self._mapped(kept.scan(files, list(days), size))
 
+    def order_starts(self, days: Sequence[date]) -> pl.LazyFrame:
+        """The order starts (ORDER_START_COLUMNS) of these days, under the customers of now."""
+        files = {day: its.orders for day, its in self.days.items()}
+        size = sum(its.order_rows for its in self.days.values())
+        return self._mapped(kept.scan(files, list(days), size))
+
     def of_untouched(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """The rows of customers whose sessions and orders rollups count rightly."""
         if self.touched.is_empty():
@@ -142,6 +166,30 @@ class Rolled:
         if not parts:
             return pl.DataFrame(schema=START_COLUMNS).lazy()
         return pl.concat([part.select(*START_COLUMNS) for part in parts])
+
+    def orders_before(
+        self, spans: Sequence[Span], made: Sequence[tuple[Span, pl.DataFrame]] = ()
+    ) -> pl.LazyFrame:
+        """When orders with lines before the end of ``spans`` started, as far as it lies outside of
+        them: customer_id, ORDER_KEY, ts. Spans may be parts of rolled days.
+
+        Rolled days, and ``made`` spans with their ORDER_START_COLUMNS, are known by their starts;
+        except rolled days to touched customers, whose lines are read.
+        """
+        before = Span(None, spans[-1].until)
+        days = [day for day, span in self.spans.items() if span.meets_span(before)]
+        rolled = [self.spans[day] for day in days]
+        parts = [starts.lazy() for _, starts in made]
+        if raw := minus(before, [*spans, *rolled, *(span for span, _ in made)]):
+            parts.append(derive.order_lines(self.rows, raw))
+        if days:
+            parts.append(self.of_untouched(self.order_starts(days)))
+            if not self.touched.is_empty():
+                parts.append(derive.order_lines(self.rows, rolled, self.touched))
+        columns = ("customer_id", *derive.ORDER_KEY, "ts")
+        if not parts:
+            return pl.DataFrame(schema=ORDER_START_COLUMNS).lazy().select(columns)
+        return pl.concat([part.select(columns) for part in parts])
 
     def _mapped(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         if self.rows.merges.frame.is_empty():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -13,6 +13,8 @@ import polars as pl
 from segmind.events import derive
 from segmind.events.rolled import (
     LATER_LINES,
+    ORDER_START_COLUMNS,
+    ORDER_START_ORDER,
     ROLLUP_COLUMNS,
     ROLLUP_ORDER,
     START_COLUMNS,
@@ -26,31 +28,69 @@ from segmind.events.spans import Span, day_of, day_span
 Sources = dict[date, list[SealedFile]]
 #: Event rows per pass, which bounds memory.
 MOST_ROWS: Final = 5_000_000
+ORDERS: Final = (ROLLUP_ORDER, START_ORDER, ORDER_START_ORDER)
 
 
 @dataclass(frozen=True)
 class DayFrames:
-    """What the two files of a day's rollup hold, in their order."""
+    """What the three files of a day's rollup hold, in their order."""
 
     rollup: pl.DataFrame  # ROLLUP_COLUMNS
     starts: pl.DataFrame  # START_COLUMNS
+    orders: pl.DataFrame  # ORDER_START_COLUMNS
+
+    @classmethod
+    def sorted(cls, frames: Sequence[pl.DataFrame]) -> DayFrames:
+        """Of rows in any order, in the order of the fields."""
+        return cls(*(rows.sort(by) for rows, by in zip(frames, ORDERS, strict=True)))
+
+    @property
+    def frames(self) -> tuple[pl.DataFrame, ...]:
+        return self.rollup, self.starts, self.orders
 
     def equals(self, other: DayFrames) -> bool:
-        return self.rollup.equals(other.rollup) and self.starts.equals(other.starts)
+        return all(a.equals(b) for a, b in zip(self.frames, other.frames, strict=True))
+
+    def parted(self, customers: pl.Series) -> tuple[DayFrames, DayFrames]:
+        """The rows of these customers, and those of all others."""
+        theirs = pl.col("customer_id").is_in(customers.implode())
+        return (
+            DayFrames(*(rows.filter(theirs) for rows in self.frames)),
+            DayFrames(*(rows.filter(~theirs) for rows in self.frames)),
+        )
+
+    def with_rows(self, other: DayFrames) -> DayFrames:
+        """These rows and those of ``other``."""
+        pairs = zip(self.frames, other.frames, strict=True)
+        return DayFrames.sorted([pl.concat(pair) for pair in pairs])
+
+
+def stored(rolled: Rolled, day: date) -> DayFrames:
+    """What the files of a rolled day hold, under the customers of now."""
+    days = [day]
+    lazy = (rolled.scan(days), rolled.starts(days), rolled.order_starts(days))
+    return DayFrames.sorted([rows.collect() for rows in lazy])
 
 
 def new_days(
     rolled: Rolled, days: Sequence[date], sources: Sources
 ) -> Iterator[tuple[date, DayFrames]]:
     """The frames of ``days`` (in order, none of them rolled yet) for all customers."""
-    made: list[tuple[Span, pl.DataFrame]] = []
+    sessions: list[tuple[Span, pl.DataFrame]] = []
+    orders: list[tuple[Span, pl.DataFrame]] = []
     for chunk in _chunks(days, sources):
         spans = _joined([day_span(day, rolled.zone) for day in chunk])
-        starts = derive.session_starts(
-            rolled.rows, spans, elsewhere=rolled.sessions_before(spans, made)
-        ).collect(engine="streaming")
-        made += [(span, starts.filter(span.holds(pl.col("ts")))) for span in spans]
-        yield from _frames(rolled, chunk, spans, starts)
+        frames = _frames(
+            rolled,
+            chunk,
+            spans,
+            sessions_before=rolled.sessions_before(spans, sessions),
+            orders_before=rolled.orders_before(spans, orders),
+        )
+        for day, its in frames.items():
+            sessions.append((day_span(day, rolled.zone), its.starts))
+            orders.append((day_span(day, rolled.zone), its.orders))
+        yield from frames.items()
 
 
 def days_of_customers(
@@ -58,34 +98,46 @@ def days_of_customers(
 ) -> dict[date, DayFrames]:
     """The frames of ``days`` (in order) narrowed to ``customers``, from raw rows alone."""
     spans = _joined([day_span(day, rolled.zone) for day in days])
-    starts = derive.session_starts(rolled.rows, spans, customers).collect(engine="streaming")
-    return dict(_frames(rolled, days, spans, starts, customers))
+    return _frames(rolled, days, spans, customers)
 
 
 def _frames(
     rolled: Rolled,
     days: Sequence[date],
     spans: Sequence[Span],
-    starts: pl.DataFrame,
     customers: pl.Series | None = None,
-) -> Iterator[tuple[date, DayFrames]]:
+    *,
+    sessions_before: pl.LazyFrame | None = None,
+    orders_before: pl.LazyFrame | None = None,
+) -> dict[date, DayFrames]:
+    zone, rows = rolled.zone, rolled.rows
+    starts = derive.session_starts(rows, spans, customers, sessions_before).collect(
+        engine="streaming"
+    )
+    orders = derive.order_parts(
+        rows, spans, customers, by_day_of=zone, elsewhere=orders_before
+    ).collect(engine="streaming")
     parts = [
-        _stored(rolled.rows, rolled.zone, spans, customers),
-        _sessions(starts.lazy(), rolled.zone),
-        *_orders(rolled.rows, rolled.zone, spans, customers),
+        _stored(rows, zone, spans, customers),
+        _sessions(starts.lazy(), zone),
+        *_orders(orders.lazy()),
     ]
     columns = [pl.col(name).cast(kind) for name, kind in ROLLUP_COLUMNS.items()]
     rolled_up = pl.concat([part.select("day", *columns) for part in parts])
-    rollups = _by_day(rolled_up.collect(engine="streaming"), ROLLUP_ORDER)
-    started = _by_day(starts.with_columns(_day("ts", rolled.zone)), START_ORDER)
-    nothing = pl.DataFrame(schema=ROLLUP_COLUMNS), pl.DataFrame(schema=START_COLUMNS)
-    for day in days:
-        yield day, DayFrames(rollups.get(day, nothing[0]), started.get(day, nothing[1]))
+    started = orders.filter(pl.col("n") == 1).rename({"start": "ts"})
+    by_day = (
+        _by_day(rolled_up.collect(engine="streaming"), ROLLUP_COLUMNS),
+        _by_day(starts.with_columns(_day("ts", zone)), START_COLUMNS),
+        _by_day(started, ORDER_START_COLUMNS),
+    )
+    return {day: DayFrames.sorted([pick(day) for pick in by_day]) for day in days}
 
 
-def _by_day(frame: pl.DataFrame, order: Sequence[str]) -> dict[date, pl.DataFrame]:
-    parts = frame.partition_by("day", as_dict=True, include_key=False)
-    return {key[0]: part.sort(order) for key, part in parts.items()}
+def _by_day(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> Callable[[date], pl.DataFrame]:
+    """A function that has the rows of each day, as ``columns``."""
+    parts = frame.select("day", *columns).partition_by("day", as_dict=True, include_key=False)
+    nothing = pl.DataFrame(schema=columns)
+    return lambda day: parts.get((day,), nothing)
 
 
 def _chunks(days: Sequence[date], sources: Sources) -> Iterator[list[date]]:
@@ -136,12 +188,7 @@ def _sessions(starts: pl.LazyFrame, zone: ZoneInfo) -> pl.LazyFrame:
     return counted.with_columns(kind=pl.lit(int(Kind.SESSION)), value=pl.lit(0), quantity=pl.lit(0))
 
 
-def _orders(
-    rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
-) -> list[pl.LazyFrame]:
-    parts = derive.order_parts(rows, spans, customers, by_day_of=zone)
-    started = parts.filter(pl.col("n") == 1)
-    later = parts.filter(pl.col("n") == 0)
+def _orders(parts: pl.LazyFrame) -> list[pl.LazyFrame]:
     sums = (
         pl.col("n").sum(),
         pl.col("value").sum(),
@@ -149,6 +196,8 @@ def _orders(
         pl.col("start").min().alias("first_ts"),
         pl.col("start").max().alias("last_ts"),
     )
+    started = parts.filter(pl.col("n") == 1)
+    later = parts.filter(pl.col("n") == 0)
     return [
         started.group_by("day", "customer_id").agg(*sums).with_columns(kind=int(Kind.ORDER)),
         # By start, so that a window can leave out lines of orders that started before it.

@@ -21,9 +21,9 @@ from segmind.db.engine import Store
 from segmind.events import catalogue, files, reading
 from segmind.events.catalogue import Entry, NewEntry
 from segmind.events.merges import Merges
-from segmind.events.reading import MERGES, ROLLUP, STARTS
-from segmind.events.rolled import ROLLUP_ORDER, START_ORDER, Rolled
-from segmind.events.rolled_days import DayFrames, Sources, days_of_customers, new_days
+from segmind.events.reading import MERGES, ORDERS, ROLLUP, STARTS
+from segmind.events.rolled import Rolled
+from segmind.events.rolled_days import DayFrames, Sources, days_of_customers, new_days, stored
 from segmind.events.rows import SealedFile
 from segmind.events.spans import day_span
 from segmind.events.swap import REWRITE_LOCK, run_alone
@@ -61,7 +61,7 @@ def _roll(conn: Connection, store: Store, zone: ZoneInfo, now: datetime) -> Roll
     rolled = view.rolled.of_sealed()
     if not rolled.spans:  # too much has changed: everything is made again
         rolled = Rolled.nothing(rolled.rows, zone)
-    entries = catalogue.entries(conn, (ROLLUP, STARTS, MERGES))
+    entries = catalogue.entries(conn, (ROLLUP, STARTS, ORDERS, MERGES))
     sources = _sources(rolled.rows.files, zone)
     known = {e.day: e for e in entries if e.kind == ROLLUP and e.day in rolled.days}
     made = new_days(rolled, missing_days(rolled, now), sources)
@@ -96,24 +96,12 @@ def _corrections(
     first = _first_change(rolled)
     days = [day for day in rolled.days if day >= first]
     right = days_of_customers(rolled, days, touched)
-    is_touched = pl.col("customer_id").is_in(touched.implode())
     for day in days:
-        stored = DayFrames(
-            rolled.scan([day]).sort(ROLLUP_ORDER).collect(),
-            rolled.starts([day]).sort(START_ORDER).collect(),
-        )
-        theirs = DayFrames(stored.rollup.filter(is_touched), stored.starts.filter(is_touched))
+        theirs, others = stored(rolled, day).parted(touched)
         listed = (known[day].detail or {})["sources"]
         if right[day].equals(theirs) and listed == _ids(sources[day]):
             continue
-        others = DayFrames(stored.rollup.filter(~is_touched), stored.starts.filter(~is_touched))
-        yield (
-            day,
-            DayFrames(
-                pl.concat([others.rollup, right[day].rollup]).sort(ROLLUP_ORDER),
-                pl.concat([others.starts, right[day].starts]).sort(START_ORDER),
-            ),
-        )
+        yield day, others.with_rows(right[day])
 
 
 def _is_kept(entry: Entry, rolled: Rolled, kept: set[date | None]) -> bool:
@@ -121,7 +109,7 @@ def _is_kept(entry: Entry, rolled: Rolled, kept: set[date | None]) -> bool:
         return False
     assert entry.day is not None
     day = rolled.days[entry.day]
-    return any(path.as_posix().endswith(entry.path) for path in (day.rollup, day.starts))
+    return any(path.as_posix().endswith(entry.path) for path in day.paths)
 
 
 def _ids(sealed: Sequence[SealedFile]) -> list[int]:
@@ -146,10 +134,17 @@ def _write(
     store: Store, day: date, frames: DayFrames, zone: ZoneInfo, sources: list[int]
 ) -> list[NewEntry]:
     starts = files.write(store.lake, files.new_path(STARTS, day), frames.starts)
+    orders = files.write(store.lake, files.new_path(ORDERS, day), frames.orders)
     rollup = files.write(store.lake, files.new_path(ROLLUP, day), frames.rollup)
-    detail = {"zone": zone.key, "sources": sources, "starts": starts.path}
+    detail = {
+        "zone": zone.key,
+        "sources": sources,
+        "starts": starts.path,
+        "orders": orders.path,
+    }
     return [
         NewEntry(written=starts, kind=STARTS, day=day),
+        NewEntry(written=orders, kind=ORDERS, day=day),
         NewEntry(written=rollup, kind=ROLLUP, day=day, detail=detail),
     ]
 

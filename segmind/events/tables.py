@@ -60,7 +60,7 @@ event_file = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("path", Text, nullable=False, unique=True),  # relative to the lake
-    Column("kind", Text, nullable=False),  # event, customer_day, session_start, ...
+    Column("kind", Text, nullable=False),  # event, customer_day, order_start, ...
     Column("day", Date),  # workspace-zone day for customer_day; UTC day for event
     Column("subject_id", BigInteger),  # the segment of a member file
     Column("rows", BigInteger, nullable=False),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 
 import polars as pl
 
@@ -56,22 +58,34 @@ def started_sessions(rolled: Rolled, spans: Sequence[Span]) -> pl.LazyFrame:
     return pl.concat([part.select(*START_COLUMNS) for part in parts])
 
 
+def orders_beside(rolled: Rolled, window: Span) -> Iterator[pl.LazyFrame]:
+    """Addends (ROLLUP_COLUMNS) of the orders in ``window`` that its whole days' rollups do not
+    tell: those with lines at its edges, and those of touched customers.
+    """
+    for part in _orders_beside(_plan(rolled, window)):
+        yield part.select(_typed())
+
+
 @dataclass(frozen=True)
 class _Plan:
     """A window taken apart: the days that rollups answer for, and the spans that they do not."""
 
     rolled: Rolled
     window: Span
-    whole: pl.LazyFrame | None  # rollup rows of the whole days
+    days: list[date]
     whole_spans: list[Span]
     edges: list[Span]
+
+    @cached_property
+    def whole(self) -> pl.LazyFrame | None:
+        """The rollup rows of the whole days."""
+        return self.rolled.scan(self.days) if self.days else None
 
 
 def _plan(rolled: Rolled, window: Span) -> _Plan:
     spans = {day: span for day, span in rolled.spans.items() if window.covers(span)}
     edges = [] if window.is_empty else minus(window, list(spans.values()))
-    whole = rolled.scan(list(spans)) if spans else None
-    return _Plan(rolled, window, whole, list(spans.values()), edges)
+    return _Plan(rolled, window, list(spans), list(spans.values()), edges)
 
 
 def _addends(rolled: Rolled, kinds: Collection[int], window: Span) -> pl.LazyFrame:
@@ -113,18 +127,25 @@ def _sessions(plan: _Plan) -> Iterator[pl.LazyFrame]:
 
 
 def _orders(plan: _Plan) -> Iterator[pl.LazyFrame]:
-    rolled = plan.rolled
-    if plan.edges:
-        yield _as_orders(derive.order_parts(rolled.rows, plan.edges), plan.window)
+    yield from _orders_beside(plan)
     if plan.whole is not None:
         order_rows = pl.col("kind").is_in([int(Kind.ORDER), LATER_LINES])
-        counted = rolled.of_untouched(plan.whole).filter(order_rows)
+        counted = plan.rolled.of_untouched(plan.whole).filter(order_rows)
         if plan.window.since is not None:
             counted = counted.filter(pl.col("first_ts") >= plan.window.since)
         yield counted.with_columns(kind=pl.lit(int(Kind.ORDER)))
-        if not rolled.touched.is_empty():
-            parts = derive.order_parts(rolled.rows, plan.whole_spans, rolled.touched)
-            yield _as_orders(parts, plan.window)
+
+
+def _orders_beside(plan: _Plan) -> Iterator[pl.LazyFrame]:
+    """The addends of orders that the rollups of whole days do not tell."""
+    rolled = plan.rolled
+    if plan.edges:
+        before = rolled.orders_before(plan.edges)
+        parts = derive.order_parts(rolled.rows, plan.edges, elsewhere=before)
+        yield _as_orders(parts, plan.window)
+    if plan.whole_spans and not rolled.touched.is_empty():
+        parts = derive.order_parts(rolled.rows, plan.whole_spans, rolled.touched)
+        yield _as_orders(parts, plan.window)
 
 
 def _as_addends(events: pl.LazyFrame) -> pl.LazyFrame:

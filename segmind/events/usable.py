@@ -35,7 +35,7 @@ def usable_rollups(
     """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``."""
     sources, days = _with_their_sources(lake, entries, rows, zone)
     for day, its in list(days.items()):
-        if any(path.relative_to(lake).as_posix() in faults for path in (its.rollup, its.starts)):
+        if any(path.relative_to(lake).as_posix() in faults for path in its.paths):
             del sources[day], days[day]
     known_merges = _known_merges(lake, entries, faults)
     if not days or known_merges is None:
@@ -52,10 +52,11 @@ def _with_their_sources(
 ) -> tuple[dict[date, set[int]], dict[date, RolledDay]]:
     """The rollups whose sources are all there, up to the first one that lacks some.
 
-    Later ones may count a session or an order as begun in rows that are gone.
+    Later ones may count a session or an order as begun in rows that are gone. A rollup of before
+    there were lists of order starts is left out, to be made again.
     """
     present = {f.id for f in rows.files}
-    starts = {e.path: e for e in entries if e.kind == "session_start"}
+    lists = {e.path: e for e in entries if e.kind in ("session_start", "order_start")}
     sources: dict[date, set[int]] = {}
     days: dict[date, RolledDay] = {}
     for entry in entries:
@@ -65,13 +66,17 @@ def _with_their_sources(
         assert entry.day is not None
         if not present.issuperset(detail["sources"]):
             break
-        its_starts = starts[detail["starts"]]
+        if "orders" not in detail:
+            continue
+        its_starts, its_orders = lists[detail["starts"]], lists[detail["orders"]]
         sources[entry.day] = set(detail["sources"])
         days[entry.day] = RolledDay(
             rollup=lake / entry.path,
             rollup_rows=entry.rows,
             starts=lake / its_starts.path,
             start_rows=its_starts.rows,
+            orders=lake / its_orders.path,
+            order_rows=its_orders.rows,
         )
     return sources, days
 

@@ -184,6 +184,21 @@ def test_a_damaged_rollup_is_not_used_and_made_again(store: Store) -> None:
     assert rollup.roll(store, ZONE, NOW).made == 1
 
 
+def test_a_rollup_without_its_list_of_orders_is_made_again(store: Store) -> None:
+    sold = frame(range(50), NOW - DAY).with_columns(kind=pl.lit(5), value=pl.lit(100))
+    bulk.append_bulk(store, sold, NOW)
+    assert rollup.roll(store, ZONE, NOW).made == 1
+    with store.engine.begin() as conn:  # as it was before there were such lists
+        conn.execute(text("UPDATE event_file SET detail = detail - 'orders' WHERE day IS NOT NULL"))
+        conn.execute(text("DELETE FROM event_file WHERE kind = 'order_start'"))
+        conn.execute(text("UPDATE event_file SET id = id + 1000 WHERE kind = 'customer_day'"))
+    assert not snapshot(store).rolled.days
+    assert rollup.roll(store, ZONE, NOW) == rollup.RolledUp(made=1, corrected=0)
+    seen = snapshot(store)
+    listed = seen.rolled.order_starts(list(seen.rolled.days)).collect()
+    assert (listed.height, listed["value"].sum()) == (50, 5_000)
+
+
 def test_a_late_event_corrects_its_day_and_compaction_does_not(store: Store) -> None:
     for start in range(0, 12, 2):
         bulk.append_bulk(store, frame(range(start, start + 2), NOW - 2 * DAY), NOW)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, note, settings
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from segmind.db.engine import Store
-from segmind.events import bulk, compact, ingest, keys, log, reading, rollup, seal
+from segmind.events import bulk, compact, derive, ingest, keys, log, reading, rollup, seal
 from segmind.events.ingest import NewEvent
 from segmind.events.log import LogSnapshot
+from segmind.events.rolled import ORDER_START_COLUMNS, ORDER_START_ORDER
 from segmind.events.schema import Kind
+from segmind.events.spans import Span
+from segmind.events.vectors.vector import NEVER, NOT_YET
 from tests import log_oracle
 from tests.log_oracle import Fact
 
@@ -195,6 +199,40 @@ def assert_exact(
     )
     by_day = snapshot.daily(ALL_KINDS, since=since, until=until).collect(engine=engine)
     assert set(by_day.iter_rows()) == log_oracle.daily(rows, snapshot.zone)
+    assert_vectors_are_exact(snapshot, answer, by_day, Span(since, until))
+
+
+def assert_vectors_are_exact(
+    snapshot: LogSnapshot, totals: pl.DataFrame, daily: pl.DataFrame, window: Span
+) -> None:
+    vectors = snapshot.vectors(size=4)
+    for kind in ALL_KINDS:
+        own = totals.filter(pl.col("kind") == kind, pl.col("n") > 0)
+        days = daily.filter(pl.col("kind") == kind, pl.col("n") > 0)
+        ids = own["customer_id"].to_numpy()
+        for column, answer in (
+            ("n", vectors.counts(kind, window)),
+            ("value", vectors.values(kind, window)),
+            ("quantity", vectors.quantities(kind, window)),
+            ("first_ts", vectors.first(kind, window)),
+            ("last_ts", vectors.last(kind, window)),
+        ):
+            missing = {"first_ts": NOT_YET, "last_ts": NEVER}.get(column, 0)
+            expected = np.full(4, missing, dtype=np.int64)
+            expected[ids] = own[column].cast(pl.Int64).to_numpy()
+            assert answer.tolist() == expected.tolist(), (kind, column)
+        different = np.bincount(days["customer_id"].to_numpy(), minlength=4)
+        assert vectors.days(kind, window).tolist() == different.tolist(), kind
+
+
+def assert_orders_are_listed(snapshot: LogSnapshot) -> None:
+    """What rolled days list of orders is what their raw lines say, in the order promised."""
+    rolled = snapshot.rolled
+    for day, span in rolled.spans.items():
+        listed = rolled.of_untouched(rolled.order_starts([day])).collect()
+        parts = derive.order_parts(rolled.rows, [span]).filter(pl.col("n") == 1)
+        raw = parts.with_columns(ts="start").select(*ORDER_START_COLUMNS)
+        assert listed.equals(rolled.of_untouched(raw).sort(ORDER_START_ORDER).collect())
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -215,6 +253,7 @@ def test_answers_equal_a_naive_reading_whatever_happened_to_the_log(
         teller.act(step, detail)
         if step in ("roll", "merge"):
             assert_exact(teller.snapshot(), teller.facts, teller.merged, None, None)
+            assert_orders_are_listed(teller.snapshot())
     snapshot = teller.snapshot()
     note(f"rolled: {sorted(snapshot.rolled.days)}, unseen: {snapshot.rolled.unseen}")
     assert snapshot.events().collect().height == len({f.event_id for f in teller.facts})
