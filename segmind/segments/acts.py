@@ -81,6 +81,15 @@ def checked_event(name: str) -> str:
     return name
 
 
+def checked_where(
+    where: tuple[EventComparison, ...], event: str | None
+) -> tuple[EventComparison, ...]:
+    """The comparisons, if events of this name can satisfy any. Raises a fault otherwise."""
+    if where and event == SESSION:
+        raise fault("A session has no fields.", "Ask for an event of the session instead.")
+    return where
+
+
 class Act(Part):
     """An event and the comparisons that it must satisfy, all of them.
 
@@ -101,9 +110,7 @@ class Act(Part):
     def _can_be_asked(
         cls, where: tuple[EventComparison, ...], info: ValidationInfo
     ) -> tuple[EventComparison, ...]:
-        if where and info.data.get("event") == SESSION:
-            raise fault("A session has no fields.", "Ask for an event of the session instead.")
-        return where
+        return checked_where(where, info.data.get("event"))
 
     def where_words(self, words: Words) -> str:
         """The comparisons, as they follow the act: `` (where brand is “acme”)``."""

@@ -95,3 +95,8 @@ class EventComparison(Comparison):
     @classmethod
     def type_of(cls, name: str) -> FieldType:
         return fields.event_field(name)
+
+    @property
+    def column_name(self) -> str:
+        """The name of the column that is compared, once it is read out of the events."""
+        return self.field if self.form is None else f"{self.field}:{self.form}"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Final
 
-from segmind.segments.acts import Act, event_code, known_events
-from segmind.segments.conditions.base import Condition
-from segmind.segments.conditions.compared import Rate
+from segmind.segments.acts import event_code, known_events
 from segmind.segments.conditions.membership import InSegment
-from segmind.segments.conditions.order import Sequence
 from segmind.segments.fault import Fault, InvalidRule, did_you_mean
+from segmind.segments.mentions import mentions
 from segmind.segments.rule import Rule, walk
 
 #: The rule of a segment by its id; None if there is none.
@@ -96,26 +94,12 @@ def check_events(rule: Rule, names: Collection[str]) -> None:
     codes = dict.fromkeys(names, 0)
     faults = [
         Fault(
-            at.lstrip("."),
-            f"The log has never seen an event {event!r}.",
-            did_you_mean(event, known_events(names)),
+            mention.path,
+            f"The log has never seen an event {mention.event!r}.",
+            did_you_mean(mention.event, known_events(names)),
         )
-        for path, condition in walk(rule)
-        for at, event in _events(path, condition)
-        if event_code(event, codes) is None
+        for mention in mentions(rule)
+        if event_code(mention.event, codes) is None
     ]
     if faults:
         raise InvalidRule(faults)
-
-
-def _events(path: str, condition: Condition) -> Iterator[tuple[str, str]]:
-    """The events that a condition names, each with its path."""
-    match condition:
-        case Sequence(first=first, then=then):
-            yield f"{path}.first.event", first.event
-            yield f"{path}.then.event", then.event
-        case Rate(event=event, per=per):
-            yield f"{path}.event", event
-            yield f"{path}.per", per
-        case Act(event=event):
-            yield f"{path}.event", event

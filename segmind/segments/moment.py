@@ -50,3 +50,7 @@ class Moment:
         since = start_of(first, self.zone)
         until = min(start_of(last + timedelta(days=1), self.zone), self.horizon)
         return Span(since, max(since, until))
+
+    def before_day(self, day: date) -> Span:
+        """Everything before a calendar day, as far as it has come."""
+        return Span(None, min(start_of(day, self.zone), self.horizon))

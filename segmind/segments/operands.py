@@ -37,6 +37,11 @@ class Day:
         reach = (self.date - _EARLIEST).days
         return Day.of(self.date - timedelta(days=min(days, reach)))
 
+    def plus(self, days: int) -> Day:
+        """So many days later, as far as the calendar goes."""
+        reach = (date.max - self.date).days
+        return Day.of(self.date + timedelta(days=min(days, reach)))
+
 
 def text(value: Any) -> str:
     """A text that is not empty."""
@@ -130,6 +135,15 @@ def in_column(value: Any, field: FieldType) -> Any:
     if field is FieldType.OPEN and isinstance(value, bool):
         return str(value).lower()
     return value
+
+
+def anniversaries(first: date, days: int) -> list[str]:
+    """The anniversaries (``02-29``) that fall on ``first`` or on one of so many days after it."""
+    ahead = [Day.of(first).plus(n).date for n in range(days + 1)]
+    found = {f"{day:%m-%d}" for day in ahead}
+    if any((day.month, day.day) == (2, 28) and not calendar.isleap(day.year) for day in ahead):
+        found.add("02-29")
+    return sorted(found)
 
 
 def month_words(value: int | str) -> str:

@@ -12,13 +12,15 @@ from pydantic_core import ErrorDetails
 
 from segmind.segments import raw
 from segmind.segments.conditions.base import Condition
-from segmind.segments.conditions.behaviour import Did, Recency
+from segmind.segments.conditions.behaviour import Did
 from segmind.segments.conditions.compared import Rank, Rate, Trend
 from segmind.segments.conditions.customer import Bucket, Consent, Reachable, Trait
 from segmind.segments.conditions.engagement import Engagement
 from segmind.segments.conditions.group import AllOf, AnyOf, Group, NoneOf
 from segmind.segments.conditions.membership import InSegment
-from segmind.segments.conditions.order import Cart, Sequence
+from segmind.segments.conditions.moments import Occurrence, Recency
+from segmind.segments.conditions.order import Cart, SameDay, Sequence
+from segmind.segments.conditions.rfm import Rfm
 from segmind.segments.fault import Fault, InvalidRule, did_you_mean
 
 #: The language. A new condition is one class and its name here.
@@ -31,11 +33,14 @@ AnyCondition = Annotated[
     | Consent
     | Did
     | Recency
+    | Occurrence
     | Sequence
+    | SameDay
     | Cart
     | Rate
     | Trend
     | Rank
+    | Rfm
     | Engagement
     | InSegment
     | Bucket,
@@ -43,7 +48,7 @@ AnyCondition = Annotated[
 ]
 
 GROUPS: Final = ("all", "any", "none")
-WINDOWS: Final = ("last", "between", "ever")
+WINDOWS: Final = ("last", "between", "ago", "before", "since", "calendar", "ever")
 
 for _group in (AllOf, AnyOf, NoneOf):
     _group.model_rebuild(_types_namespace={"AnyCondition": AnyCondition})

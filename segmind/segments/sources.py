@@ -64,6 +64,10 @@ class Sources:
         """Raw events."""
         return nw.from_native(self._events(kinds, span, columns))
 
+    def products(self) -> Frame:
+        """Every product: product_id and what is known of it."""
+        return nw.from_native(self._facts.log.products())
+
     def occurrences(self, act: Act, span: Span) -> Frame:
         """One row per time that a customer did it: customer_id, ts, value, quantity.
 
@@ -102,7 +106,7 @@ class Sources:
             if test.field.startswith(fields.PRODUCT):
                 rows = self._of_products(rows, test)
             else:
-                rows = rows.filter(test.holds(nw.col(_column_of(test)), self.at))
+                rows = rows.filter(test.holds(nw.col(test.column_name), self.at))
         return rows
 
     def _of_products(self, rows: Frame, test: EventComparison) -> Frame:
@@ -111,7 +115,7 @@ class Sources:
         Asked of the few products and carried to the many rows. A comparison that the missing
         satisfy keeps what has no product, so it drops the products that fail it instead.
         """
-        products: Frame = nw.from_native(self._facts.log.products())
+        products = self.products()
         passes = test.holds(nw.col(test.field.removeprefix(fields.PRODUCT)), self.at)
         if test.operator.matches_missing:
             failing = products.filter(~passes).select("product_id")
@@ -134,7 +138,7 @@ class Sources:
         read = [
             json_columns.value(
                 "properties", test.field.removeprefix(fields.PROPERTIES), test.form
-            ).alias(_column_of(test))
+            ).alias(test.column_name)
             for test in tests
             if test.form is not None
         ]
@@ -144,7 +148,3 @@ class Sources:
     def _events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> pl.LazyFrame:
         log = self._facts.log
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
-
-
-def _column_of(test: EventComparison) -> str:
-    return test.field if test.form is None else f"{test.field}:{test.form}"

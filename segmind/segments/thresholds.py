@@ -56,6 +56,25 @@ class CountThreshold(Part):
             case "between":
                 return (count >= self.n) & (count <= (self.to or self.n))
 
+    def holds_average(self, total: nw.Expr, count: nw.Expr) -> nw.Expr:
+        """Whether ``total / count`` passes, exactly; never where ``count`` is 0."""
+        # Compared by whole numbers, rounded towards the side that cannot change the verdict.
+        low, high = total // count, -((-total) // count)
+        match self.op:
+            case "at_least":
+                passes = low >= self.n
+            case "at_most":
+                passes = high <= self.n
+            case "exactly":
+                passes = (low == self.n) & (high == self.n)
+            case "more_than":
+                passes = high > self.n
+            case "less_than":
+                passes = low < self.n
+            case "between":
+                passes = (low >= self.n) & (high <= (self.to or self.n))
+        return passes.fill_null(False) & (count > 0)
+
     @property
     def lets_zero_pass(self) -> bool:
         """Whether somebody who never did it is in."""

@@ -19,11 +19,12 @@ class Messages(Aggregate):
     """Messages that were sent, delivered, opened ...: each counts once, however often opened.
 
     What machines opened or clicked does not count. An event that names no message is one by itself.
+    ``source``: messages of one kind of source, or of that one source.
     """
 
     kind: Kind
     channel: Channel | None
-    source: tuple[Source, int] | None
+    source: tuple[Source, int | None] | None
     span: Span
 
     missing: ClassVar[Mapping[str, Any]] = {"messages": 0, "last_ts": None}
@@ -36,7 +37,9 @@ class Messages(Aggregate):
             rows = rows.filter(nw.col("channel") == int(self.channel))
         if self.source is not None:
             kind, number = self.source
-            rows = rows.filter(nw.col("source_kind") == int(kind), nw.col("source_id") == number)
+            rows = rows.filter(nw.col("source_kind") == int(kind))
+            if number is not None:
+                rows = rows.filter(nw.col("source_id") == number)
         named = ~nw.col("message_id").is_null()
         by_message = rows.group_by(CUSTOMER, "message_id").agg(
             nw.len().alias("events"), nw.col("ts").max()

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Literal, Self
 
 import narwhals as nw
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from segmind.segments.acts import ORDER, SESSION, Act, checked_event, phrase
+from segmind.segments.acts import ORDER, SESSION, Act, checked_event, checked_where, phrase
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.revenue import NetRevenueRank
-from segmind.segments.aggregates.totals import Totals, totals
+from segmind.segments.aggregates.totals import totals
+from segmind.segments.comparison import EventComparison
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
 from segmind.segments.thresholds import RatioThreshold, percent
@@ -28,6 +29,8 @@ class Rate(Condition, RatioThreshold):
     type: Literal["rate"] = "rate"
     event: str = Field(default=ORDER, min_length=1, max_length=200)
     per: str = Field(default=SESSION, min_length=1, max_length=200)
+    where: tuple[EventComparison, ...] = Field(default=(), max_length=20)
+    per_where: tuple[EventComparison, ...] = Field(default=(), max_length=20)
     minimum: int = Field(default=1, ge=1, le=1_000_000)
     window: Window = Field(default_factory=Ever)
 
@@ -36,9 +39,23 @@ class Rate(Condition, RatioThreshold):
     def _is_an_act(cls, name: str) -> str:
         return checked_event(name)
 
-    def _aggregates(self, question: Question) -> tuple[Totals, Totals]:
+    @field_validator("where", "per_where")
+    @classmethod
+    def _can_be_asked(
+        cls, where: tuple[EventComparison, ...], info: ValidationInfo
+    ) -> tuple[EventComparison, ...]:
+        of = {"where": "event", "per_where": "per"}[str(info.field_name)]
+        return checked_where(where, info.data.get(of))
+
+    @property
+    def acts(self) -> tuple[Act, Act]:
+        """What is counted, and for every what."""
+        return Act(event=self.event, where=self.where), Act(event=self.per, where=self.per_where)
+
+    def _aggregates(self, question: Question) -> tuple[Aggregate, Aggregate]:
         span = self.window.span(question.at)
-        return Totals(self.event, span), Totals(self.per, span)
+        part, whole = self.acts
+        return totals(part, span), totals(whole, span)
 
     def requirements(self, question: Question) -> Iterator[Requirement]:
         yield from self._aggregates(question)
@@ -55,7 +72,8 @@ class Rate(Condition, RatioThreshold):
         tail = "" if when == "ever" else f" {when}"
         part, whole = phrase(self.event).noun, phrase(self.per).noun
         least = f" (at least {self.minimum:,} {whole}{'s' * (self.minimum != 1)})"
-        return f"{part}s per {whole} are {self.ratio_words}{tail}{least}"
+        one, other = (act.where_words(words) for act in self.acts)
+        return f"{part}s{one} per {whole}{other} are {self.ratio_words}{tail}{least}"
 
     @property
     def pronoun(self) -> Literal["whose"]:

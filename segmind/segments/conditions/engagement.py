@@ -39,27 +39,39 @@ _BASE: Final[dict[Action, str]] = {
     "complained": "did not complain about",
 }
 _NOUNS: Final = {"email": "e-mail", "sms": "SMS", "push": "push message", None: "message"}
-_SOURCES: Final = {"campaign": Source.CAMPAIGN, "automation": Source.AUTOMATION}
+_SOURCES: Final = {
+    "campaign": Source.CAMPAIGN,
+    "automation": Source.AUTOMATION,
+    "single": Source.SINGLE,
+}
+_ANY_SOURCE: Final = {
+    "campaign": "any campaign",
+    "automation": "any automation",
+    "single": "the single messages",
+}
 
 
 class Engagement(Condition, CountThreshold):
     """Was sent, received, opened or clicked so many messages in a window.
 
-    Of any source, or of one campaign or automation. Opens and clicks by machines do not count, and
-    a message opened twice counts once.
+    Of any source, of any campaign or automation, of one of them, or sent singly. Opens and clicks
+    by machines do not count, and a message opened twice counts once.
     """
 
     type: Literal["engagement"] = "engagement"
     action: Action
     channel: ChannelName | None = None
-    source_kind: Literal["campaign", "automation"] | None = None
+    source_kind: Literal["campaign", "automation", "single"] | None = None
     source_id: int | None = Field(default=None, ge=1, le=2**62)
     window: Window = Field(default_factory=Ever)
 
     @model_validator(mode="after")
     def _names_a_whole_source(self) -> Self:
-        if (self.source_kind is None) != (self.source_id is None):
-            raise fault("A source is a kind and an id.", "Give source_kind and source_id, or none.")
+        if self.source_id is not None and self.source_kind in {None, "single"}:
+            raise fault(
+                "An id of a source needs its kind: campaign or automation.",
+                "Give source_kind too, or leave source_id away.",
+            )
         return self
 
     def _aggregate(self, question: Question) -> Messages:
@@ -70,8 +82,8 @@ class Engagement(Condition, CountThreshold):
             span=self.window.span(question.at),
         )
 
-    def _source(self) -> tuple[Source, int] | None:
-        if self.source_kind is None or self.source_id is None:
+    def _source(self) -> tuple[Source, int | None] | None:
+        if self.source_kind is None:
             return None
         return _SOURCES[self.source_kind], self.source_id
 
@@ -88,13 +100,16 @@ class Engagement(Condition, CountThreshold):
         noun = _NOUNS[self.channel]
         when = self.window.words()
         tail = "" if when == "ever" else f" {when}"
-        if self.source_kind is not None and self.source_id is not None:
-            tail = f" of {words.source(self.source_kind, self.source_id)}{tail}"
+        if self.source_kind is not None:
+            tail = f" of {self._source_words(self.source_kind, words)}{tail}"
         if self.means_never:
             return f"{_BASE[self.action]} any {noun}{tail}"
         if self.means_any:
             return f"{_PAST[self.action]} at least one {noun}{tail}"
         return f"{_PAST[self.action]} {self.words(lambda n: f'{n:,} {_plural(noun, n)}')}{tail}"
+
+    def _source_words(self, kind: str, words: Words) -> str:
+        return _ANY_SOURCE[kind] if self.source_id is None else words.source(kind, self.source_id)
 
     def detail(self, question: Question, found: Found, words: Words) -> str:
         aggregate = self._aggregate(question)

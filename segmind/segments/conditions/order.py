@@ -1,4 +1,4 @@
-"""Conditions on the order of things: one act and then another, and what was left in the cart."""
+"""Conditions on several acts: one and then another, on the same day, what was left in the cart."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from segmind.segments.acts import LINE, Act, phrase
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.cart import Cart as CartContents
 from segmind.segments.aggregates.pairs import Pairs
+from segmind.segments.aggregates.same_day import SharedDays
 from segmind.segments.aggregates.totals import Totals
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
-from segmind.segments.windows import Duration, Ever, Window
+from segmind.segments.thresholds import CountThreshold
+from segmind.segments.windows import Duration, Ever, Window, day_words
 from segmind.segments.words import Words, ago, times
 
 ADDED = Kind.PRODUCT_ADDED.event_name
@@ -69,6 +71,55 @@ class Sequence(Condition):
             return "not once"
         last = found.of(aggregate, f"last_{self._verdict}")
         return f"{times(n)}, the last time {ago(last, question.at.as_of)}"
+
+
+class SameDay(Condition, CountThreshold):
+    """On so many calendar days did all of ``acts`` and none of ``without``.
+
+    Days are those of the workspace's time zone; in which order things happened does not matter.
+    """
+
+    type: Literal["same_day"] = "same_day"
+    acts: tuple[Act, ...] = Field(min_length=1, max_length=4)
+    without: tuple[Act, ...] = Field(default=(), max_length=4)
+    window: Window = Field(default_factory=Ever)
+
+    @model_validator(mode="after")
+    def _compares_something(self) -> Self:
+        if len(self.acts) + len(self.without) < 2:
+            raise fault("There is nothing else on the day.", "Add an act to acts or to without.")
+        return self
+
+    def _aggregate(self, question: Question) -> SharedDays:
+        return SharedDays(self.acts, self.without, self.window.span(question.at))
+
+    def requirements(self, question: Question) -> Iterator[Requirement]:
+        yield self._aggregate(question)
+
+    def expression(self, question: Question) -> nw.Expr:
+        return self.holds(self._aggregate(question).column("days"))
+
+    def presence(self, question: Question) -> frozenset[Aggregate]:
+        return frozenset() if self.lets_zero_pass else frozenset({self._aggregate(question)})
+
+    def sentence(self, words: Words) -> str:
+        did = [f"{phrase(act.event).past}{act.where_words(words)}" for act in self.acts]
+        did_not = [
+            f"did not {phrase(act.event).base}{act.where_words(words)}" for act in self.without
+        ]
+        when = self.window.words()
+        tail = "" if when == "ever" else f" {when}"
+        days = "one day" if self.means_any else self.words(_days)
+        if self.means_never:
+            days = "no day"
+        return f"on {days}{tail} {' and '.join((*did, *did_not))}"
+
+    def detail(self, question: Question, found: Found, words: Words) -> str:
+        aggregate = self._aggregate(question)
+        n = found.of(aggregate, "days")
+        if n == 0:
+            return "on no day"
+        return f"on {_days(n)}, the last {day_words(found.of(aggregate, 'last_day'))}"
 
 
 class Cart(Condition):
@@ -127,3 +178,7 @@ class Cart(Condition):
         added = ago(found.of(cart, "last_added"), as_of)
         held = f"{items:,} item{'s' * (items != 1)}" if items > 0 else "no items"
         return f"{held} in the cart, last added {added}, last product bought {bought}"
+
+
+def _days(n: int) -> str:
+    return f"{n:,} day{'s' * (n != 1)}"

@@ -11,7 +11,15 @@ from typing import Final
 
 from segmind.segments.fields import FieldType
 from segmind.segments.operators.base import Operator, Subject
-from segmind.segments.operators.days import After, Before, InLastDays, InMonth
+from segmind.segments.operators.days import (
+    After,
+    AnniversaryIn,
+    Before,
+    InLastDays,
+    InMonth,
+    InNextDays,
+    MoreThanDaysAgo,
+)
 from segmind.segments.operators.numbers import AtLeast, AtMost, Between, Greater, Less
 from segmind.segments.operators.texts import Contains, ContainsNot, EndsWith, StartsWith
 from segmind.segments.operators.values import AnyOf, Is, IsNot, IsNotSet, IsSet, NoneOf
@@ -37,6 +45,9 @@ OPERATORS: Final[Mapping[str, Operator]] = {
         Before(),
         After(),
         InLastDays(),
+        MoreThanDaysAgo(),
+        InNextDays(),
+        AnniversaryIn(),
         InMonth(),
         IsSet(),
         IsNotSet(),

@@ -49,6 +49,12 @@ class Subject:
             return self.day().str.slice(5, 2) == f"{month:02d}"
         return self.day().dt.month() == month
 
+    def month_and_day(self) -> nw.Expr:
+        """Month and day of the calendar day: ``02-29``."""
+        if self.type is FieldType.OPEN:
+            return self.day().str.slice(5, 5)
+        return self.day().dt.to_string("%m-%d")
+
     def day_literal(self, day: operands.Day) -> nw.Expr:
         """A day in the form in which ``day()`` gives the column's."""
         value = day.date

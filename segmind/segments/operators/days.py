@@ -1,4 +1,4 @@
-"""Calendar days: before, after, lately, in a month."""
+"""Calendar days: before, after, lately, soon, long ago, every year."""
 
 from __future__ import annotations
 
@@ -41,13 +41,17 @@ class After(_DayOperator):
         return f"is after {value}"
 
 
-class InLastDays(_DayOperator):
-    """From so many calendar days before today up to today."""
-
-    name = "in_last_days"
+class _CountOfDays(_DayOperator):
+    """Its operand is a number of days from today."""
 
     def read(self, value: Any, field: FieldType) -> Any:
         return operands.whole(value, low=0, high=36_500)
+
+
+class InLastDays(_CountOfDays):
+    """From so many calendar days before today up to today."""
+
+    name = "in_last_days"
 
     def holds(self, subject: Subject, value: Any) -> nw.Expr:
         today = operands.Day.of(subject.at.today)
@@ -57,7 +61,54 @@ class InLastDays(_DayOperator):
         )
 
     def words(self, value: Any, say: Say) -> str:
-        return f"is in the last {value} days"
+        return f"is in the last {_days(value)}"
+
+
+class MoreThanDaysAgo(_CountOfDays):
+    """Earlier than so many calendar days before today: what ``in_last_days`` leaves of the past."""
+
+    name = "more_than_days_ago"
+
+    def holds(self, subject: Subject, value: Any) -> nw.Expr:
+        first = operands.Day.of(subject.at.today).minus(value)
+        return subject.day() < subject.day_literal(first)
+
+    def words(self, value: Any, say: Say) -> str:
+        return f"is more than {_days(value)} ago"
+
+
+class InNextDays(_CountOfDays):
+    """From today up to so many calendar days after it."""
+
+    name = "in_next_days"
+
+    def holds(self, subject: Subject, value: Any) -> nw.Expr:
+        today = operands.Day.of(subject.at.today)
+        day = subject.day()
+        return (day >= subject.day_literal(today)) & (day <= subject.day_literal(today.plus(value)))
+
+    def words(self, value: Any, say: Say) -> str:
+        return f"is in the next {_days(value)}"
+
+
+class AnniversaryIn(_DayOperator):
+    """Its day and month come round from today up to so many days after it: a birthday near.
+
+    29 February comes round on the 28th in years that have no 29th.
+    """
+
+    name = "anniversary_in_days"
+
+    def read(self, value: Any, field: FieldType) -> Any:
+        return operands.whole(value, low=0, high=365)
+
+    def holds(self, subject: Subject, value: Any) -> nw.Expr:
+        return subject.month_and_day().is_in(operands.anniversaries(subject.at.today, value))
+
+    def words(self, value: Any, say: Say) -> str:
+        if value == 0:
+            return "has its anniversary today"
+        return f"has its anniversary in the next {_days(value)}"
 
 
 class InMonth(_DayOperator):
@@ -73,3 +124,7 @@ class InMonth(_DayOperator):
 
     def words(self, value: Any, say: Say) -> str:
         return f"is in {operands.month_words(value)}"
+
+
+def _days(n: int) -> str:
+    return f"{n:,} day{'s' * (n != 1)}"

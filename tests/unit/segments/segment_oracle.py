@@ -41,6 +41,14 @@ VALID = {
     "sms": re.compile(r"\+[1-9][0-9]{6,14}"),
     "push": re.compile(r"[!-~]+"),
 }
+#: By R from 1 to 5, in each by F from 1 to 5.
+RFM_GROUPS = [
+    ["lost", "hibernating", "at_risk", "at_risk", "cannot_lose"],
+    ["hibernating", "hibernating", "at_risk", "at_risk", "cannot_lose"],
+    ["about_to_sleep", "about_to_sleep", "need_attention", "loyal", "loyal"],
+    ["promising", "potential_loyalists", "potential_loyalists", "loyal", "loyal"],
+    ["new_customers", "potential_loyalists", "potential_loyalists", "champions", "champions"],
+]
 
 
 @dataclass
@@ -113,16 +121,78 @@ class World:
 
     def _did(self, rule: dict[str, Any], customer: int) -> bool:
         rows = self.occurrences(rule, customer, *self.span(rule["window"]))
+        n: int | Fraction
         match rule["metric"]:
             case "count":
                 n = len(rows)
             case "value_sum":
                 n = sum(r["value"] or 0 for r in rows)
+            case "quantity_sum":
+                n = sum(r["quantity"] or 0 for r in rows)
+            case "value_average":
+                if not rows:
+                    return False
+                n = Fraction(sum(r["value"] or 0 for r in rows), len(rows))
             case "distinct_days":
                 n = len({self.day(r["ts"]) for r in rows})
             case "distinct_products":
                 n = len({r["product_id"] for r in rows if r["product_id"] is not None})
+            case "distinct_values":
+                n = len({self._value(rule["of"], r) for r in rows} - {None})
         return self._count_passes(rule, n)
+
+    def _value(self, name: str, row: dict[str, Any]) -> Any:
+        if name.startswith("product."):
+            return self.products.get(row["product_id"], {}).get(name.removeprefix("product."))
+        value = json.loads(row["properties"] or "{}").get(name.removeprefix("properties."))
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    def _occurrence(self, rule: dict[str, Any], customer: int) -> bool:
+        ever = self.occurrences({"event": rule["event"]}, customer, None, self.horizon)
+        if not ever:
+            return False
+        pick = min if rule["which"] == "first" else max
+        instant = pick(r["ts"] for r in ever)
+        since, until = self.span(rule["window"])
+        such = self.occurrences(rule, customer, since, until)
+        return any(r["ts"] == instant for r in such)
+
+    def _same_day(self, rule: dict[str, Any], customer: int) -> bool:
+        window = self.span(rule["window"])
+
+        def days(act: dict[str, Any]) -> set[date]:
+            return {self.day(r["ts"]) for r in self.occurrences(act, customer, *window)}
+
+        shared = set.intersection(*(days(act) for act in rule["acts"]))
+        return self._count_passes(rule, len(shared - set().union(*map(days, rule["without"]))))
+
+    def _rfm(self, rule: dict[str, Any], customer: int) -> bool:
+        window = self.span(rule["window"])
+        figures: dict[int, tuple[datetime, int, int]] = {}
+        for one in self.customers:
+            orders = self.occurrences({"event": "order"}, one, *window)
+            if orders:
+                figures[one] = (
+                    max(r["ts"] for r in orders), len(orders), self._net(one, *window)
+                )  # fmt: skip
+        if customer not in figures:
+            return False
+        r, f, m = (
+            1 + 5 * sum(other[n] < figures[customer][n] for other in figures.values())
+            // len(figures)
+            for n in range(3)
+        )  # fmt: skip
+        return (
+            (not rule["groups"] or RFM_GROUPS[r - 1][f - 1] in rule["groups"])
+            and (not rule["recency"] or r in rule["recency"])
+            and (not rule["frequency"] or f in rule["frequency"])
+            and (not rule["monetary"] or m in rule["monetary"])
+        )
+
+    def _net(self, customer: int, since: datetime | None, until: datetime) -> int:
+        lines = self.occurrences({"event": "order_completed"}, customer, since, until)
+        refunds = self.occurrences({"event": "order_refunded"}, customer, since, until)
+        return sum(r["value"] or 0 for r in lines) - sum(r["value"] or 0 for r in refunds)
 
     def _recency(self, rule: dict[str, Any], customer: int) -> bool:
         rows = self.occurrences(rule, customer, None, self.horizon)
@@ -164,8 +234,10 @@ class World:
 
     def _rate(self, rule: dict[str, Any], customer: int) -> bool:
         since, until = self.span(rule["window"])
-        part = len(self.occurrences({"event": rule["event"]}, customer, since, until))
-        whole = len(self.occurrences({"event": rule["per"]}, customer, since, until))
+        one = {"event": rule["event"], "where": rule["where"]}
+        other = {"event": rule["per"], "where": rule["per_where"]}
+        part = len(self.occurrences(one, customer, since, until))
+        whole = len(self.occurrences(other, customer, since, until))
         return whole >= rule["minimum"] and self._ratio_passes(rule, part, whole)
 
     def _trend(self, rule: dict[str, Any], customer: int) -> bool:
@@ -185,9 +257,7 @@ class World:
         for one in self.customers:
             if not self.occurrences({"event": "order"}, one, since, until):
                 continue
-            lines = self.occurrences({"event": "order_completed"}, one, since, until)
-            refunds = self.occurrences({"event": "order_refunded"}, one, since, until)
-            net[one] = sum(r["value"] or 0 for r in lines) - sum(r["value"] or 0 for r in refunds)
+            net[one] = self._net(one, since, until)
         if customer not in net:
             return False
         ahead = sum(value > net[customer] for value in net.values())
@@ -204,10 +274,11 @@ class World:
             and self.inside(e["ts"], since, until)
             and (rule["channel"] is None or e["channel"] == CHANNELS[rule["channel"]])
         ]
+        if rule["source_kind"] is not None:
+            kind = {"campaign": 1, "automation": 2, "single": 3}[rule["source_kind"]]
+            rows = [e for e in rows if e["source_kind"] == kind]
         if rule["source_id"] is not None:
-            kind = {"campaign": 1, "automation": 2}[rule["source_kind"]]
-            wanted = (kind, rule["source_id"])
-            rows = [e for e in rows if (e["source_kind"], e["source_id"]) == wanted]
+            rows = [e for e in rows if e["source_id"] == rule["source_id"]]
         nameless = sum(e["message_id"] is None for e in rows)
         named = {e["message_id"] for e in rows if e["message_id"] is not None}
         return self._count_passes(rule, nameless + len(named))
@@ -342,6 +413,15 @@ class World:
                 today = self.day(self.as_of)
                 first = (today - timedelta(days=operand)).isoformat()
                 return day is not None and first <= day <= today.isoformat()
+            case "more_than_days_ago":
+                first = (self.day(self.as_of) - timedelta(days=operand)).isoformat()
+                return day is not None and day < first
+            case "in_next_days":
+                today = self.day(self.as_of)
+                last = (today + timedelta(days=operand)).isoformat()
+                return day is not None and today.isoformat() <= day <= last
+            case "anniversary_in_days":
+                return day is not None and self._comes_round(day[5:], operand)
             case "in_month":
                 month = self.day(self.as_of).month if operand == "current" else operand
                 return day is not None and int(day[5:7]) == month
@@ -350,6 +430,17 @@ class World:
             case "is_not_set":
                 return text is None
         raise AssertionError(op)
+
+    def _comes_round(self, month_day: str, days: int) -> bool:
+        for n in range(days + 1):
+            ahead = self.day(self.as_of) + timedelta(days=n)
+            try:
+                festive = date.fromisoformat(f"{ahead.year}-{month_day}")
+            except ValueError:
+                festive = date(ahead.year, 2, 28) if month_day == "02-29" else date.max
+            if festive == ahead:
+                return True
+        return False
 
     def _same(self, operand: Any, text: Any, number: Any) -> bool:
         if isinstance(operand, bool):
@@ -360,7 +451,7 @@ class World:
 
     #  thresholds, time ---------------------------------------------------------------------------
 
-    def _count_passes(self, rule: dict[str, Any], n: int) -> bool:
+    def _count_passes(self, rule: dict[str, Any], n: int | Fraction) -> bool:
         return {
             "at_least": n >= rule["n"],
             "at_most": n <= rule["n"],
@@ -392,9 +483,44 @@ class World:
                 return None, self.horizon
             case "last":
                 return self.as_of - self.length(window), self.horizon
+            case "ago":
+                oldest = window["oldest"]
+                since = self.as_of - self.length(oldest) if oldest else None
+                return since, self.as_of - self.length(window["newest"])
+            case "before":
+                end = self._midnight(date.fromisoformat(window["day"]))
+                return None, min(end, self.horizon)
+            case "since":
+                return self._midnight(date.fromisoformat(window["day"])), self.horizon
+            case "calendar":
+                return self._calendar(window["period"], window["back"])
         first = self._midnight(date.fromisoformat(window["since"]))
         after = self._midnight(date.fromisoformat(window["until"]) + timedelta(days=1))
         return first, min(after, self.horizon)
+
+    def _calendar(self, period: str, back: int) -> tuple[datetime, datetime]:
+        """Walks back day by day, counting where periods begin."""
+
+        def begins(day: date) -> bool:
+            return {
+                "day": True,
+                "week": day.isoweekday() == 1,
+                "month": day.day == 1,
+                "quarter": day.day == 1 and day.month in {1, 4, 7, 10},
+                "year": (day.month, day.day) == (1, 1),
+            }[period]
+
+        first = self.day(self.as_of)
+        while not begins(first):
+            first -= timedelta(days=1)
+        for _ in range(back):
+            first -= timedelta(days=1)
+            while not begins(first):
+                first -= timedelta(days=1)
+        after = first + timedelta(days=1)
+        while not begins(after):
+            after += timedelta(days=1)
+        return self._midnight(first), min(self._midnight(after), self.horizon)
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)

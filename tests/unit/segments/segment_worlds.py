@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from hypothesis import strategies as st
-from segment_oracle import STANDARD, World
+from segment_oracle import RFM_GROUPS, STANDARD, World
 
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS
@@ -103,7 +103,7 @@ def _event(chance: random.Random, ts: datetime, customer: int) -> dict[str, Any]
         "value": chance.choice([None, 0, 500, 1000, 1500]),
         "channel": chance.choice([None, 1, 1, 2]),
         "message_id": chance.choice([None, 50, 51, 52]),
-        "source_kind": chance.choice([None, 1, 1, 2]),
+        "source_kind": chance.choice([None, 1, 1, 2, 3]),
         "source_id": chance.choice([None, 4, 4, 5]),
         "machine": chance.choice([None, True, False]),
         "properties": _object(chance, "size", "sale"),
@@ -169,6 +169,7 @@ def facts_of(world: World) -> Facts:
 # -- rules --------------------------------------------------------------------------------------
 
 ACTS = ["product_viewed", "product_added", "order_completed", "order_refunded", "newsletter"]
+COUNTED = ["product.brand", "product.name", "product.price", "properties.size", "properties.sale"]
 UNITS = st.sampled_from(["minutes", "hours", "days", "weeks"])
 DURATIONS = st.one_of(
     st.sampled_from(
@@ -185,11 +186,34 @@ DURATIONS = st.one_of(
     st.fixed_dictionaries({"amount": st.integers(1, 40), "unit": UNITS}),
 )
 DAYS = st.sampled_from(["2026-02-28", "2026-03-01", "2026-03-02", "2026-03-08", "2026-10-25"])
+PERIODS = st.sampled_from(["day", "week", "month", "quarter", "year"])
+
+
+def _ago(newest: dict[str, Any], oldest: dict[str, Any] | None) -> dict[str, Any]:
+    if oldest is None:
+        return {"type": "ago", "newest": newest}
+    near, far = sorted((newest, oldest), key=_length)
+    if _length(near) == _length(far):
+        far = {"amount": near["amount"] * 2, "unit": near["unit"]}
+    return {"type": "ago", "newest": near, "oldest": far}
+
+
+def _length(duration: dict[str, Any]) -> timedelta:
+    return timedelta(**{duration["unit"]: duration["amount"]})
+
+
 WINDOWS = st.one_of(
     st.just({"type": "ever"}),
     DURATIONS.map(lambda d: {"type": "last", **d}),
     st.tuples(DAYS, DAYS).map(
         lambda pair: {"type": "between", "since": min(pair), "until": max(pair)}
+    ),
+    st.tuples(DURATIONS, st.none() | DURATIONS).map(lambda p: _ago(*p)),
+    st.tuples(st.sampled_from(["before", "since"]), DAYS).map(
+        lambda p: {"type": p[0], "day": p[1]}
+    ),
+    st.tuples(PERIODS, st.integers(0, 3)).map(
+        lambda p: {"type": "calendar", "period": p[0], "back": p[1]}
     ),
 )
 COUNTS = st.one_of(
@@ -248,7 +272,8 @@ MONEY_TESTS = st.one_of(
 )
 DAY_TESTS = st.one_of(
     _with(["before", "after"], DAYS),
-    _with(["in_last_days"], st.integers(0, 400)),
+    _with(["in_last_days", "more_than_days_ago", "in_next_days"], st.integers(0, 400)),
+    _with(["anniversary_in_days"], st.integers(0, 40) | st.sampled_from([364, 365])),
     _with(["in_month"], st.sampled_from([2, 3, 10, "current"])),
     _range(DAYS),
 )
@@ -288,13 +313,45 @@ def acts(draw: st.DrawFn, among: tuple[str, ...] = ("order", "session")) -> dict
 def did(draw: st.DrawFn) -> dict[str, Any]:
     act = draw(acts())
     metrics = ["count", "distinct_days"]
-    metrics += ["value_sum"] if act["event"] != "session" else []
-    metrics += ["distinct_products"] if act["event"] not in {"order", "session"} else []
+    if act["event"] != "session":
+        metrics += ["value_sum", "value_average", "quantity_sum"]
+    if act["event"] not in {"order", "session"}:
+        metrics += ["distinct_products", "distinct_values"]
     metric = draw(st.sampled_from(metrics))
     threshold = dict(draw(COUNTS))
-    if metric == "value_sum":
+    if metric in {"value_sum", "value_average"}:
         threshold = {k: v * 500 if isinstance(v, int) else v for k, v in threshold.items()}
-    return {"type": "did", **act, "metric": metric, **threshold, "window": draw(WINDOWS)}
+    of = {"of": draw(st.sampled_from(COUNTED))} if metric == "distinct_values" else {}
+    return {"type": "did", **act, "metric": metric, **of, **threshold, "window": draw(WINDOWS)}
+
+
+@st.composite
+def occurrences(draw: st.DrawFn) -> dict[str, Any]:
+    which = draw(st.sampled_from(["first", "last"]))
+    return {"type": "occurrence", "which": which, **draw(acts()), "window": draw(WINDOWS)}
+
+
+@st.composite
+def same_days(draw: st.DrawFn) -> dict[str, Any]:
+    together = draw(st.lists(acts(), min_size=1, max_size=2))
+    without = draw(st.lists(acts(), min_size=2 - len(together), max_size=2))
+    named = {"acts": together, "without": without}
+    return {"type": "same_day", **named, **draw(COUNTS), "window": draw(WINDOWS)}
+
+
+@st.composite
+def rfms(draw: st.DrawFn) -> dict[str, Any]:
+    scores = st.lists(st.integers(1, 5), max_size=3)
+    names = sorted({name for row in RFM_GROUPS for name in row})
+    asked = {
+        "groups": draw(st.lists(st.sampled_from(names), max_size=4)),
+        "recency": draw(st.just([]) | scores),
+        "frequency": draw(st.just([]) | scores),
+        "monetary": draw(st.just([]) | scores),
+    }
+    if not any(asked.values()):
+        asked["groups"] = ["lost"]
+    return {"type": "rfm", **asked, "window": draw(WINDOWS)}
 
 
 @st.composite
@@ -314,7 +371,11 @@ def rates(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "type": "rate",
         "event": draw(st.sampled_from(["order", "checkout_started", "product_added"])),
-        "per": draw(st.sampled_from(["session", "product_viewed"])),
+        "where": draw(WHERE),
+        **draw(
+            st.just({"per": "session", "per_where": []})
+            | WHERE.map(lambda where: {"per": "product_viewed", "per_where": where})
+        ),
         "minimum": draw(st.integers(1, 3)),
         "window": draw(WINDOWS),
         **draw(RATIOS),
@@ -338,7 +399,11 @@ def trends(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def engagements(draw: st.DrawFn) -> dict[str, Any]:
-    source = draw(st.sampled_from([(None, None), ("campaign", 4), ("automation", 5)]))
+    sources = [
+        *[(None, None), ("campaign", 4), ("automation", 5)],
+        *[("campaign", None), ("automation", None), ("single", None)],
+    ]
+    source = draw(st.sampled_from(sources))
     return {
         "type": "engagement",
         "action": draw(st.sampled_from(["sent", "delivered", "opened", "opened", "clicked"])),
@@ -358,7 +423,7 @@ def recencies(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _carts(ages: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-    newest, oldest = sorted(ages, key=lambda d: timedelta(**{d["unit"]: d["amount"]}))
+    newest, oldest = sorted(ages, key=_length)
     return {"type": "cart", "newest": newest, "oldest": oldest}
 
 
@@ -366,6 +431,9 @@ CHANNELS = st.sampled_from(["email", "sms", "push"])
 FAMILIES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "did": did(),
     "recency": recencies(),
+    "occurrence": occurrences(),
+    "same_day": same_days(),
+    "rfm": rfms(),
     "sequence": sequences(),
     "cart": st.tuples(DURATIONS, DURATIONS).map(_carts),
     "rate": rates(),
