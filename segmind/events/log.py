@@ -20,6 +20,8 @@ from segmind.events.rolled import Rolled
 from segmind.events.rows import Rows
 from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.spans import Span
+from segmind.events.vectors.opened import Opened
+from segmind.events.vectors.vector import Vectors
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,15 @@ class LogSnapshot:
         """
         span = Span(since, until)
         return totals.started_sessions(self.rolled, [] if span.is_empty else [span])
+
+    def vectors(self, size: int) -> Vectors:
+        """``totals`` as arrays by customer id, for ids below ``size``: what segments ask."""
+        return Vectors(self.opened, size)
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The sessions that start after the last rolled day, worked out once for the snapshot."""
+        return Opened(self.rolled)
 
     def products(self) -> pl.LazyFrame:
         """Every product: product_id Int32, external_id, name, category, brand, price Int64."""

@@ -1,0 +1,132 @@
+"""The log's totals as vectors: one number per customer, at the place of his id.
+
+A vector over a window is the sum over the rolled days in it, kept from question to question, and
+what the edges of the window and late events add. It equals ``LogSnapshot.totals``, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from segmind.events.rolled import Rolled
+from segmind.events.schema import Kind
+from segmind.events.spans import Span
+from segmind.events.vectors import distinct_days, ranges
+from segmind.events.vectors.opened import Opened
+from segmind.events.vectors.parts import Pair, Parts
+from segmind.events.vectors.ranges import NEVER, NOT_YET
+
+__all__ = ["NEVER", "NOT_YET", "Vectors"]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The totals of one snapshot, by customer id, for ids below ``size``.
+
+    ``kind`` may be a derived one. Customers who were merged away have nothing; those they were
+    merged into have it. Every array is of its own: a caller may write to it.
+    """
+
+    opened: Opened
+    size: int
+
+    @property
+    def rolled(self) -> Rolled:
+        return self.opened.rolled
+
+    def counts(self, kind: int, span: Span) -> np.ndarray:
+        """How often, Int32[size]."""
+        return self._sum(kind, span, "n")
+
+    def values(self, kind: int, span: Span) -> np.ndarray:
+        """The sum of values in minor units, Int64[size]."""
+        return self._sum(kind, span, "value")
+
+    def quantities(self, kind: int, span: Span) -> np.ndarray:
+        """The sum of quantities, Int64[size]."""
+        return self._sum(kind, span, "quantity")
+
+    def days(self, kind: int, span: Span) -> np.ndarray:
+        """On how many calendar days of the workspace's zone, Int32[size]."""
+        parts = self._parts(span)
+        return distinct_days.count(parts, kind, self._pairs(parts, kind, "first_ts"), self.size)
+
+    def first(self, kind: int, span: Span) -> np.ndarray:
+        """When for the first time, Int64[size] in microseconds UTC; NOT_YET if it did not."""
+        return self._bound(kind, span, "first_ts")
+
+    def last(self, kind: int, span: Span) -> np.ndarray:
+        """When for the last time, Int64[size] in microseconds UTC; NEVER if it did not."""
+        return self._bound(kind, span, "last_ts")
+
+    def _parts(self, span: Span) -> Parts:
+        return Parts(self.opened, span)
+
+    def _sum(self, kind: int, span: Span, column: str) -> np.ndarray:
+        parts = self._parts(span)
+        paths = [self.rolled.days[day].rollup for day in parts.days]
+        vector = self._own(ranges.total(paths, kind, column), 0)
+        self._clear_touched(vector, kind, 0)
+        for customers, amounts in self._pairs(parts, kind, column):
+            np.add.at(vector, customers, amounts.astype(vector.dtype, copy=False))
+        if (merged := self._merged) is not None:
+            np.add.at(vector, merged[1], vector[merged[0]])
+            vector[merged[0]] = 0
+        return vector
+
+    def _bound(self, kind: int, span: Span, column: str) -> np.ndarray:
+        parts = self._parts(span)
+        paths = [self.rolled.days[day].rollup for day in parts.days]
+        is_first = column == "first_ts"
+        missing = NOT_YET if is_first else NEVER
+        keep: np.ufunc = np.minimum if is_first else np.maximum
+        vector = self._own((ranges.earliest if is_first else ranges.latest)(paths, kind), missing)
+        self._clear_touched(vector, kind, missing)
+        for customers, instants in self._pairs(parts, kind, column):
+            keep.at(vector, customers, instants)
+        if (merged := self._merged) is not None:
+            keep.at(vector, merged[1], vector[merged[0]])
+            vector[merged[0]] = missing
+        return vector
+
+    def _pairs(self, parts: Parts, kind: int, column: str) -> Iterator[Pair]:
+        """What the rolled days do not tell, of ids below ``size``."""
+        match kind:
+            case Kind.SESSION:
+                pairs = parts.sessions(column)
+            case Kind.ORDER:
+                pairs = parts.orders(column)
+            case _:
+                pairs = parts.stored(kind, column)
+        for customers, amounts in pairs:
+            if customers.size and int(customers.max()) >= self.size:
+                known = customers < self.size
+                customers, amounts = customers[known], amounts[known]
+            yield customers, amounts
+
+    def _own(self, vector: np.ndarray, missing: int) -> np.ndarray:
+        """A copy of exactly ``size``."""
+        own = np.full(self.size, missing, dtype=vector.dtype)
+        length = min(self.size, vector.size)
+        own[:length] = vector[:length]
+        return own
+
+    def _clear_touched(self, vector: np.ndarray, kind: int, missing: int) -> None:
+        """Forget what rollups say of the sessions and orders of touched customers."""
+        if kind in {Kind.SESSION, Kind.ORDER} and not self.rolled.touched.is_empty():
+            behind = self.rolled.rows.merges.behind(self.rolled.touched).to_numpy()
+            vector[behind[behind < self.size]] = missing
+
+    @cached_property
+    def _merged(self) -> Pair | None:
+        """The ids that were merged away, and into which; None without merges."""
+        pairs = self.rolled.rows.merges.frame
+        if pairs.is_empty():
+            return None
+        gone, into = pairs["from_id"].to_numpy(), pairs["into_id"].to_numpy()
+        known = (gone < self.size) & (into < self.size)
+        return gone[known], into[known]
