@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from segmind.errors import InvalidInput
+from segmind.events.importers.line_index import LineIndex
 
 BLOCK_BYTES: Final = 48 << 20
 _READ_BYTES: Final = 1 << 20
+_PEEK_BYTES: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _LONGEST_HEADER: Final = 1 << 20
 
@@ -31,32 +35,29 @@ class Block:
     data: bytes
     first_line: int
 
-    @cached_property
+    @property
     def lines(self) -> int:
         """How many lines the block has."""
-        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+        return self.index.lines
 
     def raw(self, first: int, last: int) -> str:
         """The lines ``first`` to ``last`` as they are; bytes that are not UTF-8 are escaped."""
         low, high = first - self.first_line, last - self.first_line + 1
-        text = self.data[self._starts[low] : self._starts[high]]
+        text = self.data[self.index.start(low) : self.index.start(high)]
         return text.decode("utf-8", "backslashreplace").rstrip("\r\n")
 
     @cached_property
-    def _starts(self) -> list[int]:
-        starts, at = [0], self.data.find(b"\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.data.find(b"\n", at + 1)
-        return starts if starts[-1] == len(self.data) else [*starts, len(self.data)]
+    def index(self) -> LineIndex:
+        """Where its lines are, counted from 0."""
+        return LineIndex(self.data)
 
 
 class Blocks:
     """The rows of one file, to be read once.
 
     ``header`` is known at once. After the iteration ``fault`` says how the file is damaged (None:
-    whole), and ``cut`` holds the beginning of the row in which it broke off. ``consumed`` counts
-    bytes of the file as it lies on disk.
+    whole), ``cut`` holds the beginning of the row in which it broke off, and ``checksum`` is the
+    blake2b-128 of the file's bytes in hex. ``consumed`` counts bytes of the file on disk.
     """
 
     def __init__(self, path: Path, block_bytes: int = BLOCK_BYTES) -> None:
@@ -65,24 +66,72 @@ class Blocks:
         self.fault: str | None = None
         self.cut: Block | None = None
         self._block_bytes = block_bytes
-        self._pieces = self._read()
+        self._digest = hashlib.blake2b(digest_size=16)
+        with path.open("rb") as file:
+            self._is_packed = file.read(len(_GZIP)) == _GZIP
+        self._pieces = self._unpacked() if self._is_packed else iter(())
         self._rest = b""
-        self.header = self._read_header()
+        self.header = self._parse_header(self._packed_header() if self._is_packed else self._top())
 
-    def _read_header(self) -> list[str]:
+    @property
+    def checksum(self) -> str:
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[Block]:
+        line = 2
+        for data in self._whole_rows_unpacked() if self._is_packed else self._whole_rows():
+            block = Block(data, line)
+            yield block
+            line += block.lines
+        if self._rest:
+            self.cut = Block(self._rest, line)
+
+    def _parse_header(self, line: bytes) -> list[str]:
+        text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
+        if not text.strip():
+            raise EmptyFile(name=self.path.name)
+        return [name.strip() for name in next(csv.reader([text]))]
+
+    def _top(self) -> bytes:
+        """The first line of a plain file."""
+        with self.path.open("rb") as file:
+            line = file.readline(_LONGEST_HEADER)
+        self._take(line)
+        return line
+
+    def _packed_header(self) -> bytes:
         while b"\n" not in self._rest and len(self._rest) < _LONGEST_HEADER:
             piece = next(self._pieces, None)
             if piece is None:
                 break
             self._rest += piece
         line, _, self._rest = self._rest.partition(b"\n")
-        text = line.decode("utf-8-sig", "replace").rstrip("\r")
-        if not text.strip():
-            raise EmptyFile(name=self.path.name)
-        return [name.strip() for name in next(csv.reader([text]))]
+        return line
 
-    def __iter__(self) -> Iterator[Block]:
-        line = 2
+    def _take(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.consumed += len(data)
+
+    def _whole_rows(self) -> Iterator[bytes]:
+        """A plain file: each block is read in one go up to the end of a row."""
+        with self.path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            wanted = self._block_bytes
+            while self.consumed < size:
+                data = _read_rows(file.fileno(), self.consumed, min(wanted, size - self.consumed))
+                is_last = self.consumed + len(data) >= size
+                if not data:
+                    return
+                if not is_last and not data.endswith(b"\n"):
+                    wanted *= 2  # no line ends in so many bytes
+                    continue
+                if not is_last and b'"' in data:
+                    data = data[: _end_of_rows(data, len(data))]
+                wanted = self._block_bytes
+                self._take(data)
+                yield data
+
+    def _whole_rows_unpacked(self) -> Iterator[bytes]:
         pieces, size = [self._rest], len(self._rest)
         for piece in self._pieces:
             pieces.append(piece)
@@ -92,34 +141,25 @@ class Blocks:
             data = b"".join(pieces)
             end = _end_of_rows(data, self._block_bytes)
             if end:
-                block = Block(data[:end], line)
-                yield block
-                line += block.lines
+                yield data[:end]
             pieces, size = [data[end:]], len(data) - end
         data = b"".join(pieces)
         whole = len(data) if self.fault is None else data.rfind(b"\n") + 1
         if whole:
-            block = Block(data[:whole], line)
-            yield block
-            line += block.lines
-        if data[whole:]:
-            self.cut = Block(data[whole:], line)
+            yield data[:whole]
+        self._rest = data[whole:]
 
-    def _read(self) -> Iterator[bytes]:
+    def _unpacked(self) -> Iterator[bytes]:
+        inflate = _Inflate()
         with self.path.open("rb") as file:
-            start = file.read(_READ_BYTES)
-            self.consumed = len(start)
-            inflate = _Inflate() if start.startswith(_GZIP) else None
-            piece = start
-            while piece:
+            while piece := file.read(_READ_BYTES):
+                self._take(piece)
                 try:
-                    yield inflate.feed(piece) if inflate else piece
+                    yield inflate.feed(piece)
                 except zlib.error as error:
                     self.fault = f"The file is damaged after {self.consumed:,} bytes ({error})."
                     return
-                piece = file.read(_READ_BYTES)
-                self.consumed += len(piece)
-        if inflate and not inflate.complete:
+        if not inflate.complete:
             self.fault = f"The file breaks off after {self.consumed:,} bytes: its end is missing."
 
 
@@ -143,6 +183,23 @@ class _Inflate:
             out.append(self._member.decompress(piece))
             piece = self._member.unused_data
         return b"".join(out)
+
+
+def _read_rows(handle: int, start: int, size: int) -> bytes:
+    """At most ``size`` bytes from ``start``, up to the last line end in them if one is near."""
+    peeked = min(size, _PEEK_BYTES)
+    tail = os.pread(handle, peeked, start + size - peeked)
+    end = tail.rfind(b"\n") + 1
+    if end and not _is_end(handle, start + size):
+        size = size - peeked + end
+    data = os.pread(handle, size, start)
+    while len(data) < size and (more := os.pread(handle, size - len(data), start + len(data))):
+        data += more
+    return data
+
+
+def _is_end(handle: int, at: int) -> bool:
+    return at >= os.fstat(handle).st_size
 
 
 def _end_of_rows(data: bytes, longest: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -111,7 +110,7 @@ def run(
         figures=dict(file_format.figures()),
     )
     assert report.rows == report.accepted + report.repeated + report.rejected
-    _finish(store, job_id, report)
+    _finish(store, job_id, report, blocks.checksum)
     return report
 
 
@@ -182,15 +181,14 @@ class _Rows:
 
 
 def _begin(store: Store, path: Path, file_format: Format) -> int:
-    with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    values = {"file_name": path.name, "format": file_format.name, "checksum": checksum}
+    # The checksum is known when the file has been read.
+    values = {"file_name": path.name, "format": file_format.name, "checksum": ""}
     with store.engine.begin() as conn:
         insert = import_run.insert().values(values).returning(import_run.c.id)
         return int(conn.execute(insert).scalar_one())
 
 
-def _finish(store: Store, job_id: int, report: ImportReport) -> None:
+def _finish(store: Store, job_id: int, report: ImportReport, checksum: str) -> None:
     counts = {k: getattr(report, k) for k in ("rows", "accepted", "repeated", "rejected", "state")}
     told = {
         "reasons": report.reasons,
@@ -199,7 +197,7 @@ def _finish(store: Store, job_id: int, report: ImportReport) -> None:
         "first_ts": report.first_ts.isoformat() if report.first_ts else None,
         "last_ts": report.last_ts.isoformat() if report.last_ts else None,
     }
-    values = {**counts, "report": told, "rejects_path": report.rejects_path}
+    values = {**counts, "report": told, "rejects_path": report.rejects_path, "checksum": checksum}
     _end(store, report.run_id, values)
     jobs.finish(store.engine, job_id, result=counts | told, failed=report.problem)
     _log.info("Imported %s: %s", report.file_name, counts)

@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
+from segmind.events.importers import sieve
 from segmind.events.importers.blocks import Block
 
 #: Beside the file's columns: the first and the last line of the row in the file.
 LINE: Final = "line number"
 LAST_LINE: Final = "last line number"
 _LONGEST_ROW: Final = 100  # lines; beyond it a quote was never closed
+_NEVER_CLOSED: Final = "a quote is never closed"
+_COMMA: Final = ord(",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Table:
 
 def read(block: Block, columns: Sequence[str]) -> Table:
     """The rows of ``block``. Empty lines are no rows."""
-    return _quickly(block, columns) or _carefully(block, columns)
+    return _quickly(block, columns) or _sieved(block, columns) or _carefully(block, columns)
 
 
 def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
@@ -44,26 +48,56 @@ def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
     if b"\0" in block.data:
         return None
     lines = block.lines
-    try:
-        frame = pl.read_csv(
-            block.data, has_header=False, schema=dict.fromkeys(columns, pl.String())
-        )
-    except pl.exceptions.PolarsError:
+    frame = _by_polars(block.data, columns)
+    if frame is None or frame.height != lines:
         return None
-    if frame.height != lines:
-        return None
-    # Too few fields are filled with nulls in silence; too many are an error. So when the commas
-    # are as many as they must be, and none is inside quotes, every row is right.
-    commas = block.data.count(b",")
-    plain = b'"' not in block.data and commas == lines * (len(columns) - 1)
-    if not plain and frame.get_column(columns[-1]).null_count():
-        return None
+    # Too few fields are filled with nulls in silence; too many are an error. So when the last
+    # column has no null, or the commas are as many as they must be and none is inside quotes,
+    # every row is right.
+    if frame.get_column(columns[-1]).null_count():
+        commas = block.index.count(_COMMA)
+        if b'"' in block.data or commas != lines * (len(columns) - 1):
+            return None
     number = pl.int_range(block.first_line, block.first_line + lines, dtype=pl.Int64)
     return Table(frame.with_columns(number.alias(LINE), number.alias(LAST_LINE)), ())
 
 
+def _by_polars(data: bytes, columns: Sequence[str]) -> pl.DataFrame | None:
+    try:
+        return pl.read_csv(data, has_header=False, schema=dict.fromkeys(columns, pl.String()))
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _sieved(block: Block, columns: Sequence[str]) -> Table | None:
+    """Lines that may be no rows are looked at one by one, all others at once.
+
+    None when a row spans lines, or when too many lines are odd.
+    """
+    odd = sieve.odd_lines(block.data, len(columns))
+    if odd is None:
+        return None
+    lines = block.lines
+    frame = _by_polars(sieve.without(block.data, block.index, odd), columns)
+    if frame is None or frame.height != lines - len(odd):
+        return None
+    number = np.delete(np.arange(block.first_line, block.first_line + lines), odd)
+    good = frame.with_columns(pl.Series(LINE, number), pl.Series(LAST_LINE, number))
+    alone: list[_Record] = []
+    for at in odd.tolist():
+        line = block.data[block.index.start(at) : block.index.start(at + 1)]
+        alone += _records(Block(line, block.first_line + at))
+    if any(fields == _NEVER_CLOSED for _, _, fields in alone):
+        return None
+    rows, malformed = _split(iter(alone), len(columns))
+    if rows:
+        more = pl.DataFrame(rows, schema=good.schema, orient="row")
+        good = pl.concat([good, more]).sort(LINE)
+    return Table(good, tuple(malformed))
+
+
 def _carefully(block: Block, columns: Sequence[str]) -> Table:
-    """Row by row, for blocks that are not plain."""
+    """Row by row, for blocks whose rows span lines or are odd in numbers."""
     rows, malformed = _split(_records(block), len(columns))
     schema = {**dict.fromkeys(columns, pl.String()), LINE: pl.Int64(), LAST_LINE: pl.Int64()}
     return Table(pl.DataFrame(rows, schema=schema, orient="row"), tuple(malformed))
@@ -117,7 +151,7 @@ def _records(block: Block) -> Iterator[_Record]:
             for fields in reader:
                 first, end = end, start + reader.line_num
                 if end - first > _LONGEST_ROW or first < len(lines) < end:
-                    fault = "a quote is never closed"
+                    fault = _NEVER_CLOSED
                     break
                 if fields:
                     yield block.first_line + first, block.first_line + end - 1, fields
