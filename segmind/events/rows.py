@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from segmind import stopping
 from segmind.events.merges import Merges
 from segmind.events.schema import EVENT_COLUMNS, empty_events
 from segmind.events.spans import Span, any_holds
@@ -46,7 +47,7 @@ class Rows:
         Files outside the spans are not opened; inside, row groups are skipped by kind and time.
         """
         near = [f for f in self.files if any(s.meets(f.min_ts, f.max_ts) for s in spans)]
-        rows = _concat([*([scan_files(f.path for f in near)] if near else []), self.recent.lazy()])
+        rows = _concat([*_scans([f.path for f in near]), self.recent.lazy()])
         if not any(span == Span() for span in spans):
             rows = rows.filter(any_holds(spans, pl.col("ts")))
         if kinds is not None:
@@ -66,6 +67,15 @@ class Rows:
 def scan_files(paths: Iterable[Path]) -> pl.LazyFrame:
     """Event files as they lie on disk."""
     return pl.scan_parquet(list(paths), schema=EVENT_COLUMNS, glob=False, hive_partitioning=False)
+
+
+def _scans(paths: Sequence[Path]) -> list[pl.LazyFrame]:
+    """The files together; one by one where the question can be stopped between two of them."""
+    if not paths:
+        return []
+    if not stopping.is_watched():
+        return [scan_files(paths)]
+    return [stopping.watched(scan_files([path])) for path in paths]
 
 
 def _is_any(column: str, codes: Collection[int]) -> pl.Expr:
