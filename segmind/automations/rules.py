@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
-import polars as pl
 from sqlalchemy import Connection
 
 from segmind.automations.definition import RuleJson
@@ -26,15 +24,10 @@ def matching_in(conn: Connection) -> Matching:
     def matching(
         rule: RuleJson, facts: Facts, customer_ids: Collection[int], as_of: datetime
     ) -> set[int]:
-        mine = pl.Series(sorted(set(customer_ids)), dtype=pl.Int64())
-        people = facts.customers.filter(pl.col("customer_id").is_in(mine.implode()))
-        found = compiling.matching(
-            _parsed(json.dumps(rule, sort_keys=True)),
-            replace(facts, customers=people),
-            as_of,
-            resolve,
+        found = compiling.matched(
+            _parsed(json.dumps(rule, sort_keys=True)), facts.among(customer_ids), as_of, resolve
         )
-        return set(found.collect()["customer_id"])
+        return set(found.ids)
 
     return matching
 

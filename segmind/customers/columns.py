@@ -19,6 +19,8 @@ from typing import Any, Final
 import polars as pl
 from sqlalchemy import Connection, select, text
 
+from segmind.customers import roster
+from segmind.customers.roster import Roster
 from segmind.db import copy
 from segmind.db.engine import Store
 from segmind.db.locks import try_lock
@@ -90,6 +92,13 @@ class Mirror:
         """Changes whenever a customer changed."""
         f = self.fingerprint
         return f"{self.file_id or 0}.{f.xmin}.{f.rows}.{f.total}"
+
+    def rosters(self) -> tuple[Roster, ...]:
+        """The same customers as ``frame`` in fixed orders: those of the file, those touched."""
+        present = roster.of_frame(self.touched.filter(~pl.col(_GONE)).drop(_GONE))
+        if self.path is None:
+            return (present,)
+        return (roster.of_file(self.path, self.touched["customer_id"].to_numpy()), present)
 
     def frame(self) -> pl.LazyFrame:
         """The customers (CUSTOMER_COLUMNS), each once, in no promised order."""

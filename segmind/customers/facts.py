@@ -5,18 +5,23 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 from sqlalchemy import Connection, text
 
-from segmind.customers import columns
+from segmind.customers import columns, roster
 from segmind.customers.columns import CUSTOMER_COLUMNS
+from segmind.customers.roster import Roster
 from segmind.db.engine import Store
 from segmind.events import log
 from segmind.events.log import LogSnapshot
+from segmind.events.vectors.vector import Vectors
 from segmind.workspace import product_settings
 
 
@@ -24,14 +29,55 @@ from segmind.workspace import product_settings
 class Facts:
     """Log and customers in one snapshot.
 
-    ``customers`` has ``CUSTOMER_COLUMNS`` and holds nobody erased or merged away. ``version``
-    changes whenever an answer could change. ``zone`` is the workspace's: calendar days are its.
+    ``customers`` has ``CUSTOMER_COLUMNS`` and holds nobody erased or merged away; ``rosters``
+    hold the same ones in fixed orders. ``version`` changes whenever an answer could change.
+    ``zone`` is the workspace's: calendar days are its.
     """
 
     log: LogSnapshot
     customers: pl.LazyFrame
     version: str
     zone: ZoneInfo
+    rosters: tuple[Roster, ...]
+    population: tuple[Roster, ...] | None = None  # all customers, where rosters hold but some
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The log's totals by customer id, long enough for every customer."""
+        return self.log.vectors(max((r.size for r in self.everybody), default=0))
+
+    @cached_property
+    def is_customer(self) -> np.ndarray:
+        """By id, as long as a vector: whether there is such a customer."""
+        vector = np.zeros(self.vectors.size, dtype=np.bool_)
+        for its in self.everybody:
+            vector[its.ids if its.present is None else its.ids[its.present]] = True
+        return vector
+
+    @cached_property
+    def count(self) -> int:
+        """How many customers there are in the rosters."""
+        return sum(r.count for r in self.rosters)
+
+    @property
+    def everybody(self) -> tuple[Roster, ...]:
+        """The rosters of all customers, whoever is asked about: ranks are among all of them."""
+        return self.rosters if self.population is None else self.population
+
+    def among(self, customer_ids: Collection[int]) -> Facts:
+        """The same facts to be asked about these customers only."""
+        wanted = np.fromiter(customer_ids, dtype=np.int64)
+        rosters = tuple(r.among(wanted) for r in self.rosters)
+        frame = pl.concat([r.frame for r in rosters])
+        return replace(self, customers=frame, rosters=rosters, population=self.everybody)
+
+    def of_customer(self, customer_id: int) -> Facts:
+        """What is known of one customer: his own events, and himself alone in the roster."""
+        rosters = tuple(r.among(np.array([customer_id])) for r in self.rosters)
+        rosters = tuple(r for r in rosters if r.height)
+        frames = [r.frame for r in rosters] or [self.customers.clear()]
+        log = self.log.of_customers([customer_id])
+        return replace(self, log=log, customers=pl.concat(frames), rosters=rosters)
 
     @classmethod
     def of(
@@ -50,7 +96,9 @@ class Facts:
         """
         snapshot = LogSnapshot.of(events, products=products, names=names, zone=zone)
         own = version or f"in memory {next(_made)}"
-        return cls(snapshot, _completed(customers).lazy(), own, ZoneInfo(zone))
+        people = _completed(customers)
+        rosters = (roster.of_frame(people),)
+        return cls(snapshot, people.lazy(), own, ZoneInfo(zone), rosters)
 
 
 @dataclass(frozen=True)
@@ -95,7 +143,9 @@ def _read(conn: Connection, store: Store, zone: ZoneInfo | None, last: _Read | N
     version = f"{snapshot.version}|{mirror.version}|{zone.key}"
     if last is not None and last.facts.version == version:
         return last
-    return _Read(mirror, Facts(snapshot, mirror.frame(), version, zone))
+    is_same = last is not None and mirror is last.mirror
+    rosters = last.facts.rosters if last is not None and is_same else mirror.rosters()
+    return _Read(mirror, Facts(snapshot, mirror.frame(), version, zone, rosters))
 
 
 _FALSE_WHEN_MISSING: Final = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -108,6 +108,12 @@ class LogSnapshot:
     def names(self) -> dict[str, int]:
         """Every event name with its code."""
         return dict(self._names)
+
+    def of_customers(self, customers: Collection[int]) -> LogSnapshot:
+        """The log as if nobody but these few customers had ever done anything, in memory."""
+        theirs = self.events(customers=customers).collect()
+        rows = Rows(files=(), recent=theirs, merges=Merges.none())
+        return replace(self, rows=rows, rolled=Rolled.nothing(rows, self.zone))
 
     @cached_property
     def first_ts(self) -> datetime | None:

@@ -1,29 +1,34 @@
 """From a rule to the customers whom it means.
 
-The aggregates that the rules need are gathered and each is computed once; a rule is then one filter
-over the customers with those columns beside them. Explaining one customer is the same with one row.
+A rule is one expression over the customers with the columns of its aggregates beside them: columns
+that lie in the customers' own order, so that nothing is joined. Explaining one customer is the same
+expression over what is known of him alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
-import narwhals as nw
+import numpy as np
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.customers.roster import Roster
 from segmind.segments import linking
-from segmind.segments.aggregates.base import Aggregate, Table, tables
+from segmind.segments.aggregates.base import Aggregate
+from segmind.segments.answers import Answers, OfEverybody
 from segmind.segments.attributes import Attribute
+from segmind.segments.board import board
 from segmind.segments.conditions.base import Question, Requirement
 from segmind.segments.linking import Resolve, no_segments
+from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
 from segmind.segments.rule import Rule
-from segmind.segments.sources import CUSTOMER, Frame, Sources
+from segmind.segments.sources import Frame, Sources
 
 Key = TypeVar("Key")
 
@@ -49,40 +54,23 @@ class Compiled:
     def aggregates(self) -> list[Aggregate]:
         return [r for r in self.requirements if isinstance(r, Aggregate)]
 
-    def matching(self, computed: Iterable[Table] | None = None) -> Frame:
-        """customer_id of every customer who meets the rule, each once.
+    def matched(self, answers: Answers | None = None) -> Matched:
+        """Who meets the rule. ``answers`` may be shared by rules of one moment."""
+        answers = answers or OfEverybody(self.sources)
+        rosters = self.sources.rosters
+        return Matched(rosters, [self._mask(roster, answers) for roster in rosters])
 
-        ``computed``: tables that hold at least the rule's aggregates.
-        """
-        given = self.tables if computed is None else computed
-        present = self.rule.root.presence(self.question)
-        customers = self._beside(given, present)
-        return customers.filter(self.rule.root.expression(self.question)).select(CUSTOMER)
+    def board(self, roster: Roster, answers: Answers) -> Frame:
+        """The roster's customers with all attributes and aggregates of the rule."""
+        return board(roster, self.attributes, self.aggregates, answers)
 
-    def everything(self) -> Frame:
-        """Every customer with all attributes and aggregates of the rule."""
-        return self._beside(self.tables, frozenset())
-
-    @cached_property
-    def tables(self) -> list[Table]:
-        return tables(self.aggregates, self.sources)
-
-    def _beside(self, given: Iterable[Table], present: frozenset[Aggregate]) -> Frame:
-        """The customers with the tables' columns beside them.
-
-        Who must be in a table to meet the rule is joined first and strictly: the rest then deals
-        with these few only.
-        """
-        wanted = set(self.aggregates)
-        needed = [table for table in given if table.of & wanted]
-        strict = [table for table in needed if table.of & present]
-        frame = self.sources.customers(self.attributes)
-        for table in strict:
-            frame = frame.join(table.frame, on=CUSTOMER, how="inner")
-        for table in needed:
-            if table not in strict:
-                frame = frame.join(table.frame, on=CUSTOMER, how="left")
-        return frame
+    def _mask(self, roster: Roster, answers: Answers) -> np.ndarray:
+        if not roster.height:
+            return np.zeros(0, dtype=np.bool_)
+        verdict = self.rule.root.expression(self.question).alias("met")
+        met = self.sources.collected(self.board(roster, answers).select(verdict))["met"]
+        mask = met.to_numpy()
+        return mask if roster.present is None else mask & roster.present
 
 
 def compiled(
@@ -107,10 +95,8 @@ def compiled(
     return Compiled(rule, Question(at, segments), sources or Sources(facts, at))
 
 
-def matching(
-    rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments
-) -> pl.LazyFrame:
-    """customer_id (Int64, each once, unordered) of the customers who meet the rule at ``as_of``.
+def matched(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments) -> Matched:
+    """The customers who meet the rule at ``as_of``.
 
     What happened after ``as_of`` does not count; fields, traits, consent and suppression are the
     present ones.
@@ -118,29 +104,33 @@ def matching(
     Raises:
         InvalidRule: see ``compiled``.
     """
-    native: pl.LazyFrame = compiled(rule, facts, as_of, resolve).matching().to_native()
-    return native
+    return compiled(rule, facts, as_of, resolve).matched()
+
+
+def matching(
+    rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments
+) -> pl.LazyFrame:
+    """``matched`` as a frame: customer_id (Int64), each once."""
+    return matched(rule, facts, as_of, resolve).ids.to_frame().lazy()
 
 
 def matching_many(
     rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
 ) -> dict[Key, pl.Series]:
-    """``matching`` for many rules: the customers of each, ascending.
+    """``matching`` for many rules: the customers of each, ascending."""
+    return {key: one.ids for key, one in matched_many(rules, facts, as_of, resolve)}
 
-    The aggregates of all rules are computed in one pass over the log, each once.
+
+def matched_many(
+    rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
+) -> Iterator[tuple[Key, Matched]]:
+    """``matched`` for many rules of one moment, one after the other.
+
+    Rules that read the same of the log come next to each other, so that it is read once.
     """
     sources = Sources(facts, Moment(as_of, facts.zone))
+    answers = OfEverybody(sources)
     every = {key: compiled(rule, facts, as_of, resolve, sources) for key, rule in rules.items()}
-    wanted = dict.fromkeys(a for one in every.values() for a in one.aggregates)
-    computed = _collected(tables(list(wanted), sources))
-    plans = [one.matching(computed).to_native() for one in every.values()]
-    answers: list[pl.DataFrame] = pl.collect_all(plans) if plans else []
-    return {key: answer[CUSTOMER].sort() for key, answer in zip(every, answers, strict=True)}
-
-
-def _collected(lazy: list[Table]) -> list[Table]:
-    frames: list[pl.DataFrame] = pl.collect_all([t.frame.to_native() for t in lazy]) if lazy else []
-    return [
-        Table(nw.from_native(frame.lazy()), table.of)
-        for frame, table in zip(frames, lazy, strict=True)
-    ]
+    alike = sorted(every, key=lambda key: sorted(a.prefix for a in every[key].aggregates))
+    for key in alike:
+        yield key, every[key].matched(answers)

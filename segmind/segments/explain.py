@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import narwhals as nw
-import polars as pl
-
 from segmind.customers.facts import Facts
 from segmind.errors import NotFound
+from segmind.segments.answers import OfFew
 from segmind.segments.compile import compiled
 from segmind.segments.conditions.base import Condition, Found, Question
 from segmind.segments.conditions.group import Group
 from segmind.segments.conditions.membership import InSegment
 from segmind.segments.linking import Resolve, no_segments
+from segmind.segments.moment import Moment
 from segmind.segments.rule import Rule
-from segmind.segments.sources import CUSTOMER
+from segmind.segments.sources import Sources
 from segmind.segments.words import Words
 
 _HEADS = {
@@ -71,14 +70,16 @@ def explain(
         NotFound: there is no such customer.
         InvalidRule: see ``compile.compiled``.
     """
-    plan = compiled(rule, facts, as_of, resolve)
+    mine = facts.of_customer(customer_id)
+    if not mine.count:
+        raise NotFound(what="customer", key=customer_id)
+    sources = Sources(mine, Moment(as_of, facts.zone), population=facts)
+    plan = compiled(rule, mine, as_of, resolve, sources)
     nodes = list(_nodes("", rule.root, plan.question))
     verdicts = [c.expression(plan.question).alias(f"met:{n}") for n, (_, c) in enumerate(nodes)]
-    one = plan.everything().filter(nw.col(CUSTOMER) == customer_id).with_columns(*verdicts)
-    native: pl.LazyFrame = one.to_native()
-    rows = native.collect().to_dicts()
-    if not rows:
-        raise NotFound(what="customer", key=customer_id)
+    answers = OfFew(sources)
+    boards = [plan.board(roster, answers).with_columns(*verdicts) for roster in mine.rosters]
+    rows = [row for one in boards for row in sources.collected(one).to_dicts()]
     return _Explainer(plan.question, rows[0], words or Words()).tree(iter(range(len(nodes))), nodes)
 
 

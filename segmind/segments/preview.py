@@ -11,7 +11,7 @@ import polars as pl
 
 from segmind.customers.facts import Facts
 from segmind.segments import reach
-from segmind.segments.compile import matching
+from segmind.segments.compile import matched
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.rule import Rule
 
@@ -45,17 +45,14 @@ def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_seg
         InvalidRule: see ``compile.compiled``.
     """
     began = time.perf_counter()
-    members = matching(rule, facts, as_of, resolve)
-    found, base = pl.collect_all([members, facts.customers.select(pl.len())])
-    chosen = facts.customers.join(found.lazy(), on="customer_id", how="semi")
-    reached = reach.counts(chosen).collect()
-    total = int(base.item())
+    found = matched(rule, facts, as_of, resolve)
+    base = facts.count
     return Preview(
-        count=found.height,
-        share_of_base=found.height / total if total else 0.0,
-        base=total,
-        sample=_spread(found["customer_id"]),
-        reach={channel: int(reached[channel].item() or 0) for channel in reach.CHANNELS},
+        count=found.count,
+        share_of_base=found.count / base if base else 0.0,
+        base=base,
+        sample=_spread(found.ids),
+        reach={channel: found.reached(channel) for channel in reach.CHANNELS},
         took_ms=(time.perf_counter() - began) * 1000,
         incomplete=facts.log.incomplete,
     )
@@ -63,4 +60,4 @@ def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_seg
 
 def _spread(members: pl.Series) -> list[int]:
     step = max(1, members.len() // SAMPLE_SIZE)
-    return members.sort().gather_every(step).head(SAMPLE_SIZE).to_list()
+    return members.gather_every(step).head(SAMPLE_SIZE).to_list()

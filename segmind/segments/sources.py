@@ -6,19 +6,21 @@ in ``attributes`` in Polars' own words: these two files are what another engine 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.customers.roster import Roster
 from segmind.events import derive
-from segmind.events.schema import Kind
+from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
+from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments import fields, json_columns
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
-from segmind.segments.attributes import Attribute
 from segmind.segments.comparison import EventComparison
 from segmind.segments.moment import Moment
 
@@ -31,8 +33,10 @@ _OF_ROW: Final = ("value", "quantity")
 class Sources:
     """The facts as rules see them: nothing after the moment, nobody who is gone."""
 
-    def __init__(self, facts: Facts, at: Moment) -> None:
+    def __init__(self, facts: Facts, at: Moment, population: Facts | None = None) -> None:
+        """``population``: the facts of all customers, where ``facts`` tell of some only."""
         self._facts = facts
+        self._everything = None if population is None else Sources(population, at)
         self._names = facts.log.names()
         self.at = at
 
@@ -43,12 +47,61 @@ class Sources:
             raise KeyError(event)
         return code
 
-    def customers(self, attributes: Collection[Attribute] = ()) -> Frame:
-        """Every customer, with these attributes as columns of their names."""
-        frame = self._facts.customers
-        for attribute in attributes:
-            frame = attribute.add_to(frame)
-        return nw.from_native(frame.select(CUSTOMER, *(a.name for a in attributes)))
+    @property
+    def size(self) -> int:
+        """The length of vectors: one more than the largest customer id."""
+        return self._facts.vectors.size
+
+    @property
+    def rosters(self) -> Sequence[Roster]:
+        """The customers who are asked about."""
+        return self._facts.rosters
+
+    @property
+    def population(self) -> Sources:
+        """The same moment asked about all customers: what ranks are among."""
+        return self if self._everything is None else self._everything
+
+    def customers(self) -> Frame:
+        """Every customer: customer_id."""
+        ids = np.flatnonzero(self._facts.is_customer)
+        return nw.from_native(pl.LazyFrame({CUSTOMER: ids}))
+
+    def vector(self, kind: int, span: Span, column: str) -> pl.Series:
+        """``totals`` of one kind as a column by customer id (length ``size``).
+
+        ``column``: n or days (Int32), value or quantity (Int64), first_ts or last_ts (instants,
+        null without any).
+        """
+        vectors = self._facts.vectors
+        match column:
+            case "n":
+                return pl.Series(column, vectors.counts(kind, span))
+            case "days":
+                return pl.Series(column, vectors.days(kind, span))
+            case "value":
+                return pl.Series(column, vectors.values(kind, span))
+            case "quantity":
+                return pl.Series(column, vectors.quantities(kind, span))
+            case "first_ts":
+                return _instants(vectors.first(kind, span), NOT_YET)
+            case _:
+                return _instants(vectors.last(kind, span), NEVER)
+
+    def side_by_side(self, asked: Mapping[str, tuple[int, Span, str]]) -> Frame:
+        """customer_id and vectors as columns, a row for every customer.
+
+        ``asked``: by the column's name, what ``vector`` takes.
+        """
+        columns = {name: self.vector(*what) for name, what in asked.items()}
+        columns[CUSTOMER] = pl.Series(np.arange(self.size, dtype=np.int64))
+        frame = pl.LazyFrame(columns).filter(pl.Series(self._facts.is_customer))
+        return nw.from_native(frame)
+
+    def collected(self, frame: Frame) -> pl.DataFrame:
+        """The rows of a frame that was made from these sources."""
+        native: pl.LazyFrame = frame.to_native()
+        return native.collect()
 
     def totals(self, kinds: Collection[int], span: Span) -> Frame:
         """``LogSnapshot.totals``: one row per customer and kind."""
@@ -74,7 +127,7 @@ class Sources:
         Rows of stored events also have product_id.
         """
         if act.event == SESSION:
-            starts = derive.session_starts(self._facts.log.rows, [span])
+            starts = self._facts.log.session_starts(since=span.since, until=span.until)
             return nw.from_native(starts.with_columns(value=pl.lit(0), quantity=pl.lit(0)))
         if act.event == ORDER:
             return self._orders(act.where, span)
@@ -148,3 +201,9 @@ class Sources:
     def _events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> pl.LazyFrame:
         log = self._facts.log
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
+
+
+def _instants(micros: np.ndarray, missing: int) -> pl.Series:
+    column = pl.Series("ts", micros)
+    there = pl.when(column != missing).then(column)
+    return pl.select(there.cast(UTC_INSTANT)).to_series()

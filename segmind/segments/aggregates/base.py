@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 import narwhals as nw
+import polars as pl
 
-from segmind.segments.sources import CUSTOMER, Frame, Sources
+from segmind.segments.sources import Frame, Sources
 
 #: A customer's value of an aggregate's column, as explain reads it.
 Value = Callable[["Aggregate", str], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Some aggregates' columns, one row for each customer who has something to count."""
-
-    frame: Frame
-    of: frozenset[Aggregate]
 
 
 class Aggregate(ABC):
     """A question about every customer, asked of the log.
 
     A subclass is a frozen dataclass: equal questions are one question. A customer without a row
-    has the values of ``missing``.
+    has the values of ``missing``. ``frame`` defines the answer; where the log's totals by customer
+    are at hand as vectors, ``vector`` gives the same.
     """
 
     #: The columns, and the value of somebody without a row.
@@ -54,20 +47,11 @@ class Aggregate(ABC):
         default = self.missing[column]
         return expression if default is None else expression.fill_null(default)
 
-    @classmethod
-    def tables(cls, aggregates: Sequence[Any], sources: Sources) -> list[Table]:
-        """The tables of several aggregates of this class; a subclass may answer them together."""
-        return [Table(a.named(a.frame(sources)), frozenset({a})) for a in aggregates]
+    @property
+    def vector_types(self) -> Mapping[str, pl.DataType] | None:
+        """The types of the columns that ``vector`` answers; None: there is only the ``frame``."""
+        return None
 
-    def named(self, frame: Frame) -> Frame:
-        """The frame with its columns under their full names."""
-        own = [nw.col(column).alias(self.name(column)) for column in self.missing]
-        return frame.select(CUSTOMER, *own)
-
-
-def tables(aggregates: Sequence[Aggregate], sources: Sources) -> list[Table]:
-    """The tables of all aggregates, each computed once."""
-    by_class: dict[type[Aggregate], list[Aggregate]] = {}
-    for aggregate in dict.fromkeys(aggregates):
-        by_class.setdefault(type(aggregate), []).append(aggregate)
-    return [t for cls, several in by_class.items() for t in cls.tables(several, sources)]
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        """A column by customer id, as long as ``sources.size``: what ``frame`` says, quicker."""
+        raise LookupError(f"{type(self).__name__} has no vector {column} of {sources.size}.")

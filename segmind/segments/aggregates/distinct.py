@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
+import polars as pl
 
 from segmind.events.spans import Span
 from segmind.segments.acts import Act
@@ -31,6 +32,13 @@ class Days(Aggregate):
             occurrences = sources.occurrences(self.act, self.span)
             days = occurrences.select(CUSTOMER, day.alias("day")).unique()
         return days.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("days"))
+
+    @property
+    def vector_types(self) -> Mapping[str, pl.DataType] | None:
+        return None if self.act.where else {"days": pl.Int32()}
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        return sources.vector(sources.code(self.act.event), self.span, column)
 
 
 @dataclass(frozen=True)

@@ -28,23 +28,16 @@ class NetRevenueRank(Aggregate):
     missing: ClassVar[Mapping[str, Any]] = {"net": None, "place": None, "of": None}
 
     def frame(self, sources: Sources) -> Frame:
-        kind, value = nw.col("kind"), nw.col("value")
-        kinds = [Kind.ORDER, Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED]
-        rows = sources.totals([int(k) for k in kinds], self.span)
-        signed = rows.select(
-            CUSTOMER,
-            nw.when(kind == int(Kind.ORDER)).then(nw.col("n")).otherwise(0).alias("orders"),
-            nw.when(kind == int(Kind.ORDER_COMPLETED))
-            .then(value)
-            .when(kind == int(Kind.ORDER_REFUNDED))
-            .then(-value)
-            .otherwise(0)
-            .alias("net"),
+        figures = sources.population.side_by_side(
+            {
+                "orders": (int(Kind.ORDER), self.span, "n"),
+                "bought": (int(Kind.ORDER_COMPLETED), self.span, "value"),
+                "refunded": (int(Kind.ORDER_REFUNDED), self.span, "value"),
+            }
         )
-        sums = signed.group_by(CUSTOMER).agg(nw.col("orders").sum(), nw.col("net").sum())
-        buyers = sums.filter(nw.col("orders") > 0)
-        # Those who are gone take nobody's place.
-        buyers = buyers.join(sources.customers(), on=CUSTOMER, how="semi")
+        buyers = figures.filter(nw.col("orders") > 0).select(
+            CUSTOMER, (nw.col("bought") - nw.col("refunded")).alias("net")
+        )
         return buyers.with_columns(
             place=nw.col("net").rank("min", descending=True).cast(nw.Int64),
             of=nw.len().cast(nw.Int64),

@@ -14,8 +14,6 @@ from segmind.segments import rfm
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Frame, Sources
 
-_KINDS = (int(Kind.ORDER), int(Kind.ORDER_COMPLETED), int(Kind.ORDER_REFUNDED))
-
 
 @dataclass(frozen=True)
 class RfmScores(Aggregate):
@@ -33,24 +31,20 @@ class RfmScores(Aggregate):
     }
 
     def frame(self, sources: Sources) -> Frame:
-        kind, value = nw.col("kind"), nw.col("value")
-        is_order, is_line = kind == int(Kind.ORDER), kind == int(Kind.ORDER_COMPLETED)
-        rows = sources.totals(_KINDS, self.span).select(
+        figures = sources.population.side_by_side(
+            {
+                "orders": (int(Kind.ORDER), self.span, "n"),
+                "last_order": (int(Kind.ORDER), self.span, "last_ts"),
+                "bought": (int(Kind.ORDER_COMPLETED), self.span, "value"),
+                "refunded": (int(Kind.ORDER_REFUNDED), self.span, "value"),
+            }
+        )
+        base = figures.filter(nw.col("orders") > 0).select(
             CUSTOMER,
-            nw.when(is_order).then(nw.col("n")).otherwise(0).alias("orders"),
-            nw.when(is_order).then(nw.col("last_ts")).alias("last_order"),
-            nw.when(is_line)
-            .then(value)
-            .when(kind == int(Kind.ORDER_REFUNDED))
-            .then(-value)
-            .otherwise(0)
-            .alias("net"),
+            nw.col("orders").cast(nw.Int64),
+            "last_order",
+            (nw.col("bought") - nw.col("refunded")).alias("net"),
         )
-        sums = rows.group_by(CUSTOMER).agg(
-            nw.col("orders").sum(), nw.col("net").sum(), nw.col("last_order").max()
-        )
-        # Those who are gone make nobody better.
-        base = sums.filter(nw.col("orders") > 0).join(sources.customers(), on=CUSTOMER, how="semi")
         return base.with_columns(
             r=rfm.score("last_order"), f=rfm.score("orders"), m=rfm.score("net")
         )

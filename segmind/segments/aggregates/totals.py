@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import narwhals as nw
+import polars as pl
 
+from segmind.events.schema import UTC_INSTANT
 from segmind.events.spans import Span
 from segmind.segments.acts import Act
-from segmind.segments.aggregates.base import Aggregate, Table
+from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Frame, Sources
 
-_SUMS = ("n", "value", "quantity")
+_TYPES: Final[dict[str, pl.DataType]] = {
+    "n": pl.Int32(),
+    "value": pl.Int64(),
+    "quantity": pl.Int64(),
+    "first_ts": UTC_INSTANT,
+    "last_ts": UTC_INSTANT,
+}
 
 
 @dataclass(frozen=True)
@@ -35,13 +43,12 @@ class Totals(Aggregate):
         kind = sources.code(self.event)
         return sources.totals([kind], self.span).filter(nw.col("kind") == kind)
 
-    @classmethod
-    def tables(cls, aggregates: Sequence[Totals], sources: Sources) -> list[Table]:
-        """One pass over the log for all events asked for in the same span."""
-        by_span: dict[Span, list[Totals]] = {}
-        for aggregate in aggregates:
-            by_span.setdefault(aggregate.span, []).append(aggregate)
-        return [_side_by_side(span, several, sources) for span, several in by_span.items()]
+    @property
+    def vector_types(self) -> Mapping[str, pl.DataType]:
+        return _TYPES
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        return sources.vector(sources.code(self.event), self.span, column)
 
 
 @dataclass(frozen=True)
@@ -69,27 +76,3 @@ def totals(act: Act, span: Span) -> Aggregate:
     if act.where:
         return MatchingTotals(Act(event=act.event, where=act.where), span)
     return Totals(act.event, span)
-
-
-def _side_by_side(span: Span, aggregates: list[Totals], sources: Sources) -> Table:
-    """Rows by customer and kind become one row per customer, with columns for every kind."""
-    if len(aggregates) == 1:
-        only = aggregates[0]
-        return Table(only.named(only.frame(sources)), frozenset(aggregates))
-    codes = {aggregate: sources.code(aggregate.event) for aggregate in aggregates}
-    rows = sources.totals(list(codes.values()), span)
-    spread = [
-        nw.when(nw.col("kind") == code).then(nw.col(column)).alias(aggregate.name(column))
-        for aggregate, code in codes.items()
-        for column in aggregate.missing
-    ]
-    merged = [_merged(aggregate, column) for aggregate in codes for column in aggregate.missing]
-    frame = rows.select(CUSTOMER, *spread).group_by(CUSTOMER).agg(*merged)
-    return Table(frame, frozenset(aggregates))
-
-
-def _merged(aggregate: Aggregate, column: str) -> nw.Expr:
-    full = nw.col(aggregate.name(column))
-    if column in _SUMS:
-        return full.sum()
-    return full.min() if column == "first_ts" else full.max()

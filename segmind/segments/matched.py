@@ -1,0 +1,51 @@
+"""Who meets a rule, row by row of the rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from segmind.customers.roster import CUSTOMER, Roster
+from segmind.segments.attributes import Reachable
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """The customers who meet a rule: for each roster, a mask of its rows."""
+
+    rosters: Sequence[Roster]
+    masks: Sequence[np.ndarray]
+
+    @cached_property
+    def count(self) -> int:
+        """How many they are."""
+        return sum(int(np.count_nonzero(mask)) for mask in self.masks)
+
+    @cached_property
+    def ids(self) -> pl.Series:
+        """customer_id (Int64), ascending, each once."""
+        parts = [roster.ids[mask] for roster, mask in zip(self.rosters, self.masks, strict=True)]
+        ids = np.concatenate([np.zeros(0, np.int64), *parts])
+        # A file's ids ascend already; a few that were touched since go among them.
+        return pl.Series(CUSTOMER, ids if _ascends(ids) else np.sort(ids))
+
+    def reached(self, channel: str) -> int:
+        """How many of them marketing may reach on the channel."""
+        return sum(
+            int(np.count_nonzero(mask & reachable(roster, channel)))
+            for roster, mask in zip(self.rosters, self.masks, strict=True)
+        )
+
+
+def reachable(roster: Roster, channel: str) -> np.ndarray:
+    """A mask of the rows whom marketing may reach on the channel."""
+    attribute = Reachable(channel)
+    return roster.column(attribute, attribute.add_to, attribute.name).to_numpy()
+
+
+def _ascends(ids: np.ndarray) -> bool:
+    return bool(np.all(ids[1:] > ids[:-1]))
