@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -148,7 +148,7 @@ class _World:
     def asked_at(self, conditions: Sequence[Condition], at: datetime) -> list[bool]:
         """What the conditions say at a moment."""
         facts = self._facts(self.events, self.customer)
-        rules = {n: Rule(c) for n, c in enumerate(conditions)}
+        rules = {n: _rule(c) for n, c in enumerate(conditions)}
         found = matching_many(rules, facts, at)
         return [found[n].len() > 0 for n in rules]
 
@@ -168,7 +168,7 @@ class _World:
         events = events.with_columns(ts=pl.col("ts") - pl.col("back")).drop("back")
         customers = pl.DataFrame({_CUSTOMER: range(1, len(back) + 1)})
         facts = self._facts(events, customers)
-        found = matching_many({n: Rule(c) for n, c in enumerate(conditions)}, facts, self.as_of)
+        found = matching_many({n: _rule(c) for n, c in enumerate(conditions)}, facts, self.as_of)
         return [{each - 1 for each in found[n].to_list()} for n in range(len(conditions))]
 
     def _facts(self, events: pl.DataFrame, customers: pl.DataFrame) -> Facts:
@@ -245,6 +245,10 @@ class _Course:
 
 
 _CUSTOMER: Final = "customer_id"
+
+
+def _rule(condition: Condition) -> Rule:
+    return Rule(cast(Any, condition))
 
 
 def _id(number: int) -> pl.Expr:
