@@ -16,6 +16,7 @@ from segmind.events.ingest import NewEvent
 from segmind.segments import day_files, history, membership, segment
 from segmind.segments.history import DayDamaged, NotKept
 from segmind.segments.rule import parse
+from segmind.workspace import product_settings
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -30,7 +31,8 @@ VIEWED_LATELY = {
 def add_customers(conn: Connection, n: int) -> list[int]:
     rows = conn.execute(
         text(
-            "INSERT INTO customer (email) SELECT 'c' || g FROM generate_series(1, :n) g RETURNING id"
+            "INSERT INTO customer (email) "
+            "SELECT 'c' || g FROM generate_series(1, :n) g RETURNING id"
         ),
         {"n": n},
     )
@@ -72,11 +74,7 @@ def test_the_first_refresh_of_a_day_keeps_its_members_and_the_second_keeps_nothi
 def test_days_follow_the_workspaces_zone(shop) -> None:
     store, _, lately = shop
     with store.engine.begin() as conn:
-        conn.execute(
-            text(
-                "INSERT INTO setting (key, value) VALUES ('timezone', '\"Asia/Tokyo\"') ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            )
-        )
+        product_settings.save(conn, {"timezone": "Asia/Tokyo"}, "test", NOW)
     membership.refresh_all(store, datetime(2026, 3, 20, 16, tzinfo=UTC))
     assert [each.day for each in kept(store, lately)] == [date(2026, 3, 21)]
 
@@ -204,7 +202,8 @@ def test_a_segment_whose_rule_cannot_be_asked_does_not_stop_the_others(shop) -> 
         broken = segment.create(conn, "Broken", VIEWED_LATELY, now=NOW)
         conn.execute(
             text(
-                "UPDATE segment SET rule = jsonb_set(rule, '{event}', '\"nobody did\"') WHERE id = :id"
+                "UPDATE segment SET rule = jsonb_set(rule, '{event}', '\"nobody did\"') "
+                "WHERE id = :id"
             ),
             {"id": broken.id},
         )
