@@ -37,7 +37,7 @@ from segmind.events.importers.format import (
     LONGEST_ID,
     check_columns,
     completed,
-    first_reason,
+    reasons,
 )
 from segmind.events.schema import Kind
 
@@ -103,7 +103,12 @@ class CsvMapped:
     def parsed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """PARSED."""
         given = rows.select(self._text(name).alias(name) for name in NAMES)
-        hi, lo = self._ids(given)
+        texts: dict[str, pl.Series] = {
+            name: keys.keys64(given[name])
+            for name in NAMES
+            if name in self._columns or name in ("session", "order")
+        }
+        hi, lo = self._ids(given, texts)
         names = _canonical_names(given["event"])
         read = given.with_columns(
             _instant(pl.col("time"), self._zone).alias("ts"),
@@ -114,13 +119,15 @@ class CsvMapped:
             pl.col("quantity").str.strip_suffix(".0").cast(pl.Int32, strict=False).alias("count"),
             pl.Series("event_hi", hi),
             pl.Series("event_lo", lo),
+            texts["session"].alias("session_key"),
+            texts["order"].alias("order_key"),
         ).with_columns(
             pl.coalesce("exact_value", pl.col("exact_price") * pl.col("count").fill_null(1)).alias(
                 "amount"
             )
         )
         read = read.with_columns(exact.minor_units(pl.col("amount")).alias("cents"))
-        read = read.with_columns(_reason())
+        read = read.with_columns(reasons(read, _checks()))
         self._observe(read)
         known = pl.col("customer").is_not_null()
         parsed = read.with_columns(
@@ -149,11 +156,13 @@ class CsvMapped:
         text = pl.col(self._columns[name]).str.strip_chars()
         return pl.when(text != "").then(text)
 
-    def _ids(self, given: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    def _ids(
+        self, given: pl.DataFrame, texts: Mapping[str, pl.Series]
+    ) -> tuple[pl.Series, pl.Series]:
         used = [name for name in NAMES if name in self._columns and name != "event_id"]
         hi, lo = keys.content_ids(
             [np.full(given.height, _SALT)]
-            + [keys.keys64(given[name]).fill_null(_NOTHING).to_numpy() for name in used]
+            + [texts[name].fill_null(_NOTHING).to_numpy() for name in used]
         )
         if "event_id" not in self._columns:
             return pl.Series(hi), pl.Series(lo)
@@ -217,7 +226,7 @@ def _quantity() -> pl.Expr:
     return pl.coalesce("count", one).alias("quantity")
 
 
-def _reason() -> pl.Expr:
+def _checks() -> tuple[tuple[pl.Expr, str], ...]:
     def broken(name: str, parsed: str) -> pl.Expr:
         return pl.col(name).is_not_null() & pl.col(parsed).is_null()
 
@@ -225,7 +234,7 @@ def _reason() -> pl.Expr:
     ids = ("customer", "anonymous", "product")
     longest = [pl.col(name).str.len_bytes() > LONGEST_ID for name in ids]
     order = pl.col("name").is_in(["order_completed", "order_refunded"])
-    return first_reason(
+    return (
         (pl.col("time").is_null(), "time is missing"),
         (pl.col("ts").is_null(), "time is neither ISO 8601 nor Unix time"),
         (

@@ -25,8 +25,8 @@ PARSED: Final[dict[str, pl.DataType]] = {
     "category": pl.String(),
     "brand": pl.String(),
     "price": pl.Int64(),  # minor units
-    "session": pl.String(),
-    "order": pl.String(),
+    "session_key": pl.Int64(),
+    "order_key": pl.Int64(),
     "quantity": pl.Int32(),
     "value": pl.Int64(),  # minor units
     "currency": pl.String(),
@@ -88,13 +88,20 @@ def _printable(text: str) -> str:
     return shown if len(text) <= 300 else f"{shown} ..."
 
 
-def first_reason(*checks: tuple[pl.Expr, str]) -> pl.Expr:
-    """The text of the first check whose condition is true; null where none is."""
-    found: Any = pl
-    for condition, text in checks:
-        found = found.when(condition.fill_null(False)).then(pl.lit(text))
-    reason: pl.Expr = found.otherwise(pl.lit(None, pl.String()))
-    return reason.alias("reason")
+def reasons(rows: pl.DataFrame, checks: Sequence[tuple[pl.Expr, str]]) -> pl.Series:
+    """For each row the text of the first check whose condition is true; null where none is.
+
+    Made for rows that are nearly all good: texts are only put where something is wrong.
+    """
+    found = rows.select(condition.fill_null(False).alias(text) for condition, text in checks)
+    bad = found.select(pl.any_horizontal(pl.all()).alias("reason")).to_series()
+    wrong = found.filter(bad)
+    first: Any = pl
+    for text in found.columns:
+        first = first.when(pl.col(text)).then(pl.lit(text))
+    told = wrong.select(first.alias("reason")).to_series() if wrong.height else None
+    none = pl.repeat(None, rows.height, dtype=pl.String(), eager=True).alias("reason")
+    return none if told is None else none.scatter(bad.arg_true(), told)
 
 
 def completed(parsed: pl.DataFrame) -> pl.DataFrame:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from segmind.db.engine import Store
-from segmind.events import keys, names, products
-from segmind.events.products import ATTRIBUTES
+from segmind.events import names
+from segmind.events.importers.numbering import Notes, Numbering
+from segmind.events.importers.product_news import ProductNews
 from segmind.events.schema import EVENT_COLUMNS
 
 Namespace = Literal["user", "anonymous"]
@@ -25,88 +28,78 @@ class ResolveCustomers(Protocol):
     ) -> pl.Series: ...
 
 
-_CUSTOMER: Final = {"customer": pl.String, "country": pl.String, "customer_id": pl.Int64}
-_PRODUCT: Final = {"product": pl.String, "product_id": pl.Int32}
+_NAMESPACES: Final[tuple[Namespace, ...]] = ("user", "anonymous")
+_UNKNOWN: Final = 0  # no customer and no event name has this number
 
 
 class Ids:
-    """Looks up what it has not seen in this file before."""
+    """Looks up in the database only what it has not met in this file before."""
 
     def __init__(self, store: Store, resolve_customers: ResolveCustomers) -> None:
         self._store = store
-        self._resolve = resolve_customers
-        self._customers: dict[Namespace, pl.DataFrame] = {
-            "user": pl.DataFrame(schema=_CUSTOMER),
-            "anonymous": pl.DataFrame(schema=_CUSTOMER),
-        }
-        self._products = pl.DataFrame(schema=_PRODUCT)
-        self._told = pl.DataFrame(
-            schema={"external_id": pl.String} | {k: products.PRODUCT_COLUMNS[k] for k in ATTRIBUTES}
-        )
+        self._customers = {n: _Customers(n, resolve_customers) for n in _NAMESPACES}
+        self._products = ProductNews(store)
+        self._names = Numbering()
+        self._codes = Notes(_UNKNOWN, np.int16)
 
     def events(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """EVENT_COLUMNS (without ``received_at``) for rows of PARSED that are not rejected."""
-        self._learn_customers(rows)
-        self._learn_products(rows)
-        with self._store.engine.begin() as conn:
-            codes = names.codes_of(conn, rows["name"].unique())
+        """EVENT_COLUMNS that are known, for rows of PARSED that are not rejected."""
         made = rows.with_columns(
-            keys.keys64(rows["session"]).alias("session_key"),
-            keys.keys64(rows["order"]).alias("order_key"),
-            pl.col("name").replace_strict(codes, return_dtype=pl.Int16).alias("kind"),
+            self._kinds(rows["name"]),
             self._customer_ids(rows),
-        ).join(self._products, on="product", how="left", maintain_order="left")
+            self._products.ids(rows),
+        )
         return made.select(name for name in EVENT_COLUMNS if name in made.columns)
 
-    def _learn_customers(self, rows: pl.DataFrame) -> None:
-        for namespace, known in self._customers.items():
-            wanted = rows.filter(pl.col("is_anonymous") == (namespace == "anonymous"))
-            # By country too: a customer whose country comes later is told of again.
-            fresh = wanted.select("customer", "country").unique().join(
-                known, on=["customer", "country"], how="anti", nulls_equal=True
-            )  # fmt: skip
-            if fresh.height:
-                ids = self._resolve(fresh["customer"], namespace, fresh["country"])
-                fresh = fresh.with_columns(ids.alias("customer_id"))
-                self._customers[namespace] = pl.concat([known, fresh], rechunk=True)
+    def _kinds(self, given: pl.Series) -> pl.Series:
+        places = self._names.places(given)
+        fresh = given.gather(np.flatnonzero(self._codes.at(places) == _UNKNOWN)).unique()
+        if fresh.len():
+            with self._store.engine.begin() as conn:
+                codes = names.codes_of(conn, fresh)
+            self._codes.put(self._names.places(fresh), [codes[name] for name in fresh])
+        return pl.Series("kind", self._codes.at(places))
 
     def _customer_ids(self, rows: pl.DataFrame) -> pl.Series:
-        asked = rows.select("customer", "is_anonymous")
-        known = pl.concat(
-            found.select("customer", "customer_id")
-            .unique("customer")
-            .with_columns(pl.lit(namespace == "anonymous").alias("is_anonymous"))
-            for namespace, found in self._customers.items()
-        )
-        found = asked.join(
-            known, on=["customer", "is_anonymous"], how="left", maintain_order="left"
-        )
-        return found["customer_id"]
+        anonymous = rows["is_anonymous"]
+        if not anonymous.any():
+            return pl.Series("customer_id", self._customers["user"].ids(rows))
+        ids = np.empty(rows.height, dtype=np.int64)
+        for namespace in _NAMESPACES:
+            mask = anonymous if namespace == "anonymous" else ~anonymous
+            ids[mask.to_numpy()] = self._customers[namespace].ids(rows.filter(mask))
+        return pl.Series("customer_id", ids)
 
-    def _learn_products(self, rows: pl.DataFrame) -> None:
-        """Products that are new, or of which this block says something new."""
-        given = (
-            rows.lazy()
-            .filter(pl.col("product").is_not_null())
-            .group_by("product")
-            .agg(
-                pl.col("product_name").drop_nulls().last().alias("name"),
-                pl.col("category").drop_nulls().last(),
-                pl.col("brand").drop_nulls().last(),
-                pl.col("price").drop_nulls().last(),
+
+class _Customers:
+    """The customers of one namespace that this file has named so far."""
+
+    def __init__(self, namespace: Namespace, resolve: ResolveCustomers) -> None:
+        self._namespace = namespace
+        self._resolve = resolve
+        self._numbering = Numbering()
+        self._ids = Notes(_UNKNOWN, np.int64)
+        self._has_country = Notes(False, np.bool_)
+
+    def ids(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+        """Our ids for ``customer``; one whose ``country`` comes later is told of again."""
+        places = self._numbering.places(rows["customer"])
+        asked = self._ids.at(places) == _UNKNOWN
+        if rows["country"].null_count() < rows.height:
+            told = rows["country"].is_not_null().to_numpy()
+            asked |= told & ~self._has_country.at(places)
+        if asked.any():
+            at = np.flatnonzero(asked)
+            self._learn(
+                rows.select("customer", "country")[at].with_columns(pl.Series("at", places[at]))
             )
-            .rename({"product": "external_id"})
-            .collect()
-        )
-        columns = ["external_id", *ATTRIBUTES]
-        news = given.select(columns).join(self._told, on=columns, how="anti", nulls_equal=True)
-        if news.is_empty():
-            return
-        with self._store.engine.begin() as conn:
-            found = products.ids_of_frame(conn, news)
-        fresh = found.rename({"external_id": "product"}).join(
-            self._products, on="product", how="anti"
-        )
-        self._products = pl.concat([self._products, fresh.select(list(_PRODUCT))], rechunk=True)
-        kept = self._told.join(news, on="external_id", how="anti")
-        self._told = pl.concat([kept, news])
+        return self._ids.at(places)
+
+    def _learn(self, fresh: pl.DataFrame) -> None:
+        if fresh["country"].null_count() < fresh.height:
+            fresh = fresh.sort(pl.col("country").is_null(), maintain_order=True)
+        once = fresh.unique("at", keep="first", maintain_order=True)
+        ids = self._resolve(once["customer"], self._namespace, once["country"])
+        at = once["at"].to_numpy()
+        self._ids.put(at, ids.to_numpy())
+        self._has_country.put(at, once["country"].is_not_null().to_numpy())

@@ -28,7 +28,7 @@ from segmind.events.importers.format import (
     LONGEST_ID,
     check_columns,
     completed,
-    first_reason,
+    reasons,
 )
 from segmind.events.schema import Kind
 
@@ -69,18 +69,24 @@ class OnlineRetail:
     def parsed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """PARSED."""
         read = _read(rows)
+        texts = {
+            name: keys.keys64(rows[name])
+            for name in ("InvoiceNo", "StockCode", "Description", "CustomerID", "Country")
+        }
         hi, lo = keys.content_ids(
             [np.full(read.height, _SALT)]
             + [
                 read[name].to_physical().cast(pl.Int64).fill_null(_NOTHING).to_numpy()
                 for name in ("ts", "count", "millionths")
             ]
-            + [
-                keys.keys64(rows[name]).fill_null(_NOTHING).to_numpy()
-                for name in ("InvoiceNo", "StockCode", "Description", "CustomerID", "Country")
-            ]
+            + [text.fill_null(_NOTHING).to_numpy() for text in texts.values()]
         )
-        read = read.with_columns(pl.Series("event_hi", hi), pl.Series("event_lo", lo), _reason())
+        read = read.with_columns(
+            pl.Series("event_hi", hi),
+            pl.Series("event_lo", lo),
+            texts["InvoiceNo"].alias("order_key"),
+            reasons(read, _CHECKS),
+        )
         self._observe(read)
         refund = pl.col("is_cancellation")
         guest = pl.col("customer").is_null()
@@ -101,7 +107,7 @@ class OnlineRetail:
             pl.col("StockCode").alias("product"),
             pl.col("Description").str.strip_chars().alias("product_name"),
             exact.minor_units(pl.col("millionths")).alias("price"),
-            pl.col("InvoiceNo").alias("order"),
+            "order_key",
             pl.col("count").abs().cast(pl.Int32, strict=False).alias("quantity"),
             pl.col("value"),
             pl.lit(_CURRENCY).alias("currency"),
@@ -196,30 +202,29 @@ def _read(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reason() -> pl.Expr:
-    cancelled = pl.col("is_cancellation")
-    return first_reason(
-        (pl.col("InvoiceNo").is_null(), "InvoiceNo is missing"),
-        (pl.col("StockCode").is_null(), "StockCode is missing"),
-        (
-            pl.any_horizontal(
-                pl.col(name).str.len_bytes() > LONGEST_ID
-                for name in ("InvoiceNo", "StockCode", "CustomerID")
-            ),
-            f"an id is longer than {LONGEST_ID} bytes",
+_CANCELLED: Final = pl.col("is_cancellation")
+_CHECKS: Final = (
+    (pl.col("InvoiceNo").is_null(), "InvoiceNo is missing"),
+    (pl.col("StockCode").is_null(), "StockCode is missing"),
+    (
+        pl.any_horizontal(
+            pl.col(name).str.len_bytes() > LONGEST_ID
+            for name in ("InvoiceNo", "StockCode", "CustomerID")
         ),
-        (pl.col("ts").is_null(), "InvoiceDate is no time such as 2010-12-01 08:26:00"),
-        (pl.col("count").is_null(), "Quantity is no whole number"),
-        (pl.col("millionths").is_null(), "UnitPrice is no decimal number"),
-        (pl.col("InvoiceNo").str.starts_with("A"), "an adjustment of bad debt, not a sale"),
-        (pl.col("millionths") < 0, "UnitPrice is negative"),
-        (pl.col("count") == 0, "Quantity is 0"),
-        (
-            (pl.col("millionths") == 0) & (pl.col("count") < 0),
-            "a stock correction without price, not a sale",
-        ),
-        (pl.col("millionths") == 0, "UnitPrice is 0: a gift, sample or note, not a sale"),
-        (cancelled & (pl.col("count") > 0), "a cancellation with positive Quantity"),
-        (~cancelled & (pl.col("count") < 0), "Quantity is negative, but it is no cancellation"),
-        (pl.col("value").is_null(), "Quantity x UnitPrice is too large to be true"),
-    )
+        f"an id is longer than {LONGEST_ID} bytes",
+    ),
+    (pl.col("ts").is_null(), "InvoiceDate is no time such as 2010-12-01 08:26:00"),
+    (pl.col("count").is_null(), "Quantity is no whole number"),
+    (pl.col("millionths").is_null(), "UnitPrice is no decimal number"),
+    (pl.col("InvoiceNo").str.starts_with("A"), "an adjustment of bad debt, not a sale"),
+    (pl.col("millionths") < 0, "UnitPrice is negative"),
+    (pl.col("count") == 0, "Quantity is 0"),
+    (
+        (pl.col("millionths") == 0) & (pl.col("count") < 0),
+        "a stock correction without price, not a sale",
+    ),
+    (pl.col("millionths") == 0, "UnitPrice is 0: a gift, sample or note, not a sale"),
+    (_CANCELLED & (pl.col("count") > 0), "a cancellation with positive Quantity"),
+    (~_CANCELLED & (pl.col("count") < 0), "Quantity is negative, but it is no cancellation"),
+    (pl.col("value").is_null(), "Quantity x UnitPrice is too large to be true"),
+)

@@ -18,7 +18,7 @@ import polars as pl
 from segmind.events import keys
 from segmind.events.importers import exact
 from segmind.events.importers.distinct import Distinct
-from segmind.events.importers.format import check_columns, completed, first_reason
+from segmind.events.importers.format import check_columns, completed, reasons
 from segmind.events.schema import Kind
 
 COLUMNS: Final = (
@@ -38,9 +38,11 @@ _NAMES: Final = {
     "remove_from_cart": Kind.PRODUCT_REMOVED.event_name,
     "purchase": Kind.ORDER_COMPLETED.event_name,
 }
-_CODES: Final = {word: int(Kind[name.upper()]) for word, name in _NAMES.items()}
+_WORDS: Final = pl.Enum(list(_NAMES))
+_EVENT: Final = pl.Enum(list(_NAMES.values()))
 _SALT: Final = keys.key64("rees46")
 _NOTHING: Final = -1  # stands for "no session" and for what is rejected anyway
+_CODES: Final = np.array([*(Kind[n.upper()] for n in _NAMES.values()), _NOTHING], dtype=np.int64)
 
 
 class Rees46:
@@ -66,43 +68,40 @@ class Rees46:
             .str.to_datetime("%Y-%m-%d %H:%M:%S UTC", time_unit="us", strict=False)
             .dt.replace_time_zone("UTC")
             .alias("ts"),
-            pl.col("event_type").replace_strict(_CODES, default=None, return_dtype=pl.Int16)
-            .alias("kind"),
+            pl.col("event_type").cast(_WORDS, strict=False).alias("word"),
             pl.col("product_id").cast(pl.Int64, strict=False).alias("product_number"),
             pl.col("user_id").cast(pl.Int64, strict=False).alias("user_number"),
             exact.millionths("price").cast(pl.Int64, strict=False).alias("millionths"),
             keys.keys64(rows["user_session"]).alias("session_key"),
-        )  # fmt: skip
+        )
         self._observe(read)
+        word = read["word"].to_physical()
         hi, lo = keys.content_ids(
-            [np.full(read.height, _SALT)]
-            + [
-                read[name].to_physical().cast(pl.Int64).fill_null(_NOTHING).to_numpy()
-                for name in (
-                    "ts",
-                    "kind",
-                    "product_number",
-                    "millionths",
-                    "user_number",
-                    "session_key",
-                )
+            [
+                np.full(read.height, _SALT),
+                _numbers(read["ts"]),
+                _CODES[word.fill_null(len(_NAMES)).to_numpy()],
+                _numbers(read["product_number"]),
+                _numbers(read["millionths"]),
+                _numbers(read["user_number"]),
+                _numbers(read["session_key"]),
             ]
         )
         cents = exact.minor_units(pl.col("millionths"))
         parsed = read.select(
-            _reason(),
+            reasons(read, _CHECKS),
             pl.Series("event_hi", hi),
             pl.Series("event_lo", lo),
             "ts",
-            pl.col("event_type").replace_strict(_NAMES, default=None).alias("name"),
+            word.cat.to(_EVENT).alias("name"),
             pl.col("user_id").alias("customer"),
             pl.lit(False).alias("is_anonymous"),
             pl.col("product_id").alias("product"),
             pl.col("category_code").alias("category"),
             "brand",
             cents.alias("price"),
-            pl.col("user_session").alias("session"),
-            pl.when(pl.col("event_type") != "view").then(1).alias("quantity"),
+            "session_key",
+            pl.when(pl.col("word") != "view").then(1).alias("quantity"),
             cents.alias("value"),
         )
         return completed(parsed)
@@ -118,9 +117,13 @@ class Rees46:
         }
 
     def _observe(self, read: pl.DataFrame) -> None:
-        for word, count in read["event_type"].value_counts().iter_rows():
+        for word, count in read["word"].drop_nulls().value_counts().iter_rows():
             self._types[str(word)] += count
-        bought = read.filter(pl.col("event_type") == "purchase")["millionths"].drop_nulls()
+        for word, count in (
+            read.filter(pl.col("word").is_null())["event_type"].value_counts().iter_rows()
+        ):
+            self._types[str(word)] += count
+        bought = read.filter(pl.col("word") == "purchase")["millionths"].drop_nulls()
         self._revenue += exact.total(bought)
         self._users.add(read["user_number"])
         self._sessions.add(read["session_key"])
@@ -132,15 +135,18 @@ class Rees46:
             self._rows_without[word] += read[column].null_count()
 
 
-def _reason() -> pl.Expr:
-    return first_reason(
-        (pl.col("ts").is_null(), "event_time is no time such as 2019-11-01 00:00:00 UTC"),
-        (pl.col("kind").is_null(), "event_type is none of view, cart, remove_from_cart, purchase"),
-        (pl.col("user_id").is_null(), "user_id is missing"),
-        (pl.col("user_number").is_null(), "user_id is no whole number"),
-        (pl.col("product_id").is_null(), "product_id is missing"),
-        (pl.col("product_number").is_null(), "product_id is no whole number"),
-        (pl.col("price").is_null(), "price is missing"),
-        (pl.col("millionths").is_null(), "price is no decimal number"),
-        (pl.col("millionths") < 0, "price is negative"),
-    )
+def _numbers(column: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return column.to_physical().fill_null(_NOTHING).to_numpy()
+
+
+_CHECKS: Final = (
+    (pl.col("ts").is_null(), "event_time is no time such as 2019-11-01 00:00:00 UTC"),
+    (pl.col("word").is_null(), "event_type is none of view, cart, remove_from_cart, purchase"),
+    (pl.col("user_id").is_null(), "user_id is missing"),
+    (pl.col("user_number").is_null(), "user_id is no whole number"),
+    (pl.col("product_id").is_null(), "product_id is missing"),
+    (pl.col("product_number").is_null(), "product_id is no whole number"),
+    (pl.col("price").is_null(), "price is missing"),
+    (pl.col("millionths").is_null(), "price is no decimal number"),
+    (pl.col("millionths") < 0, "price is negative"),
+)

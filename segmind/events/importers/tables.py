@@ -74,15 +74,16 @@ def _sieved(block: Block, columns: Sequence[str]) -> Table | None:
 
     None when a row spans lines, or when too many lines are odd.
     """
-    odd = sieve.odd_lines(block.data, len(columns))
-    if odd is None:
+    odd = sieve.odd_lines(block.data, block.index, len(columns))
+    if odd is None or not len(odd):
         return None
     lines = block.lines
-    frame = _by_polars(sieve.without(block.data, block.index, odd), columns)
-    if frame is None or frame.height != lines - len(odd):
+    rest = Block(sieve.without(block.data, block.index, odd), block.first_line)
+    table = _quickly(rest, columns)
+    if table is None or table.frame.height != lines - len(odd):
         return None
     number = np.delete(np.arange(block.first_line, block.first_line + lines), odd)
-    good = frame.with_columns(pl.Series(LINE, number), pl.Series(LAST_LINE, number))
+    good = table.frame.with_columns(pl.Series(LINE, number), pl.Series(LAST_LINE, number))
     alone: list[_Record] = []
     for at in odd.tolist():
         line = block.data[block.index.start(at) : block.index.start(at + 1)]
