@@ -5,16 +5,22 @@ Each order's net revenue is credited at most once, so credited revenue never exc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 import polars as pl
 
 from segmind.analytics.definition import Definition
-from segmind.analytics.orders import ORDER_COLUMNS, orders
+from segmind.analytics.distinct import count_of
+from segmind.analytics.instants import as_instants
+from segmind.analytics.orders import ORDER_COLUMNS, numbered, unordered
 from segmind.analytics.period import Period
 from segmind.customers.facts import Facts
+from segmind.events import held
+from segmind.events.derive import ORDER_KEY
+from segmind.events.held import Wanted
 from segmind.events.schema import UTC_INSTANT, Kind
 
 LEDGER_COLUMNS: Final[dict[str, pl.DataType]] = {
@@ -26,6 +32,8 @@ LEDGER_COLUMNS: Final[dict[str, pl.DataType]] = {
     "touched_at": UTC_INSTANT,
     "credited": pl.Int64(),  # minor units of ``net``
 }
+_KEY: Final = ["customer_id", *ORDER_KEY]
+_TOUCH: Final = ("message_id", "channel", "source_kind", "source_id", "touched_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +59,36 @@ class LastClick:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
-    """Every order of a period (LEDGER_COLUMNS) with what it is credited to."""
+    """What the orders of a period are credited to.
 
-    entries: pl.DataFrame
+    ``credits``: the credited orders (LEDGER_COLUMNS without order_id). ``orders``, ``buyers``: how
+    many orders there are, and by how many customers.
+    """
+
+    credits: pl.DataFrame
+    orders: int
+    buyers: int
+    #: Minor units of all orders, net of their refunds.
+    net: int
     rule: LastClick
     period: Period
+    _made: pl.DataFrame = field(repr=False, compare=False)
+
+    @cached_property
+    def entries(self) -> pl.DataFrame:
+        """Every order of the period (LEDGER_COLUMNS) with what it is credited to."""
+        touch = self.credits.select(*_KEY, *_TOUCH, "credited")
+        all_of_them = numbered(self._made).join(touch, on=_KEY, how="left", maintain_order="left")
+        return all_of_them.with_columns(pl.col("credited").fill_null(0)).select(
+            pl.col(name).cast(kind) for name, kind in LEDGER_COLUMNS.items()
+        )
 
     def by(self, *keys: str) -> pl.DataFrame:
         """Credited orders and revenue by ``keys``: orders, revenue Int64; most revenue first."""
-        credited = self.entries.filter(pl.col("message_id").is_not_null())
         return (
-            credited.group_by(keys)
+            self.credits.group_by(keys)
             .agg(
                 pl.len().cast(pl.Int64).alias("orders"),
                 pl.col("customer_id").n_unique().cast(pl.Int64).alias("customers"),
@@ -75,52 +100,68 @@ class Ledger:
     @property
     def credited(self) -> int:
         """Minor units credited to messages."""
-        return int(self.entries["credited"].sum())
-
-    @property
-    def net(self) -> int:
-        """Minor units of all orders, net of their refunds."""
-        return int(self.entries["net"].sum())
+        return int(self.credits["credited"].sum())
 
     @property
     def credited_orders(self) -> int:
-        return int(self.entries["message_id"].is_not_null().sum())
+        return self.credits.height
 
 
 def ledger(facts: Facts, period: Period, rule: LastClick | None = None) -> Ledger:
     """Every order of ``period`` under ``rule``, net of refunds up to the period's end."""
     rule = rule or LastClick()
-    made = orders(facts, period.since, period.until, as_of=period.until)
-    touches = (
-        facts.log.events(
-            kinds=[Kind.MESSAGE_CLICKED],
-            since=period.since - rule.window,
-            until=period.until,
-            columns=["customer_id", "ts", "channel", "message_id", "source_kind", "source_id",
-                     "machine"],
-        )
-        .filter(~pl.col("machine").fill_null(value=False), pl.col("message_id").is_not_null())
-        .drop("machine")
-        .sort("ts", "message_id")
-        .with_columns(pl.col("ts").alias("touched_at"))
-        .collect()
-    )  # fmt: skip
+    made = unordered(facts, period.since, period.until, as_of=period.until)
+    touches = _clicks(facts).filter(
+        pl.col("ts") >= period.since - rule.window, pl.col("ts") < period.until
+    )
+    maybe = made.join(touches.select("customer_id").unique(), on="customer_id", how="semi")
     # An as-of join takes the last row at or before the order; of equal instants the last row,
-    # which after the sort is the message with the larger id.
-    joined = made.sort("ts").join_asof(
-        touches,
-        on="ts",
-        by="customer_id",
-        strategy="backward",
-        tolerance=rule.window,
-        check_sortedness=False,
+    # which after their sort is the message with the larger id.
+    joined = (
+        maybe.with_columns(as_instants("ts"))
+        .sort("ts")
+        .join_asof(
+            touches.with_columns(pl.col("ts").alias("touched_at")),
+            on="ts",
+            by="customer_id",
+            strategy="backward",
+            tolerance=rule.window,
+            check_sortedness=False,
+        )
+        .filter(pl.col("message_id").is_not_null())
+        .with_columns(pl.col("net").alias("credited"))
     )
-    is_credited = pl.col("message_id").is_not_null()
-    entries = joined.with_columns(
-        pl.when(is_credited).then("net").otherwise(0).alias("credited")
-    ).sort("order_id")
     return Ledger(
-        entries.select(pl.col(name).cast(kind) for name, kind in LEDGER_COLUMNS.items()),
-        rule,
-        period,
+        credits=joined,
+        orders=made.height,
+        buyers=count_of([made["customer_id"]]),
+        net=int(made["net"].sum()),
+        rule=rule,
+        period=period,
+        _made=made,
     )
+
+
+def _clicks(facts: Facts) -> pl.DataFrame:
+    """Every human click on a message, in order of (ts, message)."""
+    source = held.held(facts.log.rows, _CLICKS)
+
+    def make() -> pl.DataFrame:
+        every = pl.concat([source.settled, _human(source.fresh)])
+        mapped = source.merges.mapped(pl.col("customer_id"))
+        return every.with_columns(mapped).sort("ts", "message_id")
+
+    return source.derived("clicks", make)
+
+
+def _human(rows: pl.DataFrame) -> pl.DataFrame:
+    is_human = ~pl.col("machine").fill_null(value=False)
+    return rows.filter(is_human, pl.col("message_id").is_not_null()).drop("machine")
+
+
+_CLICKS: Final = Wanted(
+    "clicks",
+    (int(Kind.MESSAGE_CLICKED),),
+    ("customer_id", "ts", "channel", "message_id", "source_kind", "source_id", "machine"),
+    _human,
+)

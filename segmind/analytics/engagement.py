@@ -6,30 +6,25 @@ and clicks are human ones; those that a machine made stand apart and are never m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from segmind.analytics import receipt_book
+from segmind.analytics.buckets import Buckets, buckets_of
 from segmind.analytics.definition import Definition
+from segmind.analytics.instants import micros
 from segmind.analytics.period import Period
+from segmind.analytics.receipt_book import METRICS, Receipts, rows_of
 from segmind.customers.facts import Facts
-from segmind.events.schema import Channel, Kind, Source
+from segmind.events.schema import Channel, Source
 
-#: Column of an answer: (kind of event, by a machine; None: either).
-METRICS: Final[dict[str, tuple[Kind, bool | None]]] = {
-    "sent": (Kind.MESSAGE_SENT, None),
-    "delivered": (Kind.MESSAGE_DELIVERED, None),
-    "bounced": (Kind.MESSAGE_BOUNCED, None),
-    "opened": (Kind.MESSAGE_OPENED, False),
-    "clicked": (Kind.MESSAGE_CLICKED, False),
-    "unsubscribed": (Kind.MESSAGE_UNSUBSCRIBED, None),
-    "complained": (Kind.MESSAGE_COMPLAINED, None),
-    "machine_opened": (Kind.MESSAGE_OPENED, True),
-    "machine_clicked": (Kind.MESSAGE_CLICKED, True),
-}
-_KINDS: Final = sorted({int(kind) for kind, _ in METRICS.values()})
+Ints = NDArray[np.int64]
+#: Codes up to here are counted in an array, more of them by sorting.
+_DENSE: Final = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +41,22 @@ def over_time(facts: Facts, period: Period, which: Which | None = None) -> pl.Da
 
     Buckets without messages are there with zeros, for each channel that the period has.
     """
-    bucket = period.bucket(pl.col("ts")).alias("bucket")
-    counted = _count(_first_receipts(facts, period, which), [bucket, pl.col("channel")])
-    channels = counted.select("channel").unique()
-    grid = period.buckets().join(channels, how="cross")
-    filled = grid.join(counted, on=["bucket", "channel"], how="left")
+    starts = buckets_of(period).starts
+    counted = _count(facts, period, which, ["bucket", "channel"])
+    grid = starts.join(counted.select("channel").unique(), how="cross")
+    filled = grid.join(counted, on=["bucket", "channel"], how="left", nulls_equal=True)
     return filled.with_columns(pl.col(list(METRICS)).fill_null(0)).sort("bucket", "channel")
 
 
 def by_channel(facts: Facts, period: Period, which: Which | None = None) -> pl.DataFrame:
     """One row per channel that the period has: channel Int8, METRICS Int64."""
-    return _count(_first_receipts(facts, period, which), [pl.col("channel")]).sort("channel")
+    return _count(facts, period, which, ["channel"]).sort("channel")
 
 
 def by_source(facts: Facts, period: Period, which: Which | None = None) -> pl.DataFrame:
     """One row per campaign, automation or single message: source_kind Int8, source_id Int64,
     channel Int8, METRICS Int64; most sent first."""
-    keys = [pl.col("source_kind"), pl.col("source_id"), pl.col("channel")]
-    counted = _count(_first_receipts(facts, period, which), keys)
+    counted = _count(facts, period, which, ["source_kind", "source_id", "channel"])
     return counted.sort("sent", "source_kind", "source_id", descending=[True, False, False])
 
 
@@ -86,35 +79,53 @@ def definition(period: Period) -> Definition:
     )
 
 
-def _first_receipts(facts: Facts, period: Period, which: Which | None) -> pl.LazyFrame:
-    """The first receipt of each message, kind and maker in the period."""
-    columns = ["ts", "kind", "channel", "message_id", "source_kind", "source_id", "machine"]
-    rows = facts.log.events(
-        kinds=_KINDS, since=period.since, until=period.until, columns=columns
-    ).filter(pl.col("message_id").is_not_null(), *_filters(which or Which()))
-    # Only opens and clicks are told apart by their maker; any other receipt counts once.
-    told_apart = pl.col("kind").is_in([int(Kind.MESSAGE_OPENED), int(Kind.MESSAGE_CLICKED)])
-    return (
-        rows.with_columns(pl.col("machine").fill_null(value=False) & told_apart)
-        .group_by("message_id", "kind", "machine")
-        .agg(
-            pl.col("ts").min(),
-            pl.col("channel", "source_kind", "source_id").first(),
+def _count(facts: Facts, period: Period, which: Which | None, keys: list[str]) -> pl.DataFrame:
+    """METRICS by ``keys`` (bucket, channel, source_kind, source_id), where there are any."""
+    buckets = buckets_of(period)
+    parts = [
+        _first_receipts(receipts, period, buckets, "bucket" in keys).with_columns(
+            pl.col("n") * sign
         )
-    )
+        for sign, receipts in receipt_book.book(facts).parts
+    ]
+    counts = [
+        pl.col("n").filter(pl.col("metric") == number).sum().alias(name)
+        for number, name in enumerate(METRICS)
+    ]
+    rows = pl.concat(parts).filter(_is_one_of(which or Which()))
+    counted = rows.group_by(keys).agg(counts)
+    return counted.filter(pl.any_horizontal(pl.col(list(METRICS)) != 0))
 
 
-def _filters(which: Which) -> Sequence[pl.Expr]:
+def _first_receipts(
+    receipts: Receipts, period: Period, buckets: Buckets, by_bucket: bool
+) -> pl.DataFrame:
+    """How many messages had their first receipt of the period, by who made them: metric Int64,
+    n Int64, channel, source_kind, source_id, and bucket (null unless ``by_bucket``)."""
+    within, bucket = buckets.rows(receipts.ts)
+    is_first = receipts.before[within] < micros(period.since)
+    code = receipts.maker[within][is_first] * np.int64(len(METRICS))
+    code += receipts.metric[within][is_first]
+    size = max(1, receipts.makers.height) * len(METRICS)
+    if by_bucket:
+        code += bucket[is_first] * size
+    codes, n = _counts_of(code, size * (buckets.count if by_bucket else 1))
+    when = buckets.starts["bucket"].gather(codes // size)
+    told = pl.DataFrame({"metric": codes % len(METRICS), "n": n, "bucket": when})
+    return told.hstack(rows_of(receipts.makers, codes % size // len(METRICS)))
+
+
+def _counts_of(codes: Ints, largest: int) -> tuple[Ints, Ints]:
+    """The different codes and how often each is there."""
+    if largest > _DENSE:
+        return np.unique(codes, return_counts=True)
+    counted = np.bincount(codes, minlength=largest)
+    found = np.flatnonzero(counted)
+    return found, counted[found].astype(np.int64)
+
+
+def _is_one_of(which: Which) -> pl.Expr:
     pairs = (("channel", which.channel), ("source_kind", which.source),
              ("source_id", which.source_id))  # fmt: skip
-    return [pl.col(name) == int(value) for name, value in pairs if value is not None]
-
-
-def _count(receipts: pl.LazyFrame, keys: list[pl.Expr]) -> pl.DataFrame:
-    counts = []
-    for name, (kind, machine) in METRICS.items():
-        is_it = pl.col("kind") == int(kind)
-        if machine is not None:
-            is_it = is_it & (pl.col("machine") == machine)
-        counts.append(is_it.sum().cast(pl.Int64).alias(name))
-    return receipts.group_by(keys).agg(counts).collect()
+    wanted = [pl.col(name) == int(value) for name, value in pairs if value is not None]
+    return pl.all_horizontal(wanted) if wanted else pl.repeat(True, pl.len())

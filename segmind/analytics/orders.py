@@ -7,10 +7,11 @@ from typing import Final
 
 import polars as pl
 
+from segmind.analytics import order_book
+from segmind.analytics.instants import as_instants, micros
 from segmind.customers.facts import Facts
-from segmind.events import derive
-from segmind.events.schema import UTC_INSTANT, Kind
-from segmind.events.spans import Span
+from segmind.events.derive import ORDER_KEY
+from segmind.events.schema import UTC_INSTANT
 
 ORDER_COLUMNS: Final[dict[str, pl.DataType]] = {
     "order_id": pl.Int64(),  # counts from 0 in order of (ts, customer); lives with the answer
@@ -28,32 +29,19 @@ def orders(facts: Facts, since: datetime, until: datetime, as_of: datetime) -> p
     Lines and refunds count up to ``as_of``. A refund belongs to the order with its order id (of
     the same customer); one that names no order lowers the shop's revenue, but no order's.
     """
-    key = ["customer_id", *derive.ORDER_KEY]
-    lines = derive.order_lines(facts.log.rows, [Span(None, as_of)])
-    found = (
-        lines.group_by(key)
-        .agg(pl.col("ts").min(), pl.col("value").sum().alias("gross"))
-        .filter(pl.col("ts") >= since, pl.col("ts") < until)
+    return numbered(unordered(facts, since, until, as_of)).select(
+        pl.col(name).cast(kind) for name, kind in ORDER_COLUMNS.items()
     )
-    back = (
-        facts.log.events(
-            kinds=[Kind.ORDER_REFUNDED],
-            since=since,
-            until=as_of,
-            columns=["customer_id", "order_key", "value"],
-        )
-        .filter(pl.col("order_key").is_not_null())
-        .group_by("customer_id", pl.col("order_key").alias("order_hi"))
-        .agg(pl.col("value").sum().alias("back"))
-        .with_columns(pl.lit(0, pl.Int8).alias("order_form"))
-    )
-    joined = found.join(back, on=["customer_id", "order_form", "order_hi"], how="left")
-    refunded = pl.min_horizontal(pl.col("back").fill_null(0), "gross")
-    return (
-        joined.with_columns(refunded.alias("refunded"))
-        .with_columns((pl.col("gross") - pl.col("refunded")).alias("net"))
-        .sort("ts", "customer_id", "order_form", "order_hi", "order_lo")
-        .with_row_index("order_id")
-        .select(pl.col(name).cast(kind) for name, kind in ORDER_COLUMNS.items())
-        .collect()
-    )
+
+
+def unordered(facts: Facts, since: datetime, until: datetime, as_of: datetime) -> pl.DataFrame:
+    """The same orders without order_id, in no promised order, with what tells them apart
+    (customer_id and ORDER_KEY); ``ts`` in microseconds since 1970."""
+    made = order_book.book(facts).made_in(micros(since), micros(until), micros(as_of))
+    return made.with_columns(net=pl.col("gross") - pl.col("refunded"))
+
+
+def numbered(made: pl.DataFrame) -> pl.DataFrame:
+    """``unordered`` orders in their order, with order_id, ``ts`` as an instant."""
+    ordered = made.sort("ts", "customer_id", *ORDER_KEY).with_row_index("order_id")
+    return ordered.with_columns(as_instants("ts"))

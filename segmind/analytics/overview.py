@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from segmind.analytics import engagement, revenue
+from segmind.analytics import engagement, revenue, visitors
 from segmind.analytics.attribution import LastClick, Ledger, ledger
 from segmind.analytics.period import Period
 from segmind.customers.facts import Facts
-from segmind.events.schema import FIRST_CUSTOM_CODE, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def summary(facts: Facts, period: Period, rule: LastClick | None = None) -> dict
         "net_revenue": now.net,
         "attributed_revenue": now.attributed,
         "orders": now.orders,
-        "active_customers": active_customers(facts, period),
+        "active_customers": visitors.count(facts, period),
         "sent": messages["sent"],
         "clicked": messages["clicked"],
     }
@@ -62,12 +61,6 @@ def summary(facts: Facts, period: Period, rule: LastClick | None = None) -> dict
     }
 
 
-def active_customers(facts: Facts, period: Period) -> int:
-    """Customers with at least one act in the shop in the period: no message, no membership."""
-    acts = facts.log.totals(_shop_kinds(facts), since=period.since, until=period.until)
-    return int(acts.select(pl.col("customer_id").n_unique()).collect().item())
-
-
 def _before(facts: Facts, period: Period, rule: LastClick) -> dict[str, float]:
     sums = revenue.summary(facts, period, ledger(facts, period, rule))
     messages = engagement.totals(facts, period)
@@ -75,7 +68,7 @@ def _before(facts: Facts, period: Period, rule: LastClick) -> dict[str, float]:
         "net_revenue": float(sums.net),
         "attributed_revenue": float(sums.attributed),
         "orders": float(sums.orders),
-        "active_customers": float(active_customers(facts, period)),
+        "active_customers": float(visitors.count(facts, period)),
         "sent": float(messages["sent"]),
         "clicked": float(messages["clicked"]),
     }
@@ -95,28 +88,7 @@ def _courses(facts: Facts, period: Period, credited: Ledger) -> dict[str, tuple[
         "net_revenue": tuple(shop["net"].cast(pl.Float64).to_list()),
         "attributed_revenue": tuple(paid.sort("bucket")["revenue"].cast(pl.Float64).to_list()),
         "orders": tuple(shop["orders"].cast(pl.Float64).to_list()),
-        "active_customers": _active_course(facts, period),
+        "active_customers": tuple(float(n) for n in visitors.over_time(facts, period)),
         "sent": tuple(grid.sort("bucket")["sent"].cast(pl.Float64).to_list()),
         "clicked": tuple(grid.sort("bucket")["clicked"].cast(pl.Float64).to_list()),
     }
-
-
-def _active_course(facts: Facts, period: Period) -> tuple[float, ...]:
-    kinds, since, until = _shop_kinds(facts), period.since, period.until
-    if period.grain == "hour":
-        rows = facts.log.events(
-            kinds=kinds, since=since, until=until, columns=["ts", "customer_id"]
-        ).with_columns(period.bucket(pl.col("ts")).alias("bucket"))
-    else:
-        rows = facts.log.daily(kinds, since=since, until=until).with_columns(
-            period.bucket_of_day(pl.col("day")).alias("bucket")
-        )
-    counted = rows.group_by("bucket").agg(pl.col("customer_id").n_unique().alias("n")).collect()
-    grid = period.buckets().join(counted, on="bucket", how="left").sort("bucket")
-    return tuple(grid["n"].fill_null(0).cast(pl.Float64).to_list())
-
-
-def _shop_kinds(facts: Facts) -> list[int]:
-    standard = [int(k) for k in Kind if k not in (Kind.SESSION, Kind.ORDER) and k < 10]
-    custom = [code for code in facts.log.names().values() if code >= FIRST_CUSTOM_CODE]
-    return standard + custom

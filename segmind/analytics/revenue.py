@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
+from segmind.analytics import order_book
 from segmind.analytics.attribution import Ledger
+from segmind.analytics.buckets import buckets_of
 from segmind.analytics.definition import Definition
-from segmind.analytics.orders import orders
+from segmind.analytics.instants import micros
+from segmind.analytics.order_book import Sums
+from segmind.analytics.orders import unordered
 from segmind.analytics.period import Period
 from segmind.customers.facts import Facts
-from segmind.events.schema import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +47,13 @@ class Summary:
 
 def summary(facts: Facts, period: Period, ledger: Ledger) -> Summary:
     """The period's revenue; ``ledger`` is that of the same period."""
-    totals = (
-        facts.log.totals(
-            [Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED, Kind.ORDER],
-            since=period.since,
-            until=period.until,
-        )
-        .group_by("kind")
-        .agg(pl.col("n").sum(), pl.col("value").sum(), pl.col("customer_id").n_unique())
-        .collect()
-    )
-    rows = {row["kind"]: row for row in totals.iter_rows(named=True)}
-
-    def figure(kind: Kind, column: str) -> int:
-        return int(rows[kind][column]) if kind in rows else 0
-
+    book = order_book.book(facts)
+    since, until = micros(period.since), micros(period.until)
     return Summary(
-        gross=figure(Kind.ORDER_COMPLETED, "value"),
-        refunds=figure(Kind.ORDER_REFUNDED, "value"),
-        orders=figure(Kind.ORDER, "n"),
-        buyers=figure(Kind.ORDER, "customer_id"),
+        gross=sum(part.between(since, until) for part in book.lines),
+        refunds=sum(part.between(since, until) for part in book.refunds),
+        orders=ledger.orders,
+        buyers=ledger.buyers,
         attributed=ledger.credited,
         attributed_orders=ledger.credited_orders,
     )
@@ -70,44 +61,20 @@ def summary(facts: Facts, period: Period, ledger: Ledger) -> Summary:
 
 def over_time(facts: Facts, period: Period) -> pl.DataFrame:
     """One row per bucket: bucket Datetime("us") local, gross, refunds, net, orders (Int64)."""
-    counted = _by_hour(facts, period) if period.grain == "hour" else _by_day(facts, period)
-    return (
-        period.buckets()
-        .join(counted, on="bucket", how="left")
-        .with_columns(pl.exclude("bucket").fill_null(0))
-        .with_columns((pl.col("gross") - pl.col("refunds")).alias("net"))
-        .select("bucket", "gross", "refunds", "net", "orders")
-        .sort("bucket")
+    book, buckets = order_book.book(facts), buckets_of(period)
+
+    def money(parts: list[Sums]) -> pl.Series:
+        found = [buckets.sums(part.ts, part.value) for part in parts]
+        return pl.Series(np.sum(found, axis=0), dtype=pl.Int64)
+
+    starts = unordered(facts, period.since, period.until, period.until)["ts"].sort()
+    return buckets.starts.with_columns(
+        gross=money(book.lines),
+        refunds=money(book.refunds),
+        orders=pl.Series(buckets.counts(starts.to_numpy())),
+    ).select(
+        "bucket", "gross", "refunds", (pl.col("gross") - pl.col("refunds")).alias("net"), "orders"
     )
-
-
-def _by_day(facts: Facts, period: Period) -> pl.DataFrame:
-    kinds = [Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED, Kind.ORDER]
-    rows = facts.log.daily(kinds, since=period.since, until=period.until)
-    orders_made = pl.col("n").filter(pl.col("kind") == int(Kind.ORDER)).sum().cast(pl.Int64)
-    bucket = period.bucket_of_day(pl.col("day")).alias("bucket")
-    return rows.group_by(bucket).agg(*_money(), orders_made.alias("orders")).collect()
-
-
-def _by_hour(facts: Facts, period: Period) -> pl.DataFrame:
-    bucket = period.bucket(pl.col("ts")).alias("bucket")
-    rows = facts.log.events(
-        kinds=[Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED],
-        since=period.since,
-        until=period.until,
-        columns=["kind", "value", "ts"],
-    )
-    made = orders(facts, period.since, period.until, period.until)
-    counts = made.group_by(bucket).agg(pl.len().cast(pl.Int64).alias("orders"))
-    return rows.group_by(bucket).agg(_money()).collect().join(counts, on="bucket", how="left")
-
-
-def _money() -> list[pl.Expr]:
-    kinds = (("gross", Kind.ORDER_COMPLETED), ("refunds", Kind.ORDER_REFUNDED))
-    return [
-        pl.col("value").filter(pl.col("kind") == int(kind)).sum().cast(pl.Int64).alias(name)
-        for name, kind in kinds
-    ]
 
 
 def attributed_over_time(ledger: Ledger) -> pl.DataFrame:
@@ -116,10 +83,8 @@ def attributed_over_time(ledger: Ledger) -> pl.DataFrame:
     Buckets without credit are there with zeros for each channel that has any.
     """
     period = ledger.period
-    credited = (
-        ledger.entries.filter(pl.col("message_id").is_not_null())
-        .group_by(period.bucket(pl.col("ts")).alias("bucket"), "channel")
-        .agg(pl.col("credited").sum().alias("revenue"), pl.len().cast(pl.Int64).alias("orders"))
+    credited = ledger.credits.group_by(period.bucket(pl.col("ts")).alias("bucket"), "channel").agg(
+        pl.col("credited").sum().alias("revenue"), pl.len().cast(pl.Int64).alias("orders")
     )
     grid = period.buckets().join(credited.select("channel").unique(), how="cross")
     return (
