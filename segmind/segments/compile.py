@@ -27,6 +27,7 @@ from segmind.segments.conditions.base import Question, Requirement
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
+from segmind.segments.notices import is_before_the_log
 from segmind.segments.rule import Rule
 from segmind.segments.sources import Frame, Sources
 
@@ -35,11 +36,15 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Compiled:
-    """One rule, asked of these facts at one moment."""
+    """One rule, asked of these facts at one moment.
+
+    ``is_before_the_log``: of this moment nothing is known, so nobody meets the rule.
+    """
 
     rule: Rule
     question: Question
     sources: Sources
+    is_before_the_log: bool = False
 
     @cached_property
     def requirements(self) -> list[Requirement]:
@@ -65,8 +70,8 @@ class Compiled:
         return board(roster, self.attributes, self.aggregates, answers)
 
     def _mask(self, roster: Roster, answers: Answers) -> np.ndarray:
-        if not roster.height:
-            return np.zeros(0, dtype=np.bool_)
+        if not roster.height or self.is_before_the_log:
+            return np.zeros(roster.height, dtype=np.bool_)
         verdict = self.rule.root.expression(self.question).alias("met")
         met = self.sources.collected(self.board(roster, answers).select(verdict))["met"]
         mask = met.to_numpy()
@@ -92,7 +97,8 @@ def compiled(
     names = facts.log.names()
     for each in (rule, *segments.values()):
         linking.check_events(each, names)
-    return Compiled(rule, Question(at, segments), sources or Sources(facts, at))
+    unknown = is_before_the_log(facts, as_of)
+    return Compiled(rule, Question(at, segments), sources or Sources(facts, at), unknown)
 
 
 def matched(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments) -> Matched:

@@ -16,6 +16,7 @@ from segmind.segments.conditions.group import Group
 from segmind.segments.conditions.membership import InSegment
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.moment import Moment
+from segmind.segments.notices import is_before_the_log, notice
 from segmind.segments.rule import Rule
 from segmind.segments.sources import Sources
 from segmind.segments.words import Words
@@ -80,7 +81,10 @@ def explain(
     answers = OfFew(sources)
     boards = [plan.board(roster, answers).with_columns(*verdicts) for roster in mine.rosters]
     rows = [row for one in boards for row in sources.collected(one).to_dicts()]
-    return _Explainer(plan.question, rows[0], words or Words()).tree(iter(range(len(nodes))), nodes)
+    tree = _Explainer(plan.question, rows[0], words or Words()).tree(iter(range(len(nodes))), nodes)
+    if not is_before_the_log(facts, as_of):
+        return tree
+    return Explained("", tree.sentence, met=False, detail=notice(facts, as_of), kind=tree.kind)
 
 
 _Node = tuple[str, Condition]

@@ -13,6 +13,7 @@ from segmind.customers.facts import Facts
 from segmind.segments import reach
 from segmind.segments.compile import matched
 from segmind.segments.linking import Resolve, no_segments
+from segmind.segments.notices import notice
 from segmind.segments.rule import Rule
 
 SAMPLE_SIZE: Final = 20
@@ -34,12 +35,14 @@ class Preview:
     reach: dict[str, int]
     took_ms: float
     incomplete: tuple[str, ...] = ()
+    notice: str = ""
 
 
 def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_segments) -> Preview:
     """Count, sample and reach of the rule's customers at ``as_of``.
 
-    ``incomplete`` names event files that could not be read: the answer leaves them out.
+    ``incomplete`` names event files that could not be read: the answer leaves them out. ``notice``
+    says what else must be known: that the moment lies before the log.
 
     Raises:
         InvalidRule: see ``compile.compiled``.
@@ -55,6 +58,7 @@ def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_seg
         reach={channel: found.reached(channel) for channel in reach.CHANNELS},
         took_ms=(time.perf_counter() - began) * 1000,
         incomplete=facts.log.incomplete,
+        notice=notice(facts, as_of),
     )
 
 

@@ -70,7 +70,12 @@ class World:
         )
 
     def members(self, rule: dict[str, Any]) -> set[int]:
-        return {c for c in self.customers if self.meets(rule, c)}
+        return set() if self.is_unknown else {c for c in self.customers if self.meets(rule, c)}
+
+    @property
+    def is_unknown(self) -> bool:
+        """The moment lies before the log."""
+        return bool(self.events) and not self.known
 
     # -- groups ---------------------------------------------------------------------------------
 

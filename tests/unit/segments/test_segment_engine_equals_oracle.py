@@ -64,6 +64,9 @@ def test_explaining_gives_the_verdict_of_every_condition(
     members = matching(parsed, facts, world.as_of, resolver(world)).collect()["customer_id"]
     assert tree.met == (customer in members.to_list())
     assert bool(list(tree.against())) == (not tree.met)
+    if world.is_unknown:
+        assert not tree.children
+        return
 
     def check(node, json) -> None:
         assert node.met == world.meets(json, customer), json
