@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from segmind import __version__
@@ -86,6 +87,7 @@ def build(opened: Callable[[], Store]) -> FastAPI:
     )
     built.state.stores = Stores(opened)
     built.state.doors = Doors()
+    built.state.ingest_door = CapacityLimiter(ingest.AT_ONCE)
     built.state.carriers = webhooks.Carriers()
     problems.install(built)
     built.add_middleware(Intake)

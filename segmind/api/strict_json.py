@@ -7,12 +7,16 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
+import msgspec
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from segmind.api.problems import Refusal
 
 DEEPEST: Final = 100
+#: Strict where the standard library is not: no NaN, no infinity, no lone surrogates.
+_DECODER: Final = msgspec.json.Decoder()
+_MAYBE_NUL: Final = b"\\u0000"
 
 
 def parse(body: bytes) -> Any:
@@ -21,6 +25,18 @@ def parse(body: bytes) -> Any:
     Raises:
         Refusal: it is not JSON as we take it.
     """
+    try:
+        value = _DECODER.decode(body)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return _parse_slowly(body)  # which says what is wrong, and where
+    if _MAYBE_NUL in body:
+        _check(value)
+    elif _is_deep(value):
+        raise _too_deep()
+    return value
+
+
+def _parse_slowly(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         value = json.loads(text, parse_constant=_no_constant)
@@ -82,6 +98,21 @@ def _invalid(message: str) -> Refusal:
 
 def _too_deep() -> Refusal:
     return _invalid(f"The body is nested more than {DEEPEST} levels deep.")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether the value is nested too deeply; looks at lists and objects only."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            v
+            for each in level
+            for v in (each.values() if type(each) is dict else each if type(each) is list else ())
+            if type(v) is dict or type(v) is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _check(value: Any) -> None:

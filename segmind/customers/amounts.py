@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 from segmind.customers.calls import InvalidCall
@@ -41,6 +42,7 @@ def quantity(value: Any, field: str) -> int:
     return int(number)
 
 
+@lru_cache(maxsize=16_384)
 def minor(value: Decimal, currency: str) -> int:
     """``value`` in the currency's minor units, rounded half to even."""
     scaled = value.scaleb(currencies.decimals(currency))
@@ -82,10 +84,15 @@ def _decimal(value: Any, field: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InvalidCall("This is no number.", field=field)
     try:
-        # A float's str() is the shortest text that reads back the same: 19.99 is 19.99.
-        number = Decimal(str(value).strip())
+        number = _read(value)
     except InvalidOperation:
         raise InvalidCall("This is no number.", field=field) from None
     if not number.is_finite():
         raise InvalidCall("This is no number.", field=field)
     return number
+
+
+@lru_cache(maxsize=16_384, typed=True)  # a shop has few prices, and they come again and again
+def _read(value: str | int | float) -> Decimal:
+    # A float's str() is the shortest text that reads back the same: 19.99 is 19.99.
+    return Decimal(str(value).strip())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from segmind.customers import amounts
 from segmind.customers.calls import Call, InvalidCall
@@ -15,8 +17,7 @@ from segmind.events.products import Product
 MAX_LINES: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A row of the log before product and customer are ours. ``line``: its number in an order."""
 
     name: str
@@ -40,9 +41,13 @@ def drafts_of(call: Call, workspace_currency: str) -> list[Draft]:
         return []
     if call.event is None:
         return [_page(call, workspace_currency)]
-    name = public_names.canonical(call.event)
+    name = _canonical(call.event)
     reader = _READERS.get(name, _custom)
     return reader(name, _Properties(call, workspace_currency))
+
+
+#: Names come again and again; one that cannot be a name raises, which is not remembered.
+_canonical: Final = lru_cache(maxsize=4_096)(public_names.canonical)
 
 
 class _Properties:
@@ -115,8 +120,7 @@ class _Properties:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True):
     product: Product | None
     price: Decimal | None
     quantity: int
@@ -140,8 +144,13 @@ def _product(given: Mapping[str, Any], where: str, price: int | None) -> Product
     for key in ("product_id", "productId", "sku"):
         external_id = _text(given.get(key), f"{where}.{key}")
         if external_id is not None:
-            told = {k: _text(given.get(k), f"{where}.{k}") for k in ("name", "category", "brand")}
-            return Product(external_id, price=price, **told)
+            return Product(
+                external_id,
+                _text(given.get("name"), f"{where}.name"),
+                _text(given.get("category"), f"{where}.category"),
+                _text(given.get("brand"), f"{where}.brand"),
+                price,
+            )
     return None
 
 

@@ -120,6 +120,25 @@ identity = Table(
     Index("ix_identity_customer_id", "customer_id"),
 )
 
+#: One row: how often ids were deleted (a trigger counts). Who remembers ids looks at it first.
+identity_epoch = Table(
+    "identity_epoch",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+)
+
+EPOCH_FUNCTION = """
+CREATE OR REPLACE FUNCTION identity_forgotten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE identity_epoch SET epoch = epoch + 1;
+  RETURN NULL;
+END $$
+"""
+EPOCH_TRIGGER = """
+CREATE OR REPLACE TRIGGER identity_deleted AFTER DELETE OR TRUNCATE ON identity
+FOR EACH STATEMENT EXECUTE FUNCTION identity_forgotten()
+"""
+
 #: An anonymous customer turned out to be a known one: readers of the log map from -> into.
 customer_merge = Table(
     "customer_merge",

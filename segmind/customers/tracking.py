@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, text
+import msgspec
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from segmind.customers import calls, commerce, devices, identity, merging, traits
+from segmind.customers import calls, commerce, devices, resolving, traits
 from segmind.customers.calls import Call
 from segmind.customers.commerce import Draft
 from segmind.errors import InvalidInput
 from segmind.events import ingest, keys, names, products
-from segmind.events.ingest import NewEvent
-from segmind.events.products import Product
 from segmind.workspace import product_settings
 
 Status = Literal["accepted", "repeated", "rejected"]
@@ -27,8 +26,7 @@ AddressesChanged = Callable[[Connection, Sequence[int]], object]
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True):
     """What became of the call at ``index``.
 
     ``reason`` and ``field`` say why it was rejected; on an accepted identify, which traits were
@@ -41,12 +39,10 @@ class CallResult:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(msgspec.Struct, frozen=True):
     index: int
     call: Call
     drafts: list[Draft]
-    customer_id: int = 0
 
 
 def track(
@@ -66,132 +62,172 @@ def track(
     for index, raw in enumerate(raw_calls):
         try:
             call = calls.parse(raw, now)
-            drafts = commerce.drafts_of(call, currency)
-            names.codes_of(conn, {d.name for d in drafts})
+            work.append(_Work(index, call, commerce.drafts_of(call, currency)))
         except InvalidInput as refused:
-            results[index] = CallResult(index, "rejected", refused.message, refused.field)
-        else:
-            work.append(_Work(index, call, drafts))
-    results |= {r.index: r for r in _take(conn, work, now, addresses_changed)}
+            results[index] = _rejected(index, refused)
+    codes, nameless = _codes(conn, {d.name for w in work for d in w.drafts})
+    if nameless:
+        refusals = {w.index: nameless.get(w.drafts[0].name) for w in work if w.drafts}
+        results |= {i: _rejected(i, refused) for i, refused in refusals.items() if refused}
+        work = [w for w in work if w.index not in results]
+    for result in _take(conn, work, codes, now, addresses_changed):
+        results[result.index] = result
     return [results[index] for index in range(len(raw_calls))]
 
 
+def _rejected(index: int, refused: InvalidInput) -> CallResult:
+    return CallResult(index, "rejected", refused.message, refused.field)
+
+
+def _codes(conn: Connection, wanted: set[str]) -> tuple[dict[str, int], dict[str, InvalidInput]]:
+    """The codes of these names (the rows of one call share theirs), and why some have none."""
+    try:
+        return names.codes_of(conn, wanted), {}
+    except InvalidInput:
+        codes: dict[str, int] = {}
+        refused: dict[str, InvalidInput] = {}
+        for name in sorted(wanted):
+            try:
+                codes[name] = names.code_of(conn, name)
+            except InvalidInput as error:
+                refused[name] = error
+        return codes, refused
+
+
 def _take(
-    conn: Connection, work: list[_Work], now: datetime, changed: AddressesChanged | None
+    conn: Connection,
+    work: list[_Work],
+    codes: dict[str, int],
+    now: datetime,
+    changed: AddressesChanged | None,
 ) -> list[CallResult]:
     """All at once; where PostgreSQL refuses a value that the checks let through, one by one."""
     if not work:
         return []
     try:
         with conn.begin_nested():
-            return _store(conn, work, now, changed)
+            return _store(conn, work, codes, now, changed)
     except DataError as refused:
         if len(work) == 1:
             _log.warning("A checked call was refused by the database: %s", type(refused.orig))
             return [CallResult(work[0].index, "rejected", "The call cannot be stored.")]
-    return [result for one in work for result in _take(conn, [one], now, changed)]
+    return [result for one in work for result in _take(conn, [one], codes, now, changed)]
 
 
 def _store(
-    conn: Connection, work: list[_Work], now: datetime, changed: AddressesChanged | None
+    conn: Connection,
+    work: list[_Work],
+    codes: dict[str, int],
+    now: datetime,
+    changed: AddressesChanged | None,
 ) -> list[CallResult]:
-    customers = _customers(conn, [w.call for w in work])
-    resolved = [
-        replace(w, customer_id=customers[(w.call.user_id, w.call.anonymous_id)]) for w in work
+    told_of = {d.product for w in work for d in w.drafts if d.product is not None}
+    ours = products.ids_of(conn, told_of) if told_of else {}
+    pairs = {(w.call.user_id, w.call.anonymous_id) for w in work}
+    found = resolving.customers_of(conn, pairs)
+    customers = {w.index: found[w.call.user_id, w.call.anonymous_id] for w in work}
+    row = partial(_row, codes=codes, ours=ours)
+    rows = ((w.index, row(w.call, d, customers[w.index])) for w in work for d in w.drafts)
+    repeated = _append(conn, rows, now)
+    told = _describe_all(conn, work, customers, now, changed)
+    return [
+        CallResult(
+            w.index,
+            "repeated" if w.index in repeated else "accepted",
+            *_told(told.get(w.index, ())),
+        )
+        for w in work
     ]
-    repeated = _append(conn, resolved, now)
-    results: list[CallResult] = []
-    moved: set[int] = set()
-    # In one order for all writers, so that two batches never wait for each other in a circle.
-    for one in sorted(resolved, key=lambda w: (w.customer_id, w.index)):
-        refused = _describe(conn, one, now, moved)
-        status: Status = "repeated" if one.index in repeated else "accepted"
-        results.append(CallResult(one.index, status, *_told(refused)))
-    if changed is not None and moved:
-        changed(conn, sorted(moved))
-    return results
 
 
-def _customers(conn: Connection, taken: list[Call]) -> dict[tuple[str | None, str | None], int]:
-    """The customer of every pair of ids. Sorted, so that two batches do not block each other."""
-    pairs = {(c.user_id, c.anonymous_id) for c in taken}
-    known = {
-        "user": identity.find_many(conn, "user", [u for u, _ in pairs if u is not None]),
-        "anonymous": identity.find_many(conn, "anonymous", [a for _, a in pairs if a is not None]),
-    }
-    found: dict[tuple[str | None, str | None], int] = {}
-    for user, anonymous in sorted(pairs, key=lambda p: (p[0] or "", p[1] or "")):
-        by_user = known["user"].get(user or "")
-        same = anonymous is None or by_user == known["anonymous"].get(anonymous)
-        if by_user is not None and same:
-            found[user, anonymous] = by_user
-        else:
-            found[user, anonymous] = identity.resolve(conn, user, anonymous)
-    # A later pair may have merged an earlier one's customer.
-    final = merging.current_ids(conn, list(found.values()))
-    return {pair: final.get(customer, customer) for pair, customer in found.items()}
-
-
-def _append(conn: Connection, work: list[_Work], now: datetime) -> set[int]:
-    """Append the rows of all calls; returns the indexes of calls that were there before."""
-    told = [d.product for w in work for d in w.drafts if d.product is not None]
-    ours = products.ids_of(conn, told) if told else {}
-    first: dict[Any, int] = {}
+def _append(conn: Connection, rows: Iterable[tuple[int, ingest.Row]], now: datetime) -> set[int]:
+    """Append the rows of the calls at these indexes; returns those that were there before."""
+    first: dict[str, int] = {}
     repeated: set[int] = set()
-    rows: list[NewEvent] = []
-    for one in work:
-        for draft in one.drafts:
-            row = _row(one, draft, ours)
-            event_id = keys.event_id(str(row.event_id))
-            if first.setdefault(event_id, one.index) != one.index:
-                repeated.add(one.index)
-            rows.append(row)
-    seen = conn.execute(
-        text("SELECT event_id FROM event_seen WHERE event_id = ANY(CAST(:ids AS uuid[]))"),
-        {"ids": list(first)},
-    ).scalars()
-    repeated |= {first[event_id] for event_id in seen}
-    if rows:
-        ingest.append(conn, rows, now)
-    return repeated
+    fresh: list[ingest.Row] = []
+    for index, row in rows:
+        its_first = first.setdefault(row.event_id, index)
+        if its_first == index:
+            fresh.append(row)
+        else:
+            repeated.add(index)
+    before = ingest.store(conn, fresh, now)
+    return repeated | {first[event_id] for event_id in before}
 
 
-def _row(one: _Work, draft: Draft, ours: dict[str, int]) -> NewEvent:
-    product: Product | None = draft.product
-    call = one.call
-    return NewEvent(
-        event_id=call.message_id if draft.line is None else f"{call.message_id}:{draft.line}",
-        name=draft.name,
-        ts=call.ts,
-        customer_id=one.customer_id,
-        session_id=draft.session_id,
-        order_id=draft.order_id,
-        product_id=None if product is None else ours[product.external_id],
-        quantity=draft.quantity,
-        value=draft.value,
-        currency=draft.currency,
-        properties=draft.properties,
+def _row(
+    call: Call, draft: Draft, customer_id: int, *, codes: dict[str, int], ours: dict[str, int]
+) -> ingest.Row:
+    message_id = call.message_id if draft.line is None else f"{call.message_id}:{draft.line}"
+    return ingest.Row(
+        keys.event_hex(message_id),
+        call.ts,
+        customer_id,
+        codes[draft.name],
+        None if draft.session_id is None else keys.key64(draft.session_id),
+        None if draft.order_id is None else keys.key64(draft.order_id),
+        None if draft.product is None else ours[draft.product.external_id],
+        draft.quantity,
+        draft.value,
+        draft.currency,
+        properties=ingest.as_json(draft.properties),
     )
 
 
+def _describe_all(
+    conn: Connection,
+    work: Sequence[_Work],
+    customers: dict[int, int],
+    now: datetime,
+    changed: AddressesChanged | None,
+) -> dict[int, tuple[traits.Refused, ...]]:
+    """Keep what the calls tell of customers; returns what of it was refused, by index."""
+    moved: set[int] = set()
+    told: dict[int, tuple[traits.Refused, ...]] = {}
+    seen: dict[tuple[int, str, str | None], tuple[traits.Refused, ...]] = {}
+    # In one order for all writers, so that two batches never wait for each other in a circle.
+    telling = [w for w in work if w.call.type == "identify" or w.call.context.get("device")]
+    for one in sorted(telling, key=lambda w: (customers[w.index], w.index)):
+        customer = customers[one.index]
+        refused = _describe(conn, one.call, customer, now, moved)
+        device = _device(one.call)
+        if device is not None:
+            known = (customer, *device)
+            if known not in seen:  # every call of an app names the same device
+                seen[known] = _register(conn, *known, now)
+            refused = (*refused, *seen[known])
+        told[one.index] = refused
+    if changed is not None and moved:
+        changed(conn, sorted(moved))
+    return told
+
+
 def _describe(
-    conn: Connection, one: _Work, now: datetime, moved: set[int]
+    conn: Connection, call: Call, customer_id: int, now: datetime, moved: set[int]
 ) -> tuple[traits.Refused, ...]:
-    """Keep what the call tells of the customer: traits (identify) and the device."""
-    refused: tuple[traits.Refused, ...] = ()
-    if one.call.type == "identify" and one.call.traits:
-        outcome = traits.set_traits(conn, one.customer_id, one.call.traits, now)
-        refused = outcome.refused
-        if outcome.addresses:
-            moved.add(one.customer_id)
-    device = one.call.context.get("device")
+    if call.type != "identify" or not call.traits:
+        return ()
+    outcome = traits.set_traits(conn, customer_id, call.traits, now)
+    if outcome.addresses:
+        moved.add(customer_id)
+    return outcome.refused
+
+
+def _device(call: Call) -> tuple[str, str | None] | None:
+    """The token and the platform of the device that a call came from, if it says so."""
+    device = call.context.get("device")
     token = device.get("token") if isinstance(device, dict) else None
-    if isinstance(token, str) and token:
-        try:
-            devices.register(conn, one.customer_id, token, _platform(one.call), now)
-        except InvalidInput as no:
-            refused = (*refused, traits.Refused(no.field or "context.device.token", no.message))
-    return refused
+    return (token, _platform(call)) if isinstance(token, str) and token else None
+
+
+def _register(
+    conn: Connection, customer_id: int, token: str, platform: str | None, now: datetime
+) -> tuple[traits.Refused, ...]:
+    try:
+        devices.register(conn, customer_id, token, platform, now)
+    except InvalidInput as no:
+        return (traits.Refused(no.field or "context.device.token", no.message),)
+    return ()
 
 
 def _platform(call: Call) -> str | None:

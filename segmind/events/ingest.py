@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
 from segmind.errors import InvalidInput
 from segmind.events import keys, names
 
@@ -60,6 +61,27 @@ class NewEvent:
         _check_range(self.value, 64, "value")
 
 
+class Row(NamedTuple):
+    """An event as the table has it: id and keys made, the name's code known, properties as JSON."""
+
+    event_id: str  # 32 hexadecimal digits
+    ts: datetime
+    customer_id: int
+    kind: int
+    session_key: int | None = None
+    order_key: int | None = None
+    product_id: int | None = None
+    quantity: int | None = None
+    value: int | None = None
+    currency: str | None = None
+    channel: int | None = None
+    message_id: int | None = None
+    source_kind: int | None = None
+    source_id: int | None = None
+    machine: bool | None = None
+    properties: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """How many events were new, and how many had been there before."""
@@ -78,22 +100,32 @@ def append(conn: Connection, events: Sequence[NewEvent], received_at: datetime) 
         InvalidEventName: a name that cannot be one.
     """
     codes = names.codes_of(conn, {e.name for e in events})
-    ids = _ids(events)
-    first: dict[UUID, NewEvent] = {}
-    for identifier, event in zip(ids, events, strict=True):
-        first.setdefault(identifier, event)
-    # One order for all writers: two that bring the same ids wait for each other, never in a circle.
-    fresh = sorted(first.items())
-    accepted = 0
-    for start in range(0, len(fresh), BATCH):
-        rows = [_row(i, e, codes[e.name]) for i, e in fresh[start : start + BATCH]]
-        columns = dict(zip(_COLUMNS, (list(c) for c in zip(*rows, strict=True)), strict=True))
-        accepted += conn.execute(text(_INSERT), columns | {"received_at": received_at}).rowcount
+    rows = (_row(i, e, codes[e.name]) for i, e in zip(_ids(events), events, strict=True))
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row.event_id, row)
+    accepted = len(first) - len(store(conn, first.values(), received_at))
     return Appended(accepted=accepted, repeated=len(events) - accepted)
 
 
-def _row(identifier: UUID, event: NewEvent, code: int) -> tuple[Any, ...]:
-    return (
+def store(conn: Connection, rows: Iterable[Row], received_at: datetime) -> set[str]:
+    """Store the rows whose ids are new; returns the ids that had been there before.
+
+    One round trip for ``BATCH`` rows. The ids of ``rows`` differ.
+    """
+    # One order for all writers: two that bring the same ids wait for each other, never in a circle.
+    fresh = sorted(rows)
+    repeated: set[str] = set()
+    for start in range(0, len(fresh), BATCH):
+        columns = zip(*fresh[start : start + BATCH], strict=True)
+        values = {name: literal(column) for name, column in zip(_COLUMNS, columns, strict=True)}
+        before = conn.execute(_INSERT, values | {"received_at": received_at}).scalars()
+        repeated.update(identifier.hex for identifier in before)
+    return repeated
+
+
+def _row(identifier: str, event: NewEvent, code: int) -> Row:
+    return Row(
         identifier,
         event.ts,
         event.customer_id,
@@ -109,18 +141,18 @@ def _row(identifier: UUID, event: NewEvent, code: int) -> tuple[Any, ...]:
         event.source_kind,
         event.source_id,
         event.machine,
-        _as_json(event.properties),
+        as_json(event.properties),
     )
 
 
-def _ids(events: Sequence[NewEvent]) -> list[UUID]:
-    given = [None if e.event_id is None else keys.event_id(e.event_id) for e in events]
+def _ids(events: Sequence[NewEvent]) -> list[str]:
+    given = [None if e.event_id is None else keys.event_hex(e.event_id) for e in events]
     bare = [e for e, i in zip(events, given, strict=True) if i is None]
     if not bare:
         return [i for i in given if i is not None]
     columns = zip(*(_content(e) for e in bare), strict=True)
     hi, lo = keys.content_ids([np.array(column, dtype=np.int64) for column in columns])
-    made = iter([keys.from_halves(int(h), int(w)) for h, w in zip(hi, lo, strict=True)])
+    made = iter([keys.from_halves(int(h), int(w)).hex for h, w in zip(hi, lo, strict=True)])
     return [next(made) if i is None else i for i in given]
 
 
@@ -131,7 +163,7 @@ def _content(event: NewEvent) -> tuple[int, ...]:
         event.session_id,
         event.order_id,
         event.currency,
-        _as_json(event.properties),
+        _stable_json(event.properties),
     )
     numbers = (
         event.product_id,
@@ -152,7 +184,24 @@ def _content(event: NewEvent) -> tuple[int, ...]:
     )
 
 
-def _as_json(properties: dict[str, Any] | None) -> str | None:
+def as_json(properties: dict[str, Any] | None) -> str | None:
+    """Properties as the log keeps them: compact JSON, keys sorted; None for none.
+
+    Raises:
+        InvalidEvent: they are not JSON.
+    """
+    if not properties:
+        return None
+    try:
+        written: str = _ENCODER.encode(properties).decode()
+    except (TypeError, ValueError, RecursionError):
+        return _stable_json(properties)
+    # It writes null for NaN, which must be refused.
+    return _stable_json(properties) if "null" in written else written
+
+
+def _stable_json(properties: dict[str, Any] | None) -> str | None:
+    """``as_json`` to the letter the same for ever."""
     if not properties:
         return None
     try:
@@ -175,6 +224,7 @@ def _check_range(number: int | None, bits: int, field: str) -> None:
         raise InvalidEvent(f"{field} does not fit into {bits} bits.", field=field)
 
 
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _NOTHING: Final = -0x7E57_AB5E_4CE0_1D1E  # no real number or key is expected to have this value
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = datetime.resolution
@@ -198,13 +248,19 @@ _COLUMNS: Final = {
 }
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
 _NAMES = ", ".join(_COLUMNS)
-_INSERT = f"""
-WITH fresh AS (
-  INSERT INTO event_seen (event_id)
-  SELECT unnest(CAST(:event_id AS uuid[]))
+_INSERT: Final = text(
+    f"""
+WITH given AS (
+  SELECT * FROM unnest({_ARRAYS}) AS given ({_NAMES})
+), fresh AS (
+  INSERT INTO event_seen (event_id) SELECT event_id FROM given
   ON CONFLICT DO NOTHING
-  RETURNING event_id)
-INSERT INTO event_recent ({_NAMES}, received_at)
-SELECT {_NAMES}, :received_at
-FROM unnest({_ARRAYS}) AS given ({_NAMES}) JOIN fresh USING (event_id)
+  RETURNING event_id
+), kept AS (
+  INSERT INTO event_recent ({_NAMES}, received_at)
+  SELECT {_NAMES}, :received_at FROM given JOIN fresh USING (event_id)
+)
+SELECT event_id FROM given WHERE NOT EXISTS (
+  SELECT FROM fresh WHERE fresh.event_id = given.event_id)
 """
+)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from segmind.db.copy import copy_in, copy_out
 from segmind.db.locks import lock
-from segmind.events.tables import product
+from segmind.events import known_products
+from segmind.events.known_products import KnownProduct
 
 #: A frame of products as the log hands it out.
 PRODUCT_COLUMNS: Final[dict[str, pl.DataType]] = {
@@ -42,9 +43,9 @@ def ids_of(conn: Connection, products: Iterable[Product | str]) -> dict[str, int
     Each attribute that is given replaces the stored one; the last of several wins.
     """
     rows = [p if isinstance(p, Product) else Product(p) for p in products]
-    known = _known(conn, [p.external_id for p in rows])
+    known = known_products.find(conn, {p.external_id for p in rows})
     if all(_is_told(p, known.get(p.external_id)) for p in rows):
-        return {external_id: int(row["product_id"]) for external_id, row in known.items()}
+        return {external_id: its.product_id for external_id, its in known.items()}
     columns = {k: [getattr(p, k) for p in rows] for k in ("external_id", *ATTRIBUTES)}
     schema = {k: PRODUCT_COLUMNS[k] for k in columns}
     ids = ids_of_frame(conn, pl.DataFrame(columns, schema=schema))
@@ -88,18 +89,16 @@ def frame(conn: Connection) -> pl.DataFrame:
     return copy_out(conn, query, PRODUCT_COLUMNS)
 
 
-def _known(conn: Connection, external_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    columns = [product.c.id.label("product_id")] + [
-        product.c[k] for k in ("external_id", *ATTRIBUTES)
-    ]
-    rows = conn.execute(select(*columns).where(product.c.external_id.in_(set(external_ids))))
-    return {row["external_id"]: dict(row) for row in rows.mappings()}
-
-
-def _is_told(given: Product, stored: dict[str, Any] | None) -> bool:
+def _is_told(given: Product, stored: KnownProduct | None) -> bool:
+    """Whether everything that ``given`` says is stored already."""
     if stored is None:
         return False
-    return all(getattr(given, k) in (None, stored[k]) for k in ATTRIBUTES)
+    return (
+        given.name in (None, stored.name)
+        and given.category in (None, stored.category)
+        and given.brand in (None, stored.brand)
+        and given.price in (None, stored.price)
+    )
 
 
 _ANY_NEWS = """

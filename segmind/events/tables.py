@@ -42,7 +42,7 @@ event_recent = Table(
     Column("source_id", BigInteger),
     Column("machine", Boolean),
     Column("properties", Text),
-    Index("ix_event_recent_customer_id", "customer_id"),
+    # No more indexes: each would cost every event, and the tail is short.
 )
 
 #: Ids of the last days' events, so that a repeat is a no-op also after sealing (kept 8 days).

@@ -1,0 +1,97 @@
+"""Products that this process has met, so that a batch asks the database only for new ones.
+
+Whoever changes a product holds a lock and stamps it (``product.updated_at``), so that the newest
+stamp is that of the last commit: a copy is brought up to date by what is stamped later than all
+that it knows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, text
+
+from segmind.db.literals import literal
+
+#: Products kept per store, about 500 bytes each.
+MOST_PRODUCTS: Final = 50_000
+#: With more news, it is quicker to forget everything.
+MOST_NEWS: Final = 2_000
+
+
+class KnownProduct(NamedTuple):
+    """A product as it is stored. ``price`` in minor units."""
+
+    product_id: int
+    name: str | None
+    category: str | None
+    brand: str | None
+    price: int | None
+
+
+@dataclass
+class _Known:
+    newest: datetime | None = None
+    products: dict[str, KnownProduct] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_stores: WeakKeyDictionary[Engine, _Known] = WeakKeyDictionary()
+_making: Final = threading.Lock()
+
+
+def find(conn: Connection, external_ids: Collection[str]) -> dict[str, KnownProduct]:
+    """Those of these products that are stored, as they are now; ``conn`` in READ COMMITTED."""
+    with _making:
+        known = _stores.setdefault(conn.engine, _Known())
+    newest, is_clean = conn.execute(_STATE).one()
+    if not is_clean:  # what this transaction wrote itself may be rolled back
+        return _read(conn, external_ids)
+    if known.newest != newest:
+        _bring_up_to_date(conn, known, newest)
+    with known.lock:
+        is_current = known.newest == newest
+        kept = known.products if is_current else {}
+        found = {i: kept[i] for i in external_ids if i in kept}
+    missing = [i for i in external_ids if i not in found]
+    if not missing:
+        return found
+    news = _read(conn, missing)
+    with known.lock:
+        if is_current and known.newest == newest:
+            known.products |= news
+            for oldest in list(known.products)[: max(0, len(known.products) - MOST_PRODUCTS)]:
+                del known.products[oldest]
+    return found | news
+
+
+def _bring_up_to_date(conn: Connection, known: _Known, newest: datetime | None) -> None:
+    before = known.newest
+    news = [] if before is None else conn.execute(_NEWS, {"since": before}).all()
+    with known.lock:
+        if known.newest != before:
+            return  # another thread did it, maybe with later news
+        if before is None or newest is None or newest < before or len(news) > MOST_NEWS:
+            known.products = {}
+        known.products |= {row[0]: KnownProduct(*row[1:]) for row in news}
+        known.newest = newest
+
+
+def _read(conn: Connection, external_ids: Collection[str]) -> dict[str, KnownProduct]:
+    rows = conn.execute(_FIND, {"ids": literal(list(external_ids))})
+    return {row[0]: KnownProduct(*row[1:]) for row in rows}
+
+
+_STATE: Final = text(
+    "SELECT max(updated_at), pg_current_xact_id_if_assigned() IS NULL FROM product"
+)
+_COLUMNS: Final = "external_id, id, name, category, brand, price"
+_NEWS: Final = text(
+    f"SELECT {_COLUMNS} FROM product WHERE updated_at > :since LIMIT {MOST_NEWS + 1}"
+)
+_FIND: Final = text(f"SELECT {_COLUMNS} FROM product WHERE external_id = ANY(CAST(:ids AS text[]))")
