@@ -86,10 +86,10 @@ class _Written:
         recent = tail.ids(self._conn)
         self._forget_ids_if_sealed()
         for day, given in by_day(events).items():
-            fresh = given.unique(subset=_ID, keep="first", maintain_order=True)
+            fresh = _each_once(given)
             known = self._known(day)
             for before in (known, recent):
-                if before.height:
+                if _may_share(fresh, before):
                     fresh = fresh.join(before, on=_ID, how="anti")
             if fresh.height:
                 self.files.append(write_events(self._lake, day, fresh))
@@ -119,6 +119,27 @@ class _Written:
         if newest != self._catalogue:
             self._ids.clear()
             self._catalogue = newest
+
+
+def _each_once(events: pl.DataFrame) -> pl.DataFrame:
+    """The events without repeats of an id; the first of each stays."""
+    hi, lo = events["event_hi"], events["event_lo"]
+    # Ids that are counted up cannot repeat: seen a hundred times quicker than by hashing them.
+    if hi.n_unique() == 1 and bool((lo > lo.shift(1)).drop_nulls().all()):
+        return events
+    return events.unique(subset=_ID, keep="first", maintain_order=True)
+
+
+def _may_share(events: pl.DataFrame, ids: pl.DataFrame) -> bool:
+    """Whether the two can have an id in common, told by the ranges in which their halves lie."""
+    return bool(events.height and ids.height) and all(
+        _overlap(events[half], ids[half]) for half in _ID
+    )
+
+
+def _overlap(one: pl.Series, other: pl.Series) -> bool:
+    (low, high), (its_low, its_high) = ((int(s.min()), int(s.max())) for s in (one, other))  # type: ignore[arg-type]
+    return low <= its_high and its_low <= high
 
 
 def _completed(frame: pl.DataFrame, received_at: datetime) -> pl.DataFrame:

@@ -300,3 +300,18 @@ def test_quality_tells_names_repeats_and_missing_sessions(store: Store) -> None:
     ]
     assert (figures.repeated_lines, figures.without_session, figures.recent_rows) == (2, 1, 4)
     assert (figures.first_ts, figures.last_ts) == (NOW - DAY, NOW)
+
+
+def test_a_bulk_append_tells_repeats_of_counted_ids_too(store: Store) -> None:
+    def counted(numbers: range, hi: int = 7) -> pl.DataFrame:
+        its = pl.DataFrame({"event_lo": numbers}, schema={"event_lo": pl.Int64})
+        return its.with_columns(
+            event_hi=pl.lit(hi, pl.Int64), ts=pl.lit(NOW), customer_id=pl.lit(1), kind=pl.lit(1)
+        )
+
+    twice = pl.concat([counted(range(5)), counted(range(3))])
+    batches = [counted(range(50)), counted(range(40, 60)), counted(range(90, 95)), twice]
+    assert bulk.append_bulk(store, batches, NOW) == bulk.Bulk(accepted=65, repeated=18)
+    assert bulk.append_bulk(store, counted(range(-10, 1)), NOW).accepted == 10
+    assert bulk.append_bulk(store, counted(range(50), hi=8), NOW).accepted == 50
+    assert len(ids(snapshot(store))) == 125
