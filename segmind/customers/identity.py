@@ -7,16 +7,14 @@ customers are never merged: a browser shared by two people stays with whom it wa
 
 from __future__ import annotations
 
-from typing import Literal
-
 import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.customers import merging
-from segmind.db import copy
-from segmind.errors import Conflict, InvalidInput
+from segmind.customers.enrolment import Enrolment, Namespace, TooBusy
+from segmind.errors import InvalidInput
 
-Namespace = Literal["user", "anonymous"]
+__all__ = ["Namespace", "TooBusy", "check_id", "find", "find_many", "resolve", "resolve_many"]
 
 MAX_ID_LENGTH = 255
 _ATTEMPTS = 5
@@ -34,31 +32,6 @@ _CREATE = text(
     RETURNING id
     """
 )
-_CREATE_MANY = text(
-    """
-    WITH missing AS (
-      SELECT w.external_id FROM wanted_id w
-      WHERE NOT EXISTS (
-        SELECT FROM identity i
-        WHERE i.namespace = :namespace AND i.external_id = w.external_id)
-      ORDER BY w.external_id
-    ), claimed AS (
-      INSERT INTO identity (namespace, external_id, customer_id)
-      SELECT :namespace, external_id, nextval('customer_id_seq')
-      FROM missing
-      ON CONFLICT DO NOTHING
-      RETURNING external_id, customer_id
-    )
-    INSERT INTO customer (id, external_id, is_anonymous)
-    SELECT customer_id, external_id, :namespace = 'anonymous' FROM claimed
-    """
-)
-
-
-class TooBusy(Conflict):
-    """These ids are being resolved by others at the same moment."""
-
-    hint = "Send the call again."
 
 
 def resolve(conn: Connection, user_id: str | None = None, anonymous_id: str | None = None) -> int:
@@ -120,34 +93,10 @@ def find_many(conn: Connection, namespace: Namespace, external_ids: list[str]) -
 def resolve_many(conn: Connection, ids: pl.Series, namespace: Namespace = "user") -> pl.Series:
     """Internal ids (Int64) for external ``ids`` (strings or numbers), row by row; null stays null.
 
-    Creates the customers that are missing. Works by COPY and set-based statements: made for
-    millions of rows. Takes the ids in sorted order, so that two of these never deadlock.
+    Creates the customers that are missing. Made for millions of rows; who resolves block after
+    block keeps one ``Enrolment``.
     """
-    asked = ids.cast(pl.String).rename("external_id")
-    wanted = asked.drop_nulls().unique().sort().to_frame()
-    if wanted.is_empty():
-        return pl.Series(ids.name, [None] * ids.len(), dtype=pl.Int64)
-    conn.execute(
-        text(
-            "CREATE TEMP TABLE IF NOT EXISTS wanted_id (external_id text PRIMARY KEY) "
-            "ON COMMIT DELETE ROWS"
-        )
-    )
-    conn.execute(text("TRUNCATE wanted_id"))
-    copy.copy_in(conn, "wanted_id", wanted)
-    conn.execute(text("ANALYZE wanted_id"))
-    conn.execute(_CREATE_MANY, {"namespace": namespace})
-    known = copy.copy_out(
-        conn,
-        "SELECT w.external_id, i.customer_id FROM wanted_id w "
-        "JOIN identity i ON i.namespace = %s AND i.external_id = w.external_id",
-        {"external_id": pl.String, "customer_id": pl.Int64},
-        (namespace,),
-    )
-    if known.height != wanted.height:
-        raise TooBusy()
-    resolved = asked.to_frame().join(known, on="external_id", how="left", maintain_order="left")
-    return resolved.get_column("customer_id").rename(ids.name)
+    return Enrolment().resolve(conn, ids, namespace)
 
 
 def _attempt(conn: Connection, user_id: str | None, anonymous_id: str | None) -> int | None:

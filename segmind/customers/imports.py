@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from segmind.customers import columns, contact_points, identity
-from segmind.customers.identity import Namespace
+from segmind.customers import columns, contact_points
+from segmind.customers.enrolment import Enrolment, Namespace
 from segmind.db.copy import copy_in
 from segmind.db.engine import Store
 from segmind.events.importers import importing
@@ -35,29 +35,36 @@ class Resolver:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._enrolment = Enrolment()
 
     def __call__(
         self, ids: pl.Series, namespace: Namespace, countries: pl.Series | None
     ) -> pl.Series:
-        with self._store.engine.begin() as conn:
-            resolved = identity.resolve_many(conn, ids, namespace)
-            if countries is None or countries.null_count() == countries.len():
-                return resolved
-            told = pl.DataFrame({"id": resolved, "country": countries}).drop_nulls()
-            conn.execute(
-                text(
-                    "CREATE TEMP TABLE IF NOT EXISTS told_country (id bigint, country text) "
-                    "ON COMMIT DELETE ROWS"
-                )
-            )
-            conn.execute(text("TRUNCATE told_country"))
-            named = pl.col("country").map_elements(contact_points.country, pl.String)
-            first = told.unique("id", keep="first", maintain_order=True)
-            copy_in(conn, "told_country", first.with_columns(named).sort("id"))
-            conn.execute(
-                text(
-                    "UPDATE customer c SET country = t.country FROM told_country t "
-                    "WHERE c.id = t.id AND c.country IS NULL AND c.erased_at IS NULL"
-                )
-            )
-        return resolved
+        def act(conn: Connection) -> pl.Series:
+            resolved = self._enrolment.resolve(conn, ids, namespace)
+            if countries is not None and countries.null_count() < countries.len():
+                told = pl.DataFrame({"id": resolved, "country": countries}).drop_nulls()
+                _tell_countries(conn, told)
+            return resolved
+
+        return self._enrolment.run(self._store.engine, act)
+
+
+def _tell_countries(conn: Connection, told: pl.DataFrame) -> None:
+    conn.execute(
+        text(
+            "CREATE TEMP TABLE IF NOT EXISTS told_country (id bigint, country text) "
+            "ON COMMIT DELETE ROWS"
+        )
+    )
+    conn.execute(text("TRUNCATE told_country"))
+    first = told.unique("id", keep="first", maintain_order=True).sort("id")
+    names = {name: contact_points.country(name) for name in first["country"].unique()}
+    named = pl.col("country").replace_strict(names, return_dtype=pl.String)
+    copy_in(conn, "told_country", first.with_columns(named))
+    conn.execute(
+        text(
+            "UPDATE customer c SET country = t.country FROM told_country t "
+            "WHERE c.id = t.id AND c.country IS NULL AND c.erased_at IS NULL"
+        )
+    )
