@@ -57,7 +57,13 @@ class Roster:
 
     def take(self, vector: np.ndarray) -> np.ndarray:
         """The rows' values of a vector by customer id, which is at least ``size`` long."""
-        return vector[self.ids if self.stretch is None else self.stretch]
+        taken: np.ndarray = vector[self.ids if self.stretch is None else self.stretch]
+        return taken
+
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        """The ids of these rows (numbers of rows, Int64)."""
+        ids: np.ndarray = self.ids[rows] if self.stretch is None else rows + self.stretch.start
+        return ids
 
     def column(
         self, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame], name: str
@@ -69,6 +75,21 @@ class Roster:
         if self.origin is None:
             return _made(self.frame, make, name)
         return _columns.recall((self.origin, key), lambda: _made(self.frame, make, name))
+
+    def flags(
+        self, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame], name: str
+    ) -> np.ndarray:
+        """``column`` of truth values as an array."""
+
+        def made() -> pl.Series:
+            flag = _made(self.frame, make, name)
+            # Eight bits for one: an array is wanted at every question, unpacked once.
+            return flag.fill_null(value=False).cast(pl.UInt8)
+
+        series = (
+            made() if self.origin is None else _columns.recall((self.origin, key, "flags"), made)
+        )
+        return series.to_numpy().view(np.bool_)
 
     def among(self, customers: np.ndarray) -> Roster:
         """The roster of those of ``customers`` (ids) who are in this one and present."""

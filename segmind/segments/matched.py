@@ -28,8 +28,9 @@ class Matched:
     @cached_property
     def ids(self) -> pl.Series:
         """customer_id (Int64), ascending, each once."""
-        parts = [roster.ids[mask] for roster, mask in zip(self.rosters, self.masks, strict=True)]
-        ids = np.concatenate([np.zeros(0, np.int64), *parts])
+        pairs = zip(self.rosters, self.masks, strict=True)
+        parts = [roster.ids_at(np.flatnonzero(mask)) for roster, mask in pairs]
+        ids = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int64), *parts])
         # A file's ids ascend already; a few that were touched since go among them.
         return pl.Series(CUSTOMER, ids if _ascends(ids) else np.sort(ids))
 
@@ -44,7 +45,7 @@ class Matched:
 def reachable(roster: Roster, channel: str) -> np.ndarray:
     """A mask of the rows whom marketing may reach on the channel."""
     attribute = Reachable(channel)
-    return roster.column(attribute, attribute.add_to, attribute.name).to_numpy()
+    return roster.flags(attribute, attribute.add_to, attribute.name)
 
 
 def _ascends(ids: np.ndarray) -> bool:

@@ -18,9 +18,10 @@ from segmind.events import ingest
 from segmind.events.ingest import NewEvent
 from segmind.events.schema import Kind, Source
 from segmind.segments import history, member_files, reach
-from segmind.segments.compile import compiled, matching_many
+from segmind.segments.compile import compiled, matched_many
 from segmind.segments.fault import InvalidRule
 from segmind.segments.linking import Resolve
+from segmind.segments.matched import Matched
 from segmind.segments.member_files import MemberFile, MembersMissing
 from segmind.segments.segment import Segment, get, list_segments, resolver
 from segmind.segments.sizes import Size
@@ -79,14 +80,12 @@ def refresh(store: Store, as_of: datetime, segment_ids: Collection[int] | None) 
         skipped = tuple(s.id for s in segments if s not in due)
         resolve = resolver(conn)
         failed = _unusable(due, facts, as_of, resolve)
-        rules = {s.id: s.rule for s in due if s.id not in failed}
-        answers = matching_many(rules, facts, as_of, resolve)
-    reached = _reach(facts, answers)
-    outcomes = {
-        segment.id: _store(store, facts, segment, answers[segment.id], reached[segment.id], as_of)
-        for segment in due
-        if segment.id in answers
-    }
+        usable = {s.id: s for s in due if s.id not in failed}
+        rules = {number: segment.rule for number, segment in usable.items()}
+        outcomes = {
+            number: _store(store, facts, usable[number], found, as_of)
+            for number, found in matched_many(rules, facts, as_of, resolve)
+        }
     done = tuple(outcome for outcome in outcomes.values() if outcome is not None)
     overtaken = tuple(n for n, outcome in outcomes.items() if outcome is None)
     return RefreshReport(as_of, done, skipped + overtaken, failed)
@@ -114,30 +113,15 @@ def _unusable(
     return failed
 
 
-def _reach(facts: Facts, answers: Mapping[int, pl.Series]) -> dict[int, dict[str, int]]:
-    """Whom marketing may reach, by segment and channel; the customers are screened once."""
-    screened = facts.customers
-    for channel in reach.CHANNELS:
-        screened = reach.with_reachable(screened, channel, channel)
-    known = screened.select("customer_id", *reach.CHANNELS).collect()
-    sums = [pl.col(channel).sum() for channel in reach.CHANNELS]
-    return {
-        segment_id: known.join(ids.to_frame(), on="customer_id", how="semi")
-        .select(sums)
-        .row(0, named=True)
-        for segment_id, ids in answers.items()
-    }
-
-
 def _store(
     store: Store,
     facts: Facts,
     segment: Segment,
-    members: pl.Series,
-    reached: Mapping[str, int],
+    found: Matched,
     as_of: datetime,
 ) -> Refreshed | None:
     """Replace the members and record who moved; None if somebody was faster."""
+    members = found.ids
     with store.engine.begin() as conn:
         lock(conn, f"segment members {segment.id}")
         present, file = get(conn, segment.id), _file(conn, store, segment)
@@ -155,7 +139,7 @@ def _store(
             size=members.len(),
             entered=entered.len(),
             left=left.len(),
-            reach=dict(reached),
+            reach={channel: found.reached(channel) for channel in reach.CHANNELS},
             rule_hash=segment.rule.hash,
         )
         _record(conn, size)
@@ -197,10 +181,8 @@ def _moved(before: pl.Series, now: pl.Series, is_baseline: bool) -> tuple[pl.Ser
 
 def _still_customers(ids: pl.Series, facts: Facts) -> pl.Series:
     """Those of ``ids`` who are not gone: nothing is written about the erased."""
-    if ids.is_empty():
-        return ids
-    rows = ids.to_frame().lazy().join(facts.customers, on="customer_id", how="semi")
-    return rows.collect()["customer_id"].sort()
+    known = ids.filter(ids < facts.is_customer.size)
+    return known.filter(pl.Series(facts.is_customer[known.to_numpy()]))
 
 
 def _record(conn: Connection, size: Size) -> None:

@@ -6,8 +6,8 @@ in ``attributes`` in Polars' own words: these two files are what another engine 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -25,6 +25,7 @@ from segmind.segments.comparison import EventComparison
 from segmind.segments.moment import Moment
 
 Frame = nw.LazyFrame[Any]
+T = TypeVar("T")
 
 CUSTOMER: Final = "customer_id"
 _OF_ROW: Final = ("value", "quantity")
@@ -38,6 +39,7 @@ class Sources:
         self._facts = facts
         self._everything = None if population is None else Sources(population, at)
         self._names = facts.log.names()
+        self._made: dict[Hashable, Any] = {}
         self.at = at
 
     def code(self, event: str) -> int:
@@ -67,6 +69,11 @@ class Sources:
         ids = np.flatnonzero(self._facts.is_customer)
         return nw.from_native(pl.LazyFrame({CUSTOMER: ids}))
 
+    @property
+    def is_customer(self) -> np.ndarray:
+        """By customer id: whether there is such a customer."""
+        return self._facts.is_customer
+
     def vector(self, kind: int, span: Span, column: str) -> pl.Series:
         """``totals`` of one kind as a column by customer id (length ``size``).
 
@@ -84,9 +91,22 @@ class Sources:
             case "quantity":
                 return pl.Series(column, vectors.quantities(kind, span))
             case "first_ts":
-                return _instants(vectors.first(kind, span), NOT_YET)
+                return as_instants(vectors.first(kind, span), NOT_YET)
             case _:
-                return _instants(vectors.last(kind, span), NEVER)
+                return as_instants(vectors.last(kind, span), NEVER)
+
+    def last(self, kind: int, span: Span) -> np.ndarray:
+        """``vector`` last_ts as numbers: microseconds UTC, NEVER without any."""
+        return self._facts.vectors.last(kind, span)
+
+    def moves(
+        self, kind: int, span: Span, columns: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Raw events as arrays, in portions: customer ids, instants (microseconds), ``columns``.
+
+        For kinds of which there are few enough to be kept in memory.
+        """
+        return self._facts.vectors.events(kind, span, columns)
 
     def side_by_side(self, asked: Mapping[str, tuple[int, Span, str]]) -> Frame:
         """customer_id and vectors as columns, a row for every customer.
@@ -97,6 +117,13 @@ class Sources:
         columns[CUSTOMER] = pl.Series(np.arange(self.size, dtype=np.int64))
         frame = pl.LazyFrame(columns).filter(pl.Series(self._facts.is_customer))
         return nw.from_native(frame)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gives, made once for these sources."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
 
     def collected(self, frame: Frame) -> pl.DataFrame:
         """The rows of a frame that was made from these sources."""
@@ -203,7 +230,8 @@ class Sources:
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
 
 
-def _instants(micros: np.ndarray, missing: int) -> pl.Series:
+def as_instants(micros: np.ndarray, missing: int) -> pl.Series:
+    """Microseconds as instants, null where they are ``missing``."""
     column = pl.Series("ts", micros)
     there = pl.when(column != missing).then(column)
     return pl.select(there.cast(UTC_INSTANT)).to_series()

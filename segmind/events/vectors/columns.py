@@ -13,7 +13,10 @@ from segmind.events.vectors.memory import COLUMNS, Arrays
 
 CUSTOMER: Final = "customer_id"
 #: As narrow as the values allow: counts of one customer's day fit 32 bits, ids do for a long time.
-_NARROW: Final = {"customer_id", "n", "product_id"}
+_NARROW: Final = {"customer_id", "n", "product_id", "items"}
+#: Items that an event moves into a cart or out of it: one where it does not say.
+ITEMS: Final = "items"
+_DERIVED: Final = {ITEMS: pl.col("quantity").fill_null(1)}
 
 
 def of_rolled_day(path: Path, kind: int, column: str) -> Arrays:
@@ -27,6 +30,13 @@ def of_rolled_day(path: Path, kind: int, column: str) -> Arrays:
 def of_sealed_file(path: Path, kind: int, columns: Sequence[str]) -> Arrays:
     """(customers, ts, one array for each of ``columns``) of an event file's rows of ``kind``."""
     return _columns(path, kind, (CUSTOMER, "ts", *columns))
+
+
+def of_events(events: pl.DataFrame, columns: Sequence[str]) -> Arrays:
+    """(customers, ts, one array for each of ``columns``) of events in memory."""
+    asked = [_DERIVED.get(name, pl.col(name)).alias(name) for name in (CUSTOMER, "ts", *columns)]
+    frame = events.select(asked)
+    return tuple(as_array(frame[name]) for name in frame.columns)
 
 
 def as_array(series: pl.Series) -> np.ndarray:
@@ -45,7 +55,8 @@ def _columns(path: Path, kind: int, names: Sequence[str]) -> Arrays:
     missing = [name for name, kept in found.items() if kept is None]
     if missing:
         rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        frame = rows.filter(pl.col("kind") == kind).select(missing).collect()
+        asked = [_DERIVED.get(name, pl.col(name)).alias(name) for name in missing]
+        frame = rows.filter(pl.col("kind") == kind).select(asked).collect()
         for name in missing:
             found[name] = COLUMNS.keep((path, kind, name), (as_array(frame[name]),))
     return tuple(kept[0] for kept in found.values() if kept is not None)

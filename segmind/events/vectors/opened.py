@@ -17,7 +17,7 @@ from typing import Final
 
 import polars as pl
 
-from segmind.events import derive
+from segmind.events import derive, totals
 from segmind.events.merges import Merges
 from segmind.events.rolled import START_COLUMNS, Rolled
 from segmind.events.rows import Rows, scan_files
@@ -25,6 +25,8 @@ from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.spans import Span
 from segmind.events.vectors.known_keys import known_keys
 
+#: Windows whose orders are at hand: a rule asks the same window for several figures.
+_WINDOWS: Final = 8
 _COLUMNS: Final = ("customer_id", "session_key", "ts", "kind")
 _KEY: Final = ("customer_id", "session_key")
 
@@ -64,6 +66,19 @@ class Opened:
         keyless = pl.concat([seen.keyless, _keyless(recent).collect()])
         by_gap = _by_gap(keyless, since, rolled.rows.merges)
         return rolled.of_untouched(pl.concat([self._new(firsts), by_gap]).lazy()).collect()
+
+    @cached_property
+    def _orders(self) -> dict[Span, list[pl.DataFrame]]:
+        return {}
+
+    def orders_beside(self, window: Span) -> list[pl.DataFrame]:
+        """``totals.orders_beside``, read once for each of the newest few windows."""
+        if window not in self._orders:
+            parts = totals.orders_beside(self.rolled, window)
+            self._orders[window] = [part.collect() for part in parts]
+            while len(self._orders) > _WINDOWS:
+                self._orders.pop(next(iter(self._orders)), None)
+        return self._orders[window]
 
     def _new(self, firsts: pl.DataFrame) -> pl.DataFrame:
         """Those of the keyed sessions that had not started on a rolled day."""

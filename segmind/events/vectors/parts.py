@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from segmind.events import derive, totals
+from segmind.events import derive
 from segmind.events.rolled import LATER_LINES, Rolled
 from segmind.events.rows import SealedFile, scan_files
 from segmind.events.spans import Span, any_holds, minus
@@ -25,6 +25,7 @@ from segmind.events.vectors.columns import (
     of_sealed_file,
     of_starts,
 )
+from segmind.events.vectors.instants import inside
 from segmind.events.vectors.opened import Opened
 
 #: Customers, and for each an amount or an instant (microseconds UTC); ids may repeat.
@@ -80,7 +81,7 @@ class Parts:
         for day, span in self.rolled.spans.items():
             if day not in self.days and any(edge.meets_span(span) for edge in self.edges):
                 customers, instants = of_starts(self.rolled.days[day].starts)
-                wanted = _inside(instants, self.edges)
+                wanted = inside(instants, self.edges)
                 if not touched.is_empty():
                     behind = self.rolled.rows.merges.behind(touched).to_numpy()
                     wanted &= ~np.isin(customers, behind)
@@ -89,7 +90,7 @@ class Parts:
         if any(edge.until is None or since is None or edge.until > since for edge in self.edges):
             starts = self.opened.starts
             instants = as_array(starts["ts"])
-            wanted = _inside(instants, self.edges)
+            wanted = inside(instants, self.edges)
             yield _one_each(as_array(starts[CUSTOMER])[wanted], instants[wanted], column)
         if not touched.is_empty() and not self.window.is_empty:
             theirs = derive.session_starts(self.rolled.rows, [self.window], touched).collect()
@@ -97,10 +98,9 @@ class Parts:
 
     def orders(self, column: str) -> Iterator[Pair]:
         """Orders with lines at the edges, later lines, and on whole days those of touched ones."""
-        for part in totals.orders_beside(self.rolled, self.window):
+        for part in self.opened.orders_beside(self.window):
             # What adds lines only to an order is no order: that one is told where it started.
-            rows = part.filter(pl.col("n") > 0) if column in INSTANTS else part
-            frame = rows.select(CUSTOMER, column).collect()
+            frame = part.filter(pl.col("n") > 0) if column in INSTANTS else part
             yield as_array(frame[CUSTOMER]), as_array(frame[column])
         if column in {"value", "quantity"}:
             untouched = self.rolled.touched.is_empty()
@@ -119,8 +119,8 @@ class Parts:
         if self.window.since is None or not customers.size:
             return customers, amounts
         starts = of_rolled_day(rollup, LATER_LINES, "first_ts")[1]
-        inside = _inside(starts, [Span(self.window.since, None)])
-        return customers[inside], amounts[inside]
+        counted = inside(starts, [Span(self.window.since, None)])
+        return customers[counted], amounts[counted]
 
 
 def _of_file(file: SealedFile, kind: int, column: str, spans: Sequence[Span]) -> Pair:
@@ -130,7 +130,7 @@ def _of_file(file: SealedFile, kind: int, column: str, spans: Sequence[Span]) ->
            for span in spans):  # fmt: skip
         wanted: np.ndarray | slice = slice(None)
     else:
-        wanted = _inside(instants, spans)
+        wanted = inside(instants, spans)
     if rest:
         return customers[wanted], rest[0][wanted]
     return _one_each(customers[wanted], instants[wanted], column)
@@ -166,24 +166,3 @@ def _one_each(customers: np.ndarray, instants: np.ndarray, column: str) -> Pair:
     if column in INSTANTS:
         return customers, instants
     return customers, np.full(customers.size, int(column == "n"), dtype=np.int64)
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970 in UTC."""
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _inside(instants: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
-    """Which instants (microseconds UTC) lie in one of the spans."""
-    inside = np.zeros(instants.size, dtype=np.bool_)
-    for span in spans:
-        here = np.ones(instants.size, dtype=np.bool_)
-        if span.since is not None:
-            here &= instants >= micros(span.since)
-        if span.until is not None:
-            here &= instants < micros(span.until)
-        inside |= here
-    return inside

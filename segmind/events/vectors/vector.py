@@ -6,7 +6,7 @@ what the edges of the window and late events add. It equals ``LogSnapshot.totals
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,9 +16,11 @@ from segmind.events.rolled import Rolled
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.events.vectors import distinct_days, ranges
+from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.parts import Pair, Parts
 from segmind.events.vectors.ranges import NEVER, NOT_YET
+from segmind.events.vectors.sealed import sealed_events
 
 __all__ = ["NEVER", "NOT_YET", "Vectors"]
 
@@ -63,6 +65,28 @@ class Vectors:
         """When for the last time, Int64[size] in microseconds UTC; NEVER if it did not."""
         return self._bound(kind, span, "last_ts")
 
+    def events(
+        self, kind: int, span: Span, columns: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Events of a stored kind: customers, instants (microseconds UTC) and ``columns`` (Int64,
+        0 where the event says nothing), file by file.
+
+        The arrays of the files are kept in memory: for kinds of a few million events.
+        """
+        for arrays in sealed_events(self.rolled.rows, kind, span, columns):
+            customers, *rest = self._known(arrays)
+            now = customers if self._places is None else self._places[customers]
+            yield (now, *rest)
+
+    @cached_property
+    def _places(self) -> np.ndarray | None:
+        """By id: the customer that it belongs to now; None if nobody was merged."""
+        if self._merged is None:
+            return None
+        places = np.arange(self.size)
+        places[self._merged[0]] = self._merged[1]
+        return places
+
     def _parts(self, span: Span) -> Parts:
         return Parts(self.opened, span)
 
@@ -102,11 +126,17 @@ class Vectors:
                 pairs = parts.orders(column)
             case _:
                 pairs = parts.stored(kind, column)
-        for customers, amounts in pairs:
-            if customers.size and int(customers.max()) >= self.size:
-                known = customers < self.size
-                customers, amounts = customers[known], amounts[known]
+        for pair in pairs:
+            customers, amounts = self._known(pair)
             yield customers, amounts
+
+    def _known(self, arrays: Arrays) -> Arrays:
+        """The arrays (customers first) without ids from ``size`` on."""
+        customers = arrays[0]
+        if not customers.size or int(customers.max()) < self.size:
+            return arrays
+        known = customers < self.size
+        return tuple(array[known] for array in arrays)
 
     def _own(self, vector: np.ndarray, missing: int) -> np.ndarray:
         """A copy of exactly ``size``."""

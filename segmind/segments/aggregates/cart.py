@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
+import numpy as np
+import polars as pl
 
-from segmind.events.schema import Kind
+from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
+from segmind.events.vectors.columns import ITEMS
+from segmind.events.vectors.vector import NEVER
 from segmind.segments.aggregates.base import Aggregate
-from segmind.segments.sources import CUSTOMER, Frame, Sources
+from segmind.segments.sources import CUSTOMER, Frame, Sources, as_instants
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,27 @@ class Cart(Aggregate):
             last_added=nw.when(is_in).then(nw.col("ts")),
         )
         return moves.group_by(CUSTOMER).agg(nw.col("items").sum(), nw.col("last_added").max())
+
+    @property
+    def vector_types(self) -> Mapping[str, pl.DataType]:
+        return {"items": pl.Int64(), "last_added": UTC_INSTANT}
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        items, last_added = sources.once(self, lambda: self._contents(sources))
+        if column == "items":
+            return pl.Series(column, items)
+        return as_instants(last_added, NEVER)
+
+    def _contents(self, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
+        """Items, and when the last was added (microseconds, else NEVER), by customer id."""
+        emptied = sources.last(Kind.ORDER_COMPLETED, self.span)
+        items = np.zeros(emptied.size, dtype=np.int64)
+        last_added = np.full(emptied.size, NEVER)
+        for kind, sign in ((Kind.PRODUCT_ADDED, 1), (Kind.PRODUCT_REMOVED, -1)):
+            for customers, instants, held in sources.moves(kind, self.span, [ITEMS]):
+                counts = instants > emptied[customers]
+                its = customers[counts]
+                np.add.at(items, its, sign * held[counts])
+                if sign > 0:
+                    np.maximum.at(last_added, its, instants[counts])
+        return items, last_added

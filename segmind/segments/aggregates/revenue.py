@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
+import numpy as np
+import polars as pl
 
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
@@ -42,3 +44,44 @@ class NetRevenueRank(Aggregate):
             place=nw.col("net").rank("min", descending=True).cast(nw.Int64),
             of=nw.len().cast(nw.Int64),
         )
+
+    @property
+    def vector_types(self) -> Mapping[str, pl.DataType]:
+        return {"net": pl.Int64(), "place": pl.Int64(), "of": pl.Int64()}
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        net, is_buyer = sources.once(self, lambda: self._net(sources.population))
+        match column:
+            case "net":
+                values = net
+            case "place":
+                values = sources.once((self, "place"), lambda: _places(net, is_buyer))
+            case _:
+                values = np.full(net.size, np.count_nonzero(is_buyer))
+        there = pl.when(pl.Series(is_buyer)).then(pl.Series(values))
+        return pl.select(there.alias(column)).to_series()
+
+    def _net(self, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
+        """Net revenue by customer id, and whether he is a customer with orders."""
+        orders, bought, refunded = (
+            sources.vector(int(kind), self.span, column).to_numpy()
+            for kind, column in (
+                (Kind.ORDER, "n"),
+                (Kind.ORDER_COMPLETED, "value"),
+                (Kind.ORDER_REFUNDED, "value"),
+            )
+        )
+        return bought - refunded, (orders > 0) & sources.is_customer
+
+
+def _places(net: np.ndarray, is_buyer: np.ndarray) -> np.ndarray:
+    """One more than the number of buyers with more; 0 for those who are none."""
+    places = np.zeros(net.size, dtype=np.int64)
+    buyers = np.flatnonzero(is_buyer)
+    best_first = buyers[np.argsort(-net[buyers])]
+    ordered = net[best_first]
+    # Equals share the place of the first of them.
+    is_first = np.r_[True, ordered[1:] != ordered[:-1]][: ordered.size]
+    first = np.maximum.accumulate(np.where(is_first, np.arange(ordered.size), 0))
+    places[best_first] = first + 1
+    return places
