@@ -12,8 +12,10 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from segmind.api.problems import Refusal
+from segmind.segments import deep
 
 DEEPEST: Final = 100
+_LONGEST_PATH: Final = 200
 #: Strict where the standard library is not: no NaN, no infinity, no lone surrogates.
 _DECODER: Final = msgspec.json.Decoder()
 _MAYBE_NUL: Final = b"\\u0000"
@@ -29,10 +31,10 @@ def parse(body: bytes) -> Any:
         value = _DECODER.decode(body)
     except (ValueError, RecursionError, msgspec.MsgspecError):
         return _parse_slowly(body)  # which says what is wrong, and where
+    if _is_deep(value):
+        raise _too_deep(body)
     if _MAYBE_NUL in body:
         _check(value)
-    elif _is_deep(value):
-        raise _too_deep()
     return value
 
 
@@ -41,11 +43,13 @@ def _parse_slowly(body: bytes) -> Any:
         text = body.decode("utf-8")
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(body) from None
     except UnicodeDecodeError:
         raise _invalid("The body is not UTF-8.") from None
     except ValueError as error:
         raise _invalid(_where(error)) from None
+    if _is_deep(value):
+        raise _too_deep(body)
     _check(value)
     return value
 
@@ -92,12 +96,14 @@ def _where(error: ValueError) -> str:
     return text if text.endswith("is not a JSON value.") else "A number has too many digits."
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message)
+def _invalid(message: str, field: str | None = None) -> Refusal:
+    return Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message, field=field)
 
 
-def _too_deep() -> Refusal:
-    return _invalid(f"The body is nested more than {DEEPEST} levels deep.")
+def _too_deep(body: bytes) -> Refusal:
+    path = deep.path_at(body.decode("utf-8", errors="replace"), DEEPEST)
+    shown = f"{path[:_LONGEST_PATH]}…" if len(path) > _LONGEST_PATH else path
+    return _invalid(f"The body is nested more than {DEEPEST} levels deep.", shown or None)
 
 
 def _is_deep(value: Any) -> bool:
@@ -116,13 +122,9 @@ def _is_deep(value: Any) -> bool:
 
 
 def _check(value: Any) -> None:
-    """Walk the value without recursion."""
+    """Every text and number of the value, which is not too deep, can be stored."""
     level = [value]
-    depth = 0
     while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise _too_deep()
         below: list[Any] = []
         for each in level:
             if isinstance(each, str):

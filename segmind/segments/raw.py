@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from segmind.segments import deep
 from segmind.segments.fault import InvalidRule, refuse
 
 MOST_DEPTH: Final = 10
@@ -45,7 +46,9 @@ def _loaded(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise _too_deep("") from None
+        as_text = text.decode(errors="replace") if isinstance(text, bytes) else text
+        # Groups take two levels of JSON each: their object and their list.
+        raise _too_deep(deep.path_at(as_text, 2 * MOST_DEPTH)) from None
     except ValueError as error:
         raise refuse("", "The rule is no JSON.", f"{error}.") from None
 

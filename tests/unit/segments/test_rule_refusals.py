@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segmind.segments.deep import path_at
 from segmind.segments.fault import InvalidRule
 from segmind.segments.raw import MOST_CONDITIONS, MOST_DEPTH
 from segmind.segments.rule import parse
@@ -212,11 +213,25 @@ def test_ten_groups_in_each_other_are_fine_and_eleven_are_not() -> None:
 
 @pytest.mark.parametrize("depth", [1_000, 5_000])
 def test_a_thousand_nested_groups_give_a_clear_error(depth: int) -> None:
-    with pytest.raises(InvalidRule, match="nested too deeply"):
-        parse(nested(depth))
+    text = '{"type": "all", "conditions": [' * depth + json.dumps(DID) + "]}" * depth
+    for given_as in (nested(depth), text, text.encode()):
+        with pytest.raises(InvalidRule, match="nested too deeply") as refused:
+            parse(given_as)
+        assert refused.value.field == ".".join(["all[0]"] * MOST_DEPTH)
     for hostile in ('{"type":"all","conditions":[', '{"type":', "[", '{"where":['):
         with pytest.raises(InvalidRule):
             parse(hostile * depth)
+
+
+def test_the_path_of_what_is_too_deep_counts_conditions_and_knows_their_groups() -> None:
+    inner = "[" * 3_000
+    for text, path in [
+        ('{"type": "any", "conditions": [{}, {"a": 1}, {"x": ' + inner, "any[2].x" + "[0]" * 2),
+        ('{"conditions": [{"type": "a\\"[{"}, ' + inner, "conditions[1]" + "[0]" * 3),
+        ('{"s": "[[[", "where": ' + inner, "where" + "[0]" * 4),
+    ]:
+        assert path_at(text, 5) == path
+    assert path_at('{"type": "all", "conditions": []}', 5) == ""
 
 
 def test_deep_values_outside_groups_are_refused_too() -> None:
