@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from segmind.db.engine import Store
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.bulk import append_bulk
 from segmind.events.importers import tables
+from segmind.events.importers.ahead import ahead
 from segmind.events.importers.blocks import BLOCK_BYTES, Block, Blocks
 from segmind.events.importers.format import Format
 from segmind.events.importers.ids import Ids, ResolveCustomers
@@ -85,7 +87,8 @@ def run(
     try:
         with Rejects(rejects_path) as rejects:
             rows = _Rows(store, blocks, file_format, Ids(store, resolve_customers), rejects, job_id)
-            bulk = append_bulk(store, rows.batches(), now)
+            with closing(rows.batches()) as batches:
+                bulk = append_bulk(store, batches, now)
             rows.reject_the_cut()
     except BaseException as error:
         reason = error.message if isinstance(error, InvalidInput) else type(error).__name__
@@ -137,8 +140,16 @@ class _Rows:
         self.first_ts: datetime | None = None
         self.last_ts: datetime | None = None
 
-    def batches(self) -> Iterator[pl.DataFrame]:
-        """Events by blocks of the file."""
+    def batches(self) -> Generator[pl.DataFrame]:
+        """Events by blocks of the file.
+
+        Reading and the database's work go on in threads of their own while a block is written.
+        """
+        with closing(ahead(self._parsed())) as parsed:
+            yield from ahead(self._ids.events(rows) for rows in parsed)
+
+    def _parsed(self) -> Iterator[pl.DataFrame]:
+        """The rows that are not rejected, as PARSED."""
         for block in self._blocks:
             table = tables.read(block, self._blocks.header)
             self.count += table.frame.height + len(table.malformed)
@@ -146,11 +157,12 @@ class _Rows:
                 (m.line, m.reason, block.raw(m.line, m.last_line)) for m in table.malformed
             )
             parsed = self._format.parsed(table.frame)
-            self._reject(block, table.frame, parsed["reason"])
-            kept = parsed.filter(pl.col("reason").is_null())
-            self._see(kept["ts"])
-            if kept.height:
-                yield self._ids.events(kept)
+            if parsed["reason"].null_count() < parsed.height:
+                self._reject(block, table.frame, parsed["reason"])
+                parsed = parsed.filter(pl.col("reason").is_null())
+            self._see(parsed["ts"])
+            if parsed.height:
+                yield parsed
             self._say()
 
     def reject_the_cut(self) -> None:
