@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-import polars as pl
+import numpy as np
+from numpy.typing import NDArray
 
 from segmind.analytics.definition import Definition
 from segmind.analytics.period import Period
+from segmind.analytics.session_acts import by_mask
+from segmind.analytics.session_days import BITS, MASKS
 from segmind.customers.facts import Facts
+from segmind.events.presence import Presence
 from segmind.events.schema import Kind
+from segmind.events.spans import Span
 
 By = Literal["session", "customer"]
 STEPS: Final = (
@@ -19,6 +25,7 @@ STEPS: Final = (
     ("checkout", "Started checkout", Kind.CHECKOUT_STARTED),
     ("ordered", "Ordered", Kind.ORDER_COMPLETED),
 )
+_ANY: Final = np.arange(MASKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +79,11 @@ class Abandonment:
 def product_funnel(facts: Facts, period: Period, by: By = "session") -> Funnel:
     """The funnel of the period."""
     if by == "customer":
-        done = facts.log.totals(
-            [kind for _, _, kind in STEPS], since=period.since, until=period.until
-        )
-        counted = done.group_by("kind").agg(pl.col("customer_id").n_unique().alias("n")).collect()
+        done = _by_customer(facts, period)
+        counts = {kind: int(np.count_nonzero(n)) for kind, n in done.items()}
     else:
-        counted = (
-            _by_session(facts, period)
-            .unpivot(index=["customer_id", "session_key"], variable_name="kind", value_name="did")
-            .filter("did")
-            .group_by(pl.col("kind").cast(pl.Int16))
-            .agg(pl.len().alias("n"))
-            .collect()
-        )
-    counts = dict(counted.iter_rows())
+        sessions = by_mask(facts, period)
+        counts = {kind: int(sessions[_ANY & bit > 0].sum()) for kind, bit in BITS.items()}
     steps: list[Step] = []
     for key, label, kind in STEPS:
         count = int(counts.get(int(kind), 0))
@@ -104,45 +102,29 @@ def product_funnel(facts: Facts, period: Period, by: By = "session") -> Funnel:
 
 def abandonment(facts: Facts, period: Period) -> Abandonment:
     """Cart abandonment of the period, three ways."""
-    added, ordered = str(int(Kind.PRODUCT_ADDED)), str(int(Kind.ORDER_COMPLETED))
-    sessions = (
-        _by_session(facts, period)
-        .filter(pl.col(added))
-        .select(pl.len().alias("carts"), (~pl.col(ordered)).sum().alias("left"))
-        .collect()
-        .row(0, named=True)
-    )
-    people = (
-        facts.log.totals(
-            [Kind.PRODUCT_ADDED, Kind.ORDER_COMPLETED], since=period.since, until=period.until
-        )
-        .group_by("customer_id")
-        .agg(
-            pl.col("n").filter(pl.col("kind") == int(Kind.PRODUCT_ADDED)).sum().alias("added"),
-            pl.col("n").filter(pl.col("kind") == int(Kind.ORDER_COMPLETED)).sum().alias("lines"),
-        )
-        .collect()
-    )
-    carted = people.filter(pl.col("added") > 0)
-    additions, lines = int(people["added"].sum()), int(people["lines"].sum())
+    sessions = by_mask(facts, period)
+    added, ordered = BITS[Kind.PRODUCT_ADDED], BITS[Kind.ORDER_COMPLETED]
+    carts = int(sessions[_ANY & added > 0].sum())
+    left = int(sessions[(_ANY & added > 0) & (_ANY & ordered == 0)].sum())
+    done = _by_customer(facts, period, (Kind.PRODUCT_ADDED, Kind.ORDER_COMPLETED))
+    additions, lines = done[Kind.PRODUCT_ADDED], done[Kind.ORDER_COMPLETED]
+    carted = additions > 0
     return Abandonment(
-        by_session=_share(int(sessions["left"]), int(sessions["carts"])),
-        by_cart_event=1 - lines / additions if additions else None,
-        by_customer=_share(int((carted["lines"] == 0).sum()), carted.height),
+        by_session=_share(left, carts),
+        by_cart_event=1 - int(lines.sum()) / int(additions.sum()) if additions.any() else None,
+        by_customer=_share(
+            int(np.count_nonzero(carted & (lines == 0))), int(np.count_nonzero(carted))
+        ),
     )
 
 
-def _by_session(facts: Facts, period: Period) -> pl.LazyFrame:
-    """One row per session with a shop step: customer_id, session_key, and a flag by kind's code."""
-    rows = facts.log.events(
-        kinds=[kind for _, _, kind in STEPS],
-        since=period.since,
-        until=period.until,
-        columns=["customer_id", "session_key", "kind"],
-    ).filter(pl.col("session_key").is_not_null())
-    return rows.group_by("customer_id", "session_key").agg(
-        (pl.col("kind") == int(kind)).any().alias(str(int(kind))) for _, _, kind in STEPS
-    )
+def _by_customer(
+    facts: Facts, period: Period, kinds: Sequence[int] = tuple(BITS)
+) -> dict[int, NDArray[np.integer[Any]]]:
+    """How often each customer did it in the period, by kind."""
+    window = Span(period.since, period.until)
+    vectors = facts.log.vectors(Presence(facts.log.rolled).of([window]).size)
+    return {int(kind): vectors.counts(int(kind), window) for kind in kinds}
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -53,14 +53,19 @@ class Crowd:
         if len(ids):
             self.add_bits(_bits_of(ids))
 
+    @property
+    def size(self) -> int:
+        """More than the largest id."""
+        return 8 * len(self._bits)
+
     def count(self, merges: Merges) -> int:
         """How many customers they are by now."""
         if merges.frame.is_empty():
             return int(np.bitwise_count(self._bits).sum())
         gone, into = (merges.frame[name].to_numpy() for name in ("from_id", "into_id"))
-        size = max(8 * len(self._bits), int(gone.max()) + 1, int(into.max()) + 1)
+        size = max(self.size, int(gone.max()) + 1, int(into.max()) + 1)
         flags = np.zeros(size, np.bool_)
-        flags[: 8 * len(self._bits)] = np.unpackbits(self._bits, bitorder="little")
+        flags[: self.size] = np.unpackbits(self._bits, bitorder="little")
         flags[into[flags[gone]]] = True
         flags[gone] = False
         return int(np.count_nonzero(flags))
