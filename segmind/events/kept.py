@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 #: Rows kept as one table, at most; a longer one is read from its files again and again.
-MOST_ROWS: Final = 20_000_000
+MOST_ROWS: Final = 3_000_000
 #: Tables kept: rollups, session and order starts of one store, and those that replace them.
 _TABLES: Final = 6
 

@@ -27,8 +27,8 @@ ROLLUP_COLUMNS: Final[dict[str, pl.DataType]] = {
     "first_ts": UTC_INSTANT,
     "last_ts": UTC_INSTANT,
 }
-#: How they lie in the file; no two rows are equal in all of these.
-ROLLUP_ORDER: Final = ("customer_id", "kind", "first_ts")
+#: How they lie in the file, a kind together as it is asked for; no two rows are equal in these.
+ROLLUP_ORDER: Final = ("kind", "customer_id", "first_ts")
 #: Rows of a ``session_start`` file: the sessions that started on the day (null key: by gap).
 START_COLUMNS: Final[dict[str, pl.DataType]] = {
     "customer_id": pl.Int64(),

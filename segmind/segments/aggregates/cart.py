@@ -17,6 +17,8 @@ from segmind.events.vectors.vector import NEVER
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Frame, Sources, as_instants
 
+ADDED, REMOVED, LINE = Kind.PRODUCT_ADDED, Kind.PRODUCT_REMOVED, Kind.ORDER_COMPLETED
+
 
 @dataclass(frozen=True)
 class Cart(Aggregate):
@@ -31,14 +33,14 @@ class Cart(Aggregate):
     missing: ClassVar[Mapping[str, Any]] = {"items": 0, "last_added": None}
 
     def frame(self, sources: Sources) -> Frame:
-        bought = sources.totals([Kind.ORDER_COMPLETED], self.span)
+        bought = sources.totals([LINE], self.span)
         columns = (CUSTOMER, "ts", "kind", "quantity")
-        moves = sources.events([Kind.PRODUCT_ADDED, Kind.PRODUCT_REMOVED], self.span, columns)
+        moves = sources.events([ADDED, REMOVED], self.span, columns)
         since = bought.select(CUSTOMER, nw.col("last_ts").alias("emptied"))
         moves = moves.join(since, on=CUSTOMER, how="left").filter(
             nw.col("emptied").is_null() | (nw.col("ts") > nw.col("emptied"))
         )
-        is_in = nw.col("kind") == int(Kind.PRODUCT_ADDED)
+        is_in = nw.col("kind") == int(ADDED)
         quantity = nw.col("quantity").cast(nw.Int64).fill_null(1)
         moves = moves.with_columns(
             items=nw.when(is_in).then(quantity).otherwise(-quantity),
@@ -51,21 +53,19 @@ class Cart(Aggregate):
         return {"items": pl.Int64(), "last_added": UTC_INSTANT}
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
-        items, last_added = sources.once(self, lambda: self._contents(sources))
+        emptied = sources.once((self, "emptied"), lambda: self._last(LINE, sources))
         if column == "items":
-            return pl.Series(column, items)
-        return as_instants(last_added, NEVER)
+            return pl.Series(column, self._items(emptied, sources))
+        added = self._last(ADDED, sources)
+        return as_instants(np.where(added > emptied, added, NEVER), NEVER)
 
-    def _contents(self, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
-        """Items, and when the last was added (microseconds, else NEVER), by customer id."""
-        emptied = sources.last(Kind.ORDER_COMPLETED, self.span)
+    def _last(self, kind: Kind, sources: Sources) -> np.ndarray:
+        return sources.last(kind, self.span)
+
+    def _items(self, emptied: np.ndarray, sources: Sources) -> np.ndarray:
         items = np.zeros(emptied.size, dtype=np.int64)
-        last_added = np.full(emptied.size, NEVER)
-        for kind, sign in ((Kind.PRODUCT_ADDED, 1), (Kind.PRODUCT_REMOVED, -1)):
+        for kind, move in ((ADDED, np.add), (REMOVED, np.subtract)):
             for customers, instants, held in sources.moves(kind, self.span, [ITEMS]):
-                counts = instants > emptied[customers]
-                its = customers[counts]
-                np.add.at(items, its, sign * held[counts])
-                if sign > 0:
-                    np.maximum.at(last_added, its, instants[counts])
-        return items, last_added
+                counts = np.flatnonzero(instants > emptied[customers])
+                move.at(items, customers[counts], held[counts])
+        return items
