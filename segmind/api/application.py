@@ -20,6 +20,8 @@ from segmind.api import (
     ingest,
     messages,
     problems,
+    segment_sets,
+    segment_time,
     segments,
     webhooks,
 )
@@ -36,6 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     ingest.router,
     customers.router,
+    segment_time.router,  # its fixed paths come before /segments/{segment_id}
+    segment_sets.router,
     segments.router,
     messages.router,
     campaigns.router,

@@ -87,6 +87,7 @@ class Answer(BaseModel):
     as_of: datetime
     took_ms: float
     incomplete: list[str] = Field(description="Event files that could not be read.")
+    notice: str = Field(default="", description="What to know of this moment: before the log?")
 
 
 class Member(BaseModel):

@@ -95,6 +95,7 @@ def what_if(store: StoreOf, body: WhatIf) -> Answer:
             as_of=as_of,
             took_ms=round(found.took_ms, 1),
             incomplete=list(found.incomplete),
+            notice=found.notice,
         )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.segments import member_files
-from segmind.segments.compile import compiled, matching
+from segmind.segments.compile import compiled, matching_many
 from segmind.segments.member_files import MemberFile, MembersMissing, NotRefreshed
 from segmind.segments.refresh import Refreshed, RefreshReport, refresh, refresh_all
 from segmind.segments.segment import get, resolver
@@ -73,8 +73,7 @@ def members(store: Store, segment_id: int, as_of: datetime | None = None) -> pl.
         segment = get(conn, segment_id)
         if as_of is None:
             return _file(conn, store, segment_id).read()
-        found = matching(segment.rule, read_facts(store), as_of, resolver(conn))
-    return found.collect()["customer_id"].sort()
+        return matching_many({0: segment.rule}, read_facts(store), as_of, resolver(conn))[0]
 
 
 def page(store: Store, segment_id: int, after: int = 0, limit: int = 100) -> Page:

@@ -89,7 +89,7 @@ def migration(
     before = matching_many(rules, facts, since, resolve)
     after = matching_many(rules, facts, until, resolve)
     everybody = facts.customers.select("customer_id").collect()["customer_id"]
-    return between(before, after, everybody, since, until)
+    return between({key: before[key] for key in rules}, after, everybody, since, until)
 
 
 def between(
