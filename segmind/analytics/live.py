@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.events import newest
 from segmind.events.names import name_of
+from segmind.events.spans import Span
 
-#: Stretches to look back, until enough events are found: a quiet shop shows older ones.
-_STRETCHES = (timedelta(minutes=5), timedelta(hours=2), timedelta(days=2))
+#: A quiet shop shows what happened up to so long ago.
+_LOOK_BACK: Final = timedelta(days=2)
 
 
 def recent_events(
@@ -22,29 +25,12 @@ def recent_events(
     Columns: ts, customer_id, name (of the event), channel Int8, source_kind Int8, source_id,
     message_id, value (minor units), product (its name or the shop's id), machine.
     """
-    until = now + timedelta(microseconds=1)
-    for stretch in _STRETCHES:
-        found = _newest(facts, now - stretch, until, limit, without)
-        if found.height >= limit:
-            break
-    return found
-
-
-def _newest(
-    facts: Facts, since: datetime, until: datetime, limit: int, without: Collection[int]
-) -> pl.DataFrame:
-    columns = ["ts", "customer_id", "kind", "channel", "source_kind", "source_id", "message_id",
-               "value", "product_id", "machine", "event_lo"]  # fmt: skip
-    rows = (
-        facts.log.events(since=since, until=until, columns=columns)
-        .filter(~pl.col("kind").is_in([int(kind) for kind in without]))
-        .sort("ts", "event_lo", descending=True)
-        .head(limit)
-    )
+    window = Span(now - _LOOK_BACK, now + timedelta(microseconds=1))
+    rows = newest.of_all(facts.log.rows, window, limit, without)
     products = facts.log.products().select(
         "product_id", pl.coalesce("name", "external_id").alias("product")
     )
-    found = rows.join(products, on="product_id", how="left", maintain_order="left").collect()
+    found = rows.lazy().join(products, on="product_id", how="left", maintain_order="left").collect()
     names = facts.log.names()
     return found.with_columns(
         pl.Series("name", [name_of(names, code) for code in found["kind"]], dtype=pl.String)

@@ -104,11 +104,8 @@ def totals(facts: Facts, customer_id: int, as_of: datetime) -> Totals:
     """Sessions, orders and money of one customer up to and including ``as_of``."""
     acts = {code for code in facts.log.names().values() if code not in NOT_IN_SESSION}
     kinds = acts | {Kind.SESSION, Kind.ORDER}
-    frame = (
-        facts.log.totals(kinds, until=as_of + _MICROSECOND)
-        .filter(pl.col("customer_id") == customer_id)
-        .collect()
-    )
+    own = facts.log.of_customers([customer_id])
+    frame = own.totals(kinds, until=as_of + _MICROSECOND).collect()
     by_kind = {row["kind"]: row for row in frame.iter_rows(named=True)}
 
     def of(kind: Kind, column: str, missing: Any = 0) -> Any:

@@ -8,6 +8,8 @@ from typing import Final
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.events import newest
+from segmind.events.spans import Span
 
 TIMELINE_COLUMNS: Final = (
     "ts",
@@ -40,11 +42,7 @@ def of_customer(
     Events of one instant (the lines of an order) stay together, so a page may be a little longer,
     and the next page's ``until`` is the last ``ts`` of this one.
     """
-    own = facts.log.events(since=since, until=until, customers=[customer_id])
-    order = ["ts", "event_hi", "event_lo"]
-    picked = own.collect().sort(order, descending=True)
-    if limit is not None and picked.height > limit:
-        picked = picked.filter(pl.col("ts") >= picked["ts"][limit - 1])
+    picked = newest.of_customer(facts.log.rolled, customer_id, Span(since, until), limit)
     names = pl.DataFrame(
         list(facts.log.names().items()), schema={"name": pl.String, "kind": pl.Int16}, orient="row"
     )
@@ -55,7 +53,7 @@ def of_customer(
         picked.lazy()
         .join(names.lazy(), on="kind", how="left")
         .join(products, on="product_id", how="left")
-        .sort(order, descending=True)
+        .sort(newest.ORDER, descending=True)
         .select(TIMELINE_COLUMNS)
         .collect()
     )

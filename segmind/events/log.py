@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from segmind.db.engine import Store
 from segmind.events import keys, names, reading, totals
 from segmind.events.merges import Merges
+from segmind.events.presence import files_with
 from segmind.events.products import PRODUCT_COLUMNS
 from segmind.events.rolled import Rolled
-from segmind.events.rows import Rows
+from segmind.events.rows import FEW_CUSTOMERS, Rows
 from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.spans import Span
 from segmind.events.vectors.opened import Opened
@@ -55,7 +56,10 @@ class LogSnapshot:
         """
         wanted = list(columns) if columns is not None else list(EVENT_COLUMNS)
         of = None if customers is None else pl.Series("customer_id", list(customers), pl.Int64)
-        return self.rows.scan([Span(since, until)], wanted, kinds=kinds, customers=of)
+        rows = self.rows
+        if of is not None and of.len() <= FEW_CUSTOMERS:
+            rows = replace(rows, files=tuple(files_with(self.rolled, of)))
+        return rows.scan([Span(since, until)], wanted, kinds=kinds, customers=of)
 
     def totals(
         self,

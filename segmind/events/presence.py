@@ -24,6 +24,7 @@ from segmind.events.rolled import Rolled
 from segmind.events.rows import SealedFile, scan_files
 from segmind.events.schema import DERIVED, FIRST_CUSTOM_CODE, Kind
 from segmind.events.spans import Span, any_holds, minus
+from segmind.events.usable import days_of
 
 Ids = NDArray[np.int64]
 Bits = NDArray[np.uint8]
@@ -138,6 +139,24 @@ class Presence:
         return self._rolled.loose.filter(IN_SHOP).select("customer_id", "ts").collect()
 
 
+def files_with(rolled: Rolled, customers: pl.Series) -> list[SealedFile]:
+    """The sealed files that may have rows of these few customers (ids of now), newest first.
+
+    Rolled days tell who is in them; files of other days, and those with unseen rows, may have any.
+    """
+    ids = rolled.rows.merges.behind(customers).to_list()
+    known = {
+        day for day, its in rolled.days.items() if not any(map(day_of(its.rollup).has, ids))
+    }  # days without them
+    unseen = {file.id for file, _ in rolled.unseen if file is not None}
+    found = [
+        file
+        for file in rolled.rows.files
+        if file.id in unseen or not known.issuperset(days_of(file, rolled.zone))
+    ]
+    return sorted(found, key=lambda file: file.max_ts, reverse=True)
+
+
 def day_of(rollup: Path) -> Day:
     """Who is in this rollup; read once a process."""
     with _lock:
@@ -145,9 +164,12 @@ def day_of(rollup: Path) -> Day:
             _days.move_to_end(rollup)
             return _days[rollup]
     rows = pl.read_parquet(rollup, columns=["customer_id", "kind"], glob=False)
-    shop = _ids(rows.lazy())
-    every = rows["customer_id"].unique().to_numpy()
-    made = Day(_bits_of(shop), np.setdiff1d(every, shop))
+    every, is_act = rows["customer_id"].to_numpy(), rows.select(IN_SHOP).to_series().to_numpy()
+    flags = _flags_of(every[is_act])
+    others = every[~is_act]
+    known = others < len(flags)
+    known[known] = flags[others[known]]
+    made = Day(np.packbits(flags, bitorder="little"), np.unique(others[~known]))
     with _lock:
         _days[rollup] = made
         while len(_days) > _KEPT:
@@ -187,9 +209,13 @@ def _ids(rows: pl.LazyFrame) -> Ids:
 
 
 def _bits_of(ids: Ids) -> Bits:
+    return np.packbits(_flags_of(ids), bitorder="little")
+
+
+def _flags_of(ids: Ids) -> NDArray[np.bool_]:
     flags = np.zeros(int(ids.max()) + 1 if len(ids) else 0, np.bool_)
     flags[ids] = True
-    return np.packbits(flags, bitorder="little")
+    return flags
 
 
 _FILES_KEPT: Final = 128

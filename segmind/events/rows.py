@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -13,6 +14,9 @@ from segmind import stopping
 from segmind.events.merges import Merges
 from segmind.events.schema import EVENT_COLUMNS, empty_events
 from segmind.events.spans import Span, any_holds
+
+#: So few customers are looked for one by one, which lets row groups without them go unread.
+FEW_CUSTOMERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ class Rows:
         # Narrowed by the ids that are in the files, before these are mapped: so files can help.
         if customers is not None:
             ids = self.merges.behind(customers)
-            rows = rows.filter(pl.col("customer_id").is_in(ids.implode()))
+            few = ids.len() <= FEW_CUSTOMERS
+            of_them = pl.col("customer_id").is_in(ids.implode())
+            rows = rows.filter(_is_any("customer_id", ids) if few else of_them)
         if self.merges.frame.is_empty():
             return rows
         return rows.with_columns(self.merges.mapped(pl.col("customer_id")))
@@ -78,7 +84,7 @@ def _scans(paths: Sequence[Path]) -> list[pl.LazyFrame]:
     return [stopping.watched(scan_files([path])) for path in paths]
 
 
-def _is_any(column: str, codes: Collection[int]) -> pl.Expr:
+def _is_any(column: str, codes: Iterable[int]) -> pl.Expr:
     # Spelt out as comparisons, so that a file's statistics can answer them.
     wanted = [pl.col(column) == code for code in sorted(codes)]
     return pl.any_horizontal(wanted) if wanted else pl.lit(False)
