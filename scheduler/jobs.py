@@ -19,11 +19,13 @@ from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.events import maintenance
 from segmind.messages import reaper, receipts, reconcile, sandbox_post
-from segmind.segments import membership
+from segmind.segments import history, membership
 from segmind.workspace import product_settings
 
 #: Receipts reduced in one go.
 RECEIPTS = 2_000
+#: Days of history computed in one go: a new segment has its past within half an hour.
+HISTORY_DAYS = 2
 
 
 def dispatch(store: Store, context: Context) -> None:
@@ -91,6 +93,12 @@ def refresh_segments(store: Store, context: Context) -> None:
     membership.refresh_all(store, _to_the_second(context.now()))
 
 
+def keep_history(store: Store, context: Context) -> None:
+    now = context.now()
+    history.fill(store, now, most_days=HISTORY_DAYS)
+    history.prune(store, now)
+
+
 def beat(store: Store, context: Context) -> None:
     with store.engine.begin() as conn:
         heartbeat.beat(conn, context.process, context.pulse.lag(), context.pulse.report())
@@ -116,4 +124,5 @@ JOBS: Final = (
     Job("log", "Seal, compact and roll up the event log", 5.0, tend_log),
     Job("mirror", "Write the customers' columns anew", 15.0, mirror_customers),
     Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
+    Job("history", "Fill days of segments' history, drop the oldest", 60.0, keep_history),
 )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
 
-from segmind.api import public, sign_in
+from segmind.api import downloads, public, sign_in
 
 
 def routes(api: FastAPI) -> list[BaseRoute]:
-    """The API under /api, the sign-in, and the links in messages."""
+    """The API under /api, the sign-in, files to take along, and the links in messages."""
     stores = api.state.stores
-    return [*sign_in.routes(stores), *public.routes(stores), Mount("/api", api)]
+    return [
+        *sign_in.routes(stores),
+        *downloads.routes(stores),
+        *public.routes(stores),
+        Mount("/api", api),
+    ]

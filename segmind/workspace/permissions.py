@@ -23,6 +23,7 @@ class Action(StrEnum):
 
     VIEW = "view"
     EXPORT_DATA = "export_data"
+    EXPORT_PERSONAL_DATA = "export_personal_data"  # names and addresses of many at once
     EDIT_SEGMENTS = "edit_segments"
     EDIT_TEMPLATES = "edit_templates"
     EDIT_CAMPAIGNS = "edit_campaigns"
@@ -50,6 +51,7 @@ class NotAllowed(SegmindError):
 _VIEWER: Final = frozenset({Action.VIEW})
 _ANALYST: Final = _VIEWER | {Action.EXPORT_DATA, Action.EDIT_SEGMENTS}
 _MARKETER: Final = _ANALYST | {
+    Action.EXPORT_PERSONAL_DATA,
     Action.EDIT_TEMPLATES,
     Action.EDIT_CAMPAIGNS,
     Action.EDIT_AUTOMATIONS,
