@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.rule import parse, walk
-from segmind.ui.components.rule_builder.conditions import KINDS
+from segmind.ui.components.rule_builder.kinds import KINDS
 from segmind.ui.components.rule_builder.tree import Condition, Group, find, remove, rule_of, tree_of
 
 LEAVES = st.sampled_from(

@@ -38,18 +38,30 @@ def event(given: str, vocabulary: Vocabulary, *, key: str, say: Say = past) -> s
     )
 
 
-def where(data: dict[str, Any], vocabulary: Vocabulary, *, key: str) -> list[dict[str, Any]]:
-    """The comparisons, a line each, and the button for another one; returns them."""
-    if data.get("event") == SESSION:
+def where(
+    data: dict[str, Any],
+    vocabulary: Vocabulary,
+    *,
+    key: str,
+    name: str = "where",
+    of: str = "event",
+    what: str = "",
+) -> list[dict[str, Any]]:
+    """The comparisons under ``data[name]``, a line each, and the button for another one.
+
+    ``of`` holds the event that they compare; ``what`` says whose they are, where a row has several.
+    Returns them.
+    """
+    if data.get(of) == SESSION:
         return []
-    tests: list[dict[str, Any]] = list(data.get("where") or ())
+    tests: list[dict[str, Any]] = list(data.get(name) or ())
     made: list[dict[str, Any]] = []
     for index, test in enumerate(tests):
         own = test.setdefault("_id", fresh_id())
         with st.container(
             horizontal=True, vertical_alignment="center", gap="xsmall", key=f"{key}_{own}"
         ):
-            inputs.word(":gray[and]" if index else ":gray[where]")
+            inputs.word(":gray[and]" if index else f":gray[{what}where]")
             now = comparison(test, vocabulary, key=f"{key}_{own}", of_event=True)
             st.button(
                 ":material/close:",
@@ -57,25 +69,30 @@ def where(data: dict[str, Any], vocabulary: Vocabulary, *, key: str) -> list[dic
                 type="tertiary",
                 key=f"{key}_{own}_drop",
                 on_click=_drop,
-                args=(data, own),
+                args=(data, name, own),
             )
         made.append({**now, "_id": own})
     st.button(
-        "and where …" if tests else "where …",
+        "and where …" if tests else f"{what}where …",
         icon=":material/add:",
         type="tertiary",
-        key=f"{key}_where",
+        key=f"{key}_{name}",
         on_click=_add,
-        args=(data,),
+        args=(data, name),
         help="Only those events whose product, value or property fits",
     )
     return made
 
 
-def _add(data: dict[str, Any]) -> None:
+def in_place(data: dict[str, Any], vocabulary: Vocabulary, *, key: str, what: str = "") -> None:
+    """The comparisons of an act that is a part of a condition; the act itself is changed."""
+    data["where"] = where(data, vocabulary, key=key, what=what)
+
+
+def _add(data: dict[str, Any], name: str) -> None:
     test = {"field": "product.category", "op": "is", "value": "", "_id": fresh_id()}
-    data["where"] = [*(data.get("where") or ()), test]
+    data[name] = [*(data.get(name) or ()), test]
 
 
-def _drop(data: dict[str, Any], own: str) -> None:
-    data["where"] = [test for test in data.get("where") or () if test.get("_id") != own]
+def _drop(data: dict[str, Any], name: str, own: str) -> None:
+    data[name] = [test for test in data.get(name) or () if test.get("_id") != own]

@@ -9,13 +9,14 @@ from typing import Any, Final
 import streamlit as st
 
 from segmind.segments.fault import Fault
-from segmind.ui.components.rule_builder import acts, inputs
-from segmind.ui.components.rule_builder.conditions import KINDS
+from segmind.ui.components.rule_builder import inputs
 from segmind.ui.components.rule_builder.inputs import Vocabulary
+from segmind.ui.components.rule_builder.kinds import KINDS
 from segmind.ui.components.rule_builder.tree import (
     MODES,
     Condition,
     Group,
+    duplicate,
     find,
     remove,
     rule_of,
@@ -56,6 +57,12 @@ def forget(key: str) -> None:
         del st.session_state[name]
 
 
+def replace(key: str, rule: dict[str, Any]) -> None:
+    """Go on with another rule instead of the one that is being edited."""
+    forget(key)
+    st.session_state[f"{key}_tree"] = tree_of(rule)
+
+
 class _Builder:
     def __init__(
         self,
@@ -83,6 +90,7 @@ class _Builder:
                 )  # fmt: skip
                 if depth:
                     st.space("stretch")
+                    self._copy_button(group.id, "group")
                     self._remove_button(group.id, "group")
             if not group.parts and depth == 0:
                 st.caption("Everybody, so far. Add a condition to narrow it down.")
@@ -105,11 +113,13 @@ class _Builder:
                 ):
                     inputs.word(f":material/{kind.icon}:")
                     made = kind.row(condition.data, self._vocabulary, own)
+                self._copy_button(condition.id, "condition")
                 self._remove_button(condition.id, "condition")
-            condition.data.update({"type": condition.data["type"], **made})
-            if kind.has_where:
-                condition.data["where"] = acts.where(condition.data, self._vocabulary, key=own)
-            for stale in condition.data.keys() - made.keys() - {"type", "where"}:
+            condition.data.update(made)
+            if kind.below is not None:
+                made |= kind.below(condition.data, self._vocabulary, own)
+                condition.data.update(made)
+            for stale in condition.data.keys() - made.keys() - {"type"}:
                 del condition.data[stale]
             self._show_faults(condition)
 
@@ -118,6 +128,16 @@ class _Builder:
         for fault in self._faults:
             if path and (fault.path == path or fault.path.startswith((f"{path}.", f"{path}["))):
                 st.markdown(f":red[:material/error: {fault.message} {fault.hint}]")
+
+    def _copy_button(self, node_id: str, what: str) -> None:
+        st.button(
+            ":material/content_copy:",
+            help=f"Copy this {what}",
+            type="tertiary",
+            key=f"{self._key}_{node_id}_copy",
+            on_click=duplicate,
+            args=(self._root, node_id),
+        )
 
     def _remove_button(self, node_id: str, what: str) -> None:
         st.button(

@@ -13,6 +13,14 @@ from segmind.segments.operators import operators_for
 from segmind.ui.components.rule_builder import inputs, words
 from segmind.ui.components.rule_builder.inputs import Vocabulary
 
+#: Operators whose value is a number of days, with the one to begin with.
+_COUNTS_DAYS = {
+    "in_last_days": 30,
+    "more_than_days_ago": 30,
+    "in_next_days": 7,
+    "anniversary_in_days": 7,
+}
+_MOST_DAYS = {"anniversary_in_days": 365}
 _NO_VALUE = {"is_set", "is_not_set"}
 _SEVERAL = {"any_of", "none_of"}
 _DAYS = {FieldType.DAY, FieldType.INSTANT}
@@ -45,8 +53,11 @@ def comparison(
 def _value(
     name: str, kind: FieldType, op: str, given: Any, vocabulary: Vocabulary, key: str
 ) -> Any:
-    if op == "in_last_days":
-        return inputs.whole("Days", given or 30, key=key, high=36_500)
+    if op in _COUNTS_DAYS:
+        days = given if isinstance(given, int) else _COUNTS_DAYS[op]
+        counted = inputs.whole("Days", days, key=key, high=_MOST_DAYS.get(op, 36_500))
+        inputs.word("days ago" if op == "more_than_days_ago" else "days")
+        return counted
     if op == "in_month":
         months: list[Any] = ["current", *range(1, 13)]
         return inputs.choice("Month", months, given or "current", key=key, say=_month)

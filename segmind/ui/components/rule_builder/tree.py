@@ -65,6 +65,22 @@ def remove(root: Group, node_id: str) -> None:
             parent.parts = [part for part in parent.parts if part.id != node_id]
 
 
+def duplicate(root: Group, node_id: str) -> None:
+    """Put a copy of a node, with ids of its own, behind it; the root cannot be copied."""
+    for node, parent in walk(root):
+        if node.id == node_id and parent is not None:
+            made = copied(node)
+            parent.parts.insert(parent.parts.index(node) + 1, made)
+            return
+
+
+def copied(node: Condition | Group) -> Condition | Group:
+    """The same node with new ids all through."""
+    if isinstance(node, Group):
+        return Group(node.mode, [copied(part) for part in node.parts])
+    return Condition(_plain(node.data))
+
+
 def walk(
     node: Condition | Group, parent: Group | None = None
 ) -> Iterator[tuple[Condition | Group, Group | None]]:

@@ -17,6 +17,7 @@ from segmind.ui.components.explained import explained
 from segmind.ui.components.result_card import result_card
 from segmind.ui.components.rule_builder import rule_builder
 from segmind.ui.components.rule_builder.builder import forget
+from segmind.ui.components.rule_builder.exchange import exchange
 from segmind.ui.data import customers, segments, workspace
 from segmind.ui.navigation import open_page
 from segmind.workspace.permissions import Action
@@ -71,6 +72,7 @@ def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
             key=f"{key}_rule",
             faults=st.session_state.get(f"{key}_faults", ()),
         )
+        exchange(made, key=f"{key}_rule")
         faults = _faults(made)
         shown = st.session_state.get(f"{key}_faults", ())
         st.session_state[f"{key}_faults"] = faults
