@@ -54,8 +54,11 @@ def session_starts(
     ``elsewhere`` (customer_id, session_key, ts) tells what keyed sessions did in the past outside
     the spans, for callers that know it without reading every row.
     """
-    keyed_starts = _keyed_starts(log, spans, customers, elsewhere)
-    return pl.concat([keyed_starts, _gap_starts(log, spans, customers)])
+    outside = _elsewhere(spans)
+    if outside and elsewhere is None:
+        elsewhere = keyed(log, outside, customers)
+    starts = keyed_starts(keyed(log, spans, customers), elsewhere if outside else None)
+    return pl.concat([starts, gap_starts(log, spans, customers)])
 
 
 def keyed(log: Log, spans: Sequence[Span], customers: pl.Series | None = None) -> pl.LazyFrame:
@@ -109,18 +112,15 @@ def order_parts(
     )
 
 
-def _keyed_starts(
-    log: Log,
-    spans: Sequence[Span],
-    customers: pl.Series | None,
-    elsewhere: pl.LazyFrame | None,
-) -> pl.LazyFrame:
+def keyed_starts(acts: pl.LazyFrame, elsewhere: pl.LazyFrame | None) -> pl.LazyFrame:
+    """Where the sessions of ``acts`` start, unless they did so ``elsewhere`` before.
+
+    Both, and the answer, have customer_id, session_key (not null) and ts.
+    """
     key = ["customer_id", "session_key"]
-    firsts = keyed(log, spans, customers).group_by(key).agg(pl.col("ts").min())
-    outside = _elsewhere(spans)
-    if outside:
-        others = keyed(log, outside, customers) if elsewhere is None else elsewhere
-        known = others.join(firsts, on=key, how="semi")
+    firsts = acts.group_by(key).agg(pl.col("ts").min())
+    if elsewhere is not None:
+        known = elsewhere.join(firsts, on=key, how="semi")
         earlier = known.group_by(key).agg(pl.col("ts").min().alias("earlier"))
         firsts = firsts.join(earlier, on=key, how="left").filter(
             pl.col("earlier").is_null() | (pl.col("earlier") > pl.col("ts"))
@@ -128,7 +128,8 @@ def _keyed_starts(
     return firsts.select("customer_id", "session_key", "ts")
 
 
-def _gap_starts(log: Log, spans: Sequence[Span], customers: pl.Series | None) -> pl.LazyFrame:
+def gap_starts(log: Log, spans: Sequence[Span], customers: pl.Series | None = None) -> pl.LazyFrame:
+    """Where sessions without a key start in ``spans``: customer_id, session_key (null), ts."""
     # The half hour before a span decides whether its first events go on with a session.
     widened = [Span(s.since - GAP if s.since else None, s.until) for s in spans]
     columns = ("customer_id", "session_key", "ts", "kind")

@@ -22,6 +22,7 @@ from segmind.events.rolled import (
     Rolled,
 )
 from segmind.events.rows import Rows, SealedFile
+from segmind.events.runs import runs
 from segmind.events.schema import Kind
 from segmind.events.spans import Span, day_of, day_span
 
@@ -111,14 +112,13 @@ def _frames(
     orders_before: pl.LazyFrame | None = None,
 ) -> dict[date, DayFrames]:
     zone, rows = rolled.zone, rolled.rows
-    starts = derive.session_starts(rows, spans, customers, sessions_before).collect(
-        engine="streaming"
-    )
+    neighbours = _runs(rows, zone, spans, customers)
+    starts = _starts(rows, spans, customers, neighbours, sessions_before)
     orders = derive.order_parts(
         rows, spans, customers, by_day_of=zone, elsewhere=orders_before
     ).collect(engine="streaming")
     parts = [
-        _stored(rows, zone, spans, customers),
+        _stored(neighbours.lazy()),
         _sessions(starts.lazy(), zone),
         *_orders(orders.lazy()),
     ]
@@ -165,17 +165,39 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
     return joined
 
 
-def _stored(
+def _runs(
     rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
-) -> pl.LazyFrame:
-    columns = ("customer_id", "kind", "ts", "value", "quantity")
+) -> pl.DataFrame:
+    columns = ("customer_id", "kind", "session_key", "ts", "value", "quantity")
     events = rows.scan(spans, columns, customers=customers)
-    return events.group_by(_day("ts", zone), "customer_id", "kind").agg(
-        pl.len().alias("n"),
-        pl.col("value").sum(),
-        pl.col("quantity").cast(pl.Int64).sum(),
-        pl.col("ts").min().alias("first_ts"),
-        pl.col("ts").max().alias("last_ts"),
+    return runs(events.with_columns(_day("ts", zone)).collect())
+
+
+def _starts(
+    rows: Rows,
+    spans: Sequence[Span],
+    customers: pl.Series | None,
+    neighbours: pl.DataFrame,
+    before: pl.LazyFrame | None,
+) -> pl.DataFrame:
+    """START_COLUMNS of the sessions that start in ``spans``, of which these are all the runs."""
+    if before is None:
+        return derive.session_starts(rows, spans, customers).collect(engine="streaming")
+    acts = neighbours.lazy().filter(derive.IN_SESSION)
+    keyed = acts.filter(pl.col("session_key").is_not_null())
+    starts = [
+        derive.keyed_starts(keyed.select("customer_id", "session_key", ts="first_ts"), before)
+    ]
+    if not acts.filter(pl.col("session_key").is_null()).collect().is_empty():
+        starts.append(derive.gap_starts(rows, spans, customers))
+    return pl.concat([part.select(*START_COLUMNS) for part in starts]).collect()
+
+
+def _stored(neighbours: pl.LazyFrame) -> pl.LazyFrame:
+    return neighbours.group_by("day", "customer_id", "kind").agg(
+        pl.col("n", "value", "quantity").sum(),
+        pl.col("first_ts").min(),
+        pl.col("last_ts").max(),
     )
 
 
