@@ -14,12 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from sqlalchemy import select
 
 from segmind import clock
-from segmind.customers.imports import import_file
+from segmind.customers.imports import import_file, make_ready
 from segmind.db import migrate
 from segmind.db.engine import Store, open_store
 from segmind.db.jobs import job
 from segmind.errors import InvalidInput, SegmindError
-from segmind.events import rollup
 from segmind.events.importers import csv_mapped
 from segmind.events.importers.csv_mapped import CsvMapped
 from segmind.events.importers.format import Format
@@ -71,9 +70,7 @@ def _compare_currency(store: Store, report: ImportReport) -> None:
 
 def _roll(store: Store) -> None:
     product_clock.follow(store)
-    with store.engine.connect() as conn:
-        zone = product_settings.load(conn).zone
-    rolled = rollup.roll(store, zone, clock.now())
+    rolled = make_ready(store, clock.now()).rolled
     if rolled.made or rolled.corrected:
         print(f"Daily sums: {rolled.made} days made, {rolled.corrected} corrected.")
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from segmind.db.engine import Store
 from segmind.db.locks import lock
 from segmind.errors import Conflict, InvalidInput
-from segmind.events import catalogue, repeats, tail
+from segmind.events import catalogue, double_ids, tail
 from segmind.events.catalogue import NewEntry
 from segmind.events.daily_files import by_day, write_events
 from segmind.events.files import fault_of
@@ -90,7 +90,7 @@ class _Written:
             known = self._known(day)
             for before in (known, recent):
                 if _may_share(fresh, before):
-                    fresh = repeats.new_ones(fresh, before)
+                    fresh = double_ids.new_ones(fresh, before)
             if fresh.height:
                 self.files.append(write_events(self._lake, day, fresh))
                 self._keep(day, pl.concat([known, fresh.select(_ID)]))
@@ -127,7 +127,7 @@ def _each_once(events: pl.DataFrame) -> pl.DataFrame:
     # Ids that are counted up cannot repeat: seen a hundred times quicker than by hashing them.
     if hi.n_unique() == 1 and bool((lo > lo.shift(1)).drop_nulls().all()):
         return events
-    return repeats.first_of_each(events)
+    return double_ids.first_of_each(events)
 
 
 def _may_share(events: pl.DataFrame, ids: pl.DataFrame) -> bool:

@@ -55,7 +55,7 @@ def ahead(items: Iterator[T], depth: int = 1) -> Generator[T]:
             items.close()
         hand_over(_Over(error))
 
-    thread = threading.Thread(target=work, name="ahead")
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         while isinstance(word := made.get(), _Made):

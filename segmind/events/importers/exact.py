@@ -27,7 +27,7 @@ def minor_units(amount: pl.Expr, decimals: int = 2) -> pl.Expr:
     whole = amount // unit
     rest = amount - whole * unit
     up = (rest * 2 > unit) | ((rest * 2 == unit) & (whole % 2 == 1))
-    rounded = whole + up.cast(pl.Int128)
+    rounded = whole + up.cast(pl.Int8)
     return pl.when(rounded.abs() <= LARGEST).then(rounded).cast(pl.Int64)
 
 

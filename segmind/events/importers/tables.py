@@ -64,9 +64,10 @@ def _quickly(block: Block, columns: Sequence[str]) -> Table | None:
 
 def _by_polars(data: bytes, columns: Sequence[str]) -> pl.DataFrame | None:
     try:
-        return pl.read_csv(data, has_header=False, schema=dict.fromkeys(columns, pl.String()))
+        read = pl.read_csv(data, has_header=False, schema=dict.fromkeys(columns, pl.String()))
     except pl.exceptions.PolarsError:
         return None
+    return read.rechunk()
 
 
 def _sieved(block: Block, columns: Sequence[str]) -> Table | None:

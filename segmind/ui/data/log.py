@@ -16,7 +16,7 @@ import streamlit as st
 from sqlalchemy import select
 
 from segmind import clock
-from segmind.customers.imports import import_file
+from segmind.customers.imports import import_file, make_ready
 from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.db.heartbeat import Heartbeat
@@ -129,6 +129,7 @@ def start_import(
 def _import(opened: Store, path: Path, chosen: Format) -> None:
     try:
         import_file(opened, path, chosen, clock.now())
+        make_ready(opened, clock.now())
     except SegmindError as error:
         _log.warning("The import of %s failed: %s", path.name, error)
     except Exception:
