@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 _KEY: Final = ["customer_id", *derive.ORDER_KEY]
 _COLUMNS: Final = ("customer_id", "ts", "kind", *derive.ORDER_KEY_SOURCES, "value")
 
+#: Answers that one version of the book remembers: a page asks for a period several times.
+_ASKED_KEPT: Final = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Sums:
@@ -110,9 +113,10 @@ class OrderBook:
         self.lines = [settled.lines, _sums(fresh, Kind.ORDER_COMPLETED)]
         self.refunds = [settled.refunds, _sums(fresh, Kind.ORDER_REFUNDED)]
         self._settled = settled.orders
-        self._touched = touched
+        self._asked: dict[tuple[int, int, int], pl.DataFrame] = {}
         is_touched = pl.col("customer_id").is_in(touched.implode())
         mapped = source.merges.mapped(pl.col("customer_id"))
+        self._is_untouched = ~is_touched if touched.len() else pl.repeat(True, pl.len())
         self._anew = Orders.of(
             pl.concat([settled.rows.filter(is_touched), lines]).with_columns(mapped),
             pl.concat([settled.back.filter(is_touched), back]).with_columns(mapped),
@@ -120,10 +124,13 @@ class OrderBook:
 
     def made_in(self, since: int, until: int, as_of: int) -> pl.DataFrame:
         """See ``Orders.made_in``; in no promised order."""
-        settled = self._settled.made_in(since, until, as_of)
-        if self._touched.len():
-            settled = settled.filter(~pl.col("customer_id").is_in(self._touched.implode()))
-        return pl.concat([settled, self._anew.made_in(since, until, as_of)])
+        asked = (since, until, as_of)
+        if asked not in self._asked:
+            made = [self._settled.made_in(*asked).filter(self._is_untouched)]
+            if len(self._asked) >= _ASKED_KEPT:
+                self._asked.clear()
+            self._asked[asked] = pl.concat([*made, self._anew.made_in(*asked)])
+        return self._asked[asked]
 
 
 def book(facts: Facts) -> OrderBook:

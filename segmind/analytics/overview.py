@@ -38,17 +38,17 @@ def summary(facts: Facts, period: Period, rule: LastClick | None = None) -> dict
     knows_before = facts.log.first_ts is not None and facts.log.first_ts <= before.since
     now_ledger = ledger(facts, period, rule)
     now = revenue.summary(facts, period, now_ledger)
-    messages = engagement.totals(facts, period)
+    courses = _courses(facts, period, now_ledger)
     values = {
         "net_revenue": now.net,
         "attributed_revenue": now.attributed,
         "orders": now.orders,
         "active_customers": visitors.count(facts, period),
-        "sent": messages["sent"],
-        "clicked": messages["clicked"],
+        # A message counts in one bucket of each course.
+        "sent": sum(courses["sent"]),
+        "clicked": sum(courses["clicked"]),
     }
     past = _before(facts, before, rule) if knows_before else {}
-    courses = _courses(facts, period, now_ledger)
     return {
         key: Figure(
             key=key,

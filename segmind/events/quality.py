@@ -9,12 +9,11 @@ import polars as pl
 from sqlalchemy import Connection
 
 from segmind.db.engine import Store
-from segmind.events import catalogue, derive
+from segmind.events import catalogue, repeats, tallies
 from segmind.events.files import checksum_of, fault_of
 from segmind.events.log import LogSnapshot
 from segmind.events.names import name_of
 from segmind.events.reading import EVENT, KINDS
-from segmind.events.schema import Kind
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,17 @@ class Volume:
 def measure(log: LogSnapshot) -> Quality:
     """The figures of one snapshot."""
     names = log.names()
-    counts = log.daily(list(names.values()), since=None, until=None)
-    by_kind = counts.group_by("day", "kind").agg(pl.col("n").sum().alias("events")).collect()
-    labels = {code: name_of(names, code) for code in by_kind["kind"].unique()}
+    tallied = tallies.tally(log.rows, log.zone)
+    labels = {code: name_of(names, code) for code in tallied["kind"].unique()}
     name = pl.col("kind").replace_strict(labels, return_dtype=pl.String).alias("name")
-    by_day = by_kind.select("day", name, "events").sort("day", "name")
+    by_day = tallied.select("day", name, pl.col("n").alias("events")).sort("day", "name")
     by_name = by_day.group_by("name").agg(pl.col("events").sum())
     return Quality(
         events=int(by_name["events"].sum()),
         by_name=by_name.sort("events", "name", descending=[True, False]),
         by_day=by_day,
-        repeated_lines=_repeated_lines(log),
-        without_session=_without_session(log),
+        repeated_lines=repeats.count(log.rows),
+        without_session=int(tallied["bare"].sum()),
         first_ts=log.first_ts,
         last_ts=log.last_ts,
         recent_rows=log.rows.recent.height,
@@ -108,17 +106,3 @@ def volumes(conn: Connection) -> list[Volume]:
         )
         for kind in KINDS
     ]
-
-
-def _repeated_lines(log: LogSnapshot) -> int:
-    key = ["customer_id", "session_key", "product_id"]
-    lines = log.events(kinds=[Kind.ORDER_COMPLETED], columns=key)
-    told = lines.filter(pl.col("session_key").is_not_null(), pl.col("product_id").is_not_null())
-    beyond_first = told.group_by(key).agg(pl.len().cast(pl.Int64) - 1)
-    return int(beyond_first.select(pl.col("len").sum()).collect(engine="streaming").item())
-
-
-def _without_session(log: LogSnapshot) -> int:
-    rows = log.events(columns=["kind", "session_key"])
-    bare = rows.filter(derive.IN_SESSION, pl.col("session_key").is_null())
-    return int(bare.select(pl.len()).collect(engine="streaming").item())

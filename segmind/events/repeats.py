@@ -1,47 +1,56 @@
-"""Events that occur twice: found by sorting one half of their ids, which takes nanoseconds each."""
+"""Purchase lines beyond the first of one product in one customer's session."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-ID: Final = ("event_hi", "event_lo")
+from segmind.events import held
+from segmind.events.held import Held, Wanted
+from segmind.events.rows import Rows
+from segmind.events.schema import Kind
+
+_KEY: Final = ["customer_id", "session_key", "product_id"]
 
 
-def first_of_each(events: pl.DataFrame) -> pl.DataFrame:
-    """The first row of every event id, in the order given."""
-    lower = events["event_lo"].to_numpy()
-    ordered = np.sort(lower)
-    shared = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(shared):
-        return events
-    # Few rows share a half, and only they can share the whole.
-    numbered = events.select(*ID).with_row_index("row")
-    suspects = numbered.filter(pl.col("event_lo").is_in(pl.Series(np.unique(shared)).implode()))
-    firsts = suspects.unique(subset=ID, keep="first")
-    extra = suspects["row"].filter(~suspects["row"].is_in(firsts["row"].implode()))
-    return _without(events, extra)
+@dataclass(frozen=True, eq=False)
+class _Settled:
+    lines: pl.DataFrame  # _KEY
+    repeats: int
 
 
-def new_ones(events: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The events whose id (each there once) is not among the ``known`` ones."""
-    if not events.height or not known.height:
-        return events
-    lower = np.concatenate([events["event_lo"].to_numpy(), known["event_lo"].to_numpy()])
-    lower.sort()
-    shared = lower[1:][lower[1:] == lower[:-1]]
-    if not len(shared):
-        return events
-    if len(shared) > events.height // 8:
-        return events.join(known, on=ID, how="anti")
-    numbered = events.select(*ID).with_row_index("row")
-    suspects = numbered.filter(pl.col("event_lo").is_in(pl.Series(np.unique(shared)).implode()))
-    return _without(events, suspects.join(known, on=ID, how="semi")["row"])
+def count(rows: Rows) -> int:
+    """How many of a snapshot's purchase lines repeat an earlier one."""
+    source = held.held(rows, _WANTED)
+    return source.derived("count", lambda: _count(source))
 
 
-def _without(events: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
-    keep = np.ones(events.height, dtype=np.bool_)
-    keep[rows.to_numpy()] = False
-    return events.filter(pl.Series(keep))
+def _count(source: Held[_Settled]) -> int:
+    settled, fresh = source.settled, _told(source.fresh)
+    merged = pl.concat([*source.merges.frame.get_columns()]).unique()
+    by_merged = pl.col("customer_id").is_in(merged.implode())
+    again = settled.lines.filter(by_merged)["session_key"]
+    # Only lines of sessions that got more, or whose customers were merged, are counted anew.
+    keys = pl.concat([fresh["session_key"], again]).unique()
+    theirs = settled.lines.filter(pl.col("session_key").is_in(keys.implode()))
+    mapped = source.merges.mapped(pl.col("customer_id"))
+    anew = pl.concat([theirs, fresh]).with_columns(mapped)
+    return settled.repeats - _repeats(theirs) + _repeats(anew)
+
+
+def _told(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.drop_nulls(["session_key", "product_id"])
+
+
+def _repeats(lines: pl.DataFrame) -> int:
+    return lines.height - lines.n_unique(_KEY) if lines.height else 0
+
+
+def _prepare(rows: pl.DataFrame) -> _Settled:
+    lines = _told(rows)
+    return _Settled(lines, _repeats(lines))
+
+
+_WANTED: Final = Wanted("purchase lines", (int(Kind.ORDER_COMPLETED),), tuple(_KEY), _prepare)
