@@ -9,7 +9,7 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import segments
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.segments import actions, editor, history, members
+from segmind.ui.views.segments import actions, editor, history, members, movements
 
 viewer = access.gate()
 say_what_was_done()
@@ -37,7 +37,12 @@ if segment is None:
 
 with top:
     actions.show(segment, viewer)
-SECTIONS = {"Rule": editor.show, "Members": members.show, "History": history.show}
+SECTIONS = {
+    "Rule": editor.show,
+    "Members": members.show,
+    "Movements": movements.show,
+    "History": history.show,
+}
 chosen = st.segmented_control(
     "Section",
     list(SECTIONS),

@@ -14,6 +14,7 @@ _FOLDER = ROOT / "pages"
 _VISIBLE = (
     ("", "overview", "Overview", "space_dashboard", "How the shop is doing"),
     ("Audience", "segments", "Segments", "filter_alt", "Groups of customers by rule"),
+    ("Audience", "moves", "Segment moves", "sync_alt", "From segment to segment, and overlaps"),
     ("Audience", "customers", "Customers", "group", "Find one person"),
     ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
     ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),

@@ -16,6 +16,7 @@ EMPTY = {
     "overview": "Nothing has happened yet",
     "segments": "No segments yet",
     "segment": "Everybody, so far",
+    "moves": "No segments to compare",
     "customers": "No customers yet",
     "customer": "There is no such customer",
     "campaigns": "No campaigns yet",

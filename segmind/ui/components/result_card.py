@@ -37,6 +37,8 @@ def result_card(found: Preview, sentence: str, as_of: str, sample: Sequence[Cust
             f"Exact, as of {as_of}, in {figures.count(found.took_ms)} ms. One person can be "
             "reached on several channels."
         )
+        if found.notice:
+            st.info(found.notice, icon=":material/info:")
         if found.incomplete:
             st.warning(
                 f"{figures.plural(len(found.incomplete), 'event file')} could not be read: the "

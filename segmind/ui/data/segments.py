@@ -86,18 +86,18 @@ def _sizes(rules: tuple[tuple[int, str], ...], version: str) -> dict[int, int]:
     return {number: members.len() for number, members in found.items()}
 
 
-def preview(rule: dict[str, Any]) -> Answer:
-    """Count, sample and reach of a rule now. Raises InvalidRule."""
-    return _preview(json.dumps(rule, sort_keys=True), facts.version())
+def preview(rule: dict[str, Any], as_of: datetime | None = None) -> Answer:
+    """Count, sample and reach of a rule now, or at a past moment. Raises InvalidRule."""
+    return _preview(json.dumps(rule, sort_keys=True), facts.version(), as_of)
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def _preview(rule: str, version: str) -> Answer:
+def _preview(rule: str, version: str, as_of: datetime | None) -> Answer:
     del version
-    as_of = now()
+    moment = as_of or now()
     with store().engine.connect() as conn:
-        found = preview_rule(parse(rule), facts.facts(), as_of, segments.resolver(conn))
-    return Answer(found, as_of)
+        found = preview_rule(parse(rule), facts.facts(), moment, segments.resolver(conn))
+    return Answer(found, moment)
 
 
 def describes(rule: Rule) -> str:
@@ -105,11 +105,11 @@ def describes(rule: Rule) -> str:
     return describe(rule, words())
 
 
-def explain(rule: Rule, customer_id: int) -> Explained:
-    """Why this customer is in it or not. Raises NotFound, InvalidRule."""
+def explain(rule: Rule, customer_id: int, as_of: datetime | None = None) -> Explained:
+    """Why this customer is in it or not, now or at a past moment. Raises NotFound, InvalidRule."""
     with store().engine.connect() as conn:
         return explain_rule(
-            rule, facts.facts(), customer_id, now(), segments.resolver(conn), words()
+            rule, facts.facts(), customer_id, as_of or now(), segments.resolver(conn), words()
         )
 
 
@@ -250,15 +250,17 @@ def _changed() -> None:
         read.clear()
 
 
-def members_page(rule: dict[str, Any], number: int, size: int = 50) -> tuple[list[int], int]:
+def members_page(
+    rule: dict[str, Any], number: int, size: int = 50, as_of: datetime | None = None
+) -> tuple[list[int], int]:
     """One page (from 1) of the members' ids, ascending, and how many members there are."""
-    found = _members(json.dumps(rule, sort_keys=True), facts.version())
+    found = _members(json.dumps(rule, sort_keys=True), facts.version(), as_of)
     return found.slice((number - 1) * size, size).to_list(), found.len()
 
 
 @st.cache_data(ttl=60, max_entries=8, max_size="200MB", show_spinner=False)
-def _members(rule: str, version: str) -> pl.Series:
+def _members(rule: str, version: str, as_of: datetime | None) -> pl.Series:
     del version
     with store().engine.connect() as conn:
         resolve = segments.resolver(conn)
-        return matching_many({0: parse(rule)}, facts.facts(), now(), resolve)[0]
+        return matching_many({0: parse(rule)}, facts.facts(), as_of or now(), resolve)[0]

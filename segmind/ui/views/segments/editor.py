@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -14,11 +15,12 @@ from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.confirm import say
 from segmind.ui.components.explained import explained
+from segmind.ui.components.moment_picker import moment_picker, said
 from segmind.ui.components.result_card import result_card
 from segmind.ui.components.rule_builder import rule_builder
 from segmind.ui.components.rule_builder.builder import forget
 from segmind.ui.components.rule_builder.exchange import exchange
-from segmind.ui.data import customers, segments, workspace
+from segmind.ui.data import customers, segments
 from segmind.ui.navigation import open_page
 from segmind.workspace.permissions import Action
 
@@ -87,8 +89,9 @@ def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
             )
             return
         with problems.shown("Count the customers"):
-            _answer(made)
-            _why(made, key)
+            as_of = moment_picker(key)
+            _answer(made, as_of)
+            _why(made, key, as_of)
 
 
 def _given(segment: Segment | None, key: str) -> dict[str, Any] | None:
@@ -106,19 +109,18 @@ def _faults(rule: dict[str, Any]) -> Sequence[Fault]:
     return ()
 
 
-def _answer(rule: dict[str, Any]) -> None:
-    answer = segments.preview(rule)
-    zone = workspace.settings().zone
+def _answer(rule: dict[str, Any], as_of: datetime | None) -> None:
+    answer = segments.preview(rule, as_of)
     sample = customers.rows(tuple(answer.preview.sample))
     result_card(
         answer.preview,
         segments.describes(parse(rule)),
-        figures.clock_time(answer.as_of, zone),
+        said(as_of, answer.as_of),
         sample,
     )
 
 
-def _why(rule: dict[str, Any], key: str) -> None:
+def _why(rule: dict[str, Any], key: str, as_of: datetime | None) -> None:
     with st.container(border=True, key=f"{key}_why"):
         st.markdown("**Is somebody in it, and why?**")
         sought = st.text_input(
@@ -146,7 +148,7 @@ def _why(rule: dict[str, Any], key: str) -> None:
                 ),
                 key=f"{key}_which",
             )
-        explained(segments.explain(parse(rule), person.id))
+        explained(segments.explain(parse(rule), person.id, as_of))
 
 
 def _save(

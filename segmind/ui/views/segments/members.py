@@ -1,4 +1,4 @@
-"""Who is in a segment now, page by page."""
+"""Who is in a segment, now or at a past moment, page by page."""
 
 from __future__ import annotations
 
@@ -7,28 +7,41 @@ import math
 import streamlit as st
 
 from segmind.segments.segment import Segment
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.customer_table import customer_lines
 from segmind.ui.components.empty import empty_state
-from segmind.ui.data import customers, segments
+from segmind.ui.components.moment_picker import moment_picker
+from segmind.ui.data import customers, segment_time, segments, workspace
+from segmind.ui.views.segments import take_along
 
 _SIZE = 50
 
 
-def show(segment: Segment, _: Viewer) -> None:
+def show(segment: Segment, viewer: Viewer) -> None:
     """The members, masked, ascending by id."""
-    held = st.session_state.get("seg_page", 1)
-    ids, total = segments.members_page(segment.rule.as_json(), max(1, int(held)), _SIZE)
-    if not total:
-        empty_state(
-            "Nobody is in it now",
-            "Loosen the rule, or wait until customers do what it asks.",
-            icon="person_off",
-            key="members",
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
+    ):
+        with st.container(width="content"):
+            as_of = moment_picker("seg_members")
+        take_along.show(segment, viewer, as_of)
+    with problems.shown("Look up the members"):
+        held = st.session_state.get("seg_page", 1)
+        ids, total = segments.members_page(
+            segment.rule.as_json(), max(1, int(held)), _SIZE, as_of=as_of
         )
-        return
-    st.caption(f"{figures.plural(total, 'customer')} as of now")
-    customer_lines(customers.rows(tuple(ids)), key="seg_members")
-    if total > _SIZE:
-        st.pagination(math.ceil(total / _SIZE), key="seg_page", bind="query-params")
+        notice = segment_time.notice(as_of) if as_of else ""
+        if not total:
+            empty_state(
+                "Nobody was in it then" if as_of else "Nobody is in it now",
+                notice or "Loosen the rule, or wait until customers do what it asks.",
+                icon="person_off",
+                key="members",
+            )
+            return
+        when = figures.instant(as_of, workspace.settings().zone) if as_of else "now"
+        st.caption(f"{figures.plural(total, 'customer')} as of {when}")
+        customer_lines(customers.rows(tuple(ids)), key="seg_members")
+        if total > _SIZE:
+            st.pagination(math.ceil(total / _SIZE), key="seg_page", bind="query-params")

@@ -1,0 +1,133 @@
+"""From which segment to which: a matrix of two moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import streamlit as st
+
+from segmind.segments.migration import Migration
+from segmind.ui import figures, problems
+from segmind.ui.charts.matrix import matrix
+from segmind.ui.components.chart_card import chart_card
+from segmind.ui.components.metrics import Kpi, metric_row
+from segmind.ui.data import segment_time, segments, workspace
+from segmind.ui.store import now
+from segmind.ui.views.moves.choice import chosen_segments
+
+_NONE = "In none"
+
+
+def show() -> None:
+    """The choice, the key figures, the matrix."""
+    ids = chosen_segments(
+        "mvs_segments",
+        "The order is the priority: a customer in several counts in the first of them.",
+    )
+    since, until = _dates()
+    if not ids:
+        st.caption("Choose at least one segment.")
+        return
+    if since >= until:
+        st.warning("The first day must come before the last.", icon=":material/event:")
+        return
+    with problems.shown("Compare the two moments"):
+        found = segment_time.migration(ids, since, until)
+        _figures(found)
+        notice = segment_time.notice(since)
+        if notice:
+            st.caption(f":material/info: {notice}")
+        _card(found)
+
+
+def _dates() -> tuple[datetime, datetime]:
+    """Two moments: the beginnings of two days of the workspace; the last may be now."""
+    zone = workspace.settings().zone
+    today = now().astimezone(zone).date()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.date_input(
+            "From the beginning of",
+            today - timedelta(days=30),
+            max_value=today,
+            key="mvs_since",
+            required=True,
+            width=200,
+        )
+        last = st.date_input(
+            "To the beginning of",
+            today,
+            max_value=today,
+            key="mvs_until",
+            required=True,
+            width=200,
+            help="Of today: up to the last full hour.",
+        )
+    start = datetime.combine(first, datetime.min.time(), zone).astimezone(UTC)
+    end = datetime.combine(last, datetime.min.time(), zone).astimezone(UTC)
+    return start, segment_time.whole_hour(now()) if last == today else end
+
+
+def _figures(found: Migration) -> None:
+    metric_row(
+        [
+            Kpi("Changed segment", figures.count(found.moved), help="From one chosen to another"),
+            Kpi("Stayed", figures.count(found.stayed), help="In the same segment at both moments"),
+            Kpi("Came", figures.count(found.came), help="In none then, in one now"),
+            Kpi("Left", figures.count(found.left), help="In one then, in none now"),
+        ]
+    )
+
+
+def _card(found: Migration) -> None:
+    known = segments.names()
+    names = [*(known.get(n, f"Segment {n}") for n in found.segment_ids), _NONE]
+    zone = workspace.settings().zone
+    before = found.before
+    texts = [[figures.count(n) for n in row] for row in found.counts]
+    hovers = [
+        [
+            f"{figures.plural(n, 'customer')} from {a} to {b}: {figures.share(n, before[i])} of {a}"
+            for b, n in zip(names, row, strict=True)
+        ]
+        for i, (a, row) in enumerate(zip(names, found.counts, strict=True))
+    ]
+    depth = [[n / size if size else None for n in row] for row, size in _sized(found)]
+    table = pl.DataFrame(
+        {
+            "From": names,
+            **{f"To {b}": [row[j] for row in found.counts] for j, b in enumerate(_unique(names))},
+            "All": list(before),
+        }
+    )
+    total = {
+        name: [value]
+        for name, value in zip(table.columns[1:], [*found.after, found.customers], strict=True)
+    }
+    table = pl.concat([table, pl.DataFrame({"From": ["All"], **total})])
+    chart_card(
+        "From segment to segment",
+        "customers",
+        "Each customer is in one cell: in the row of the segment they were in, in the column of "
+        "the one they are in. In several, the first chosen counts. Rows add up to the sizes "
+        "before, columns to those after. Both moments are asked of the log with the present rules "
+        "and customers' present fields.",
+        matrix(names, names, depth, texts, hovers),
+        table,
+        key="moves",
+        takeaway=f"{figures.instant(found.since, zone)} to {figures.instant(found.until, zone)}: "
+        f"{figures.count(found.moved)} of {figures.plural(found.customers, 'customer')} changed "
+        f"from one of these segments to another. Colour: share of the row.",
+    )
+
+
+def _sized(found: Migration) -> list[tuple[tuple[int, ...], int]]:
+    return list(zip(found.counts, found.before, strict=True))
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Column names, equal ones told apart."""
+    return [
+        f"{name} ({names[: n + 1].count(name)})" if names[:n].count(name) else name
+        for n, name in enumerate(names)
+    ]

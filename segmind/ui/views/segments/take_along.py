@@ -1,0 +1,44 @@
+"""Members as a file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from segmind.segments.segment import Segment
+from segmind.ui.access import Viewer
+from segmind.workspace.permissions import Action
+
+
+def show(segment: Segment, viewer: Viewer, as_of: datetime | None) -> None:
+    """Links that save the members: ids, or with personal data for roles that may."""
+    allowed = viewer.may(Action.EXPORT_DATA)
+    with st.popover("Download", icon=":material/download:", disabled=not allowed, key="seg_take"):
+        personal = st.checkbox(
+            "With names, addresses and traits",
+            key="seg_take_personal",
+            disabled=not viewer.may(Action.EXPORT_PERSONAL_DATA),
+            help="Only for roles that may take personal data along.",
+        )
+        st.caption(
+            "One row for each member, ids ascending. Who downloads what is in the audit log."
+        )
+        with st.container(horizontal=True):
+            for label, form in (("CSV", "csv"), ("Parquet", "parquet")):
+                st.link_button(
+                    label,
+                    _address(segment.id, form, personal=personal, as_of=as_of),
+                    icon=":material/download:",
+                    key=f"seg_take_{form}",
+                )
+
+
+def _address(segment_id: int, form: str, *, personal: bool, as_of: datetime | None) -> str:
+    asked = {"format": form}
+    if personal:
+        asked["personal_data"] = "1"
+    if as_of is not None:
+        asked["as_of"] = as_of.isoformat()
+    return f"/download/segments/{segment_id}?{urlencode(asked)}"
