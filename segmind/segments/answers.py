@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -40,12 +41,11 @@ class OfEverybody(Answers):
     def dtype(self, aggregate: Aggregate, column: str) -> pl.DataType:
         key = (aggregate, column)
         if key not in self._dtypes:
-            known = aggregate.vector_types
-            if known is None:
-                schema = aggregate.frame(self._sources).to_native().collect_schema()
-                self._dtypes |= {(aggregate, name): schema[name] for name in aggregate.missing}
+            if aggregate.has_vector(self._sources):
+                types: Mapping[str, pl.DataType] = aggregate.vector_types
             else:
-                self._dtypes |= {(aggregate, name): known[name] for name in aggregate.missing}
+                types = aggregate.frame(self._sources).to_native().collect_schema()
+            self._dtypes |= {(aggregate, name): types[name] for name in aggregate.missing}
         return self._dtypes[key]
 
     def column(self, aggregate: Aggregate, column: str, roster: Roster) -> pl.Series:
@@ -57,7 +57,7 @@ class OfEverybody(Answers):
         """A column at the places of the customers' ids, as long as ``sources.size``."""
         key = (aggregate, column)
         if key not in self._columns:
-            if aggregate.vector_types is None:
+            if not aggregate.has_vector(self._sources):
                 self._keep_all(aggregate)
             else:
                 self._keep(key, aggregate.vector(column, self._sources))

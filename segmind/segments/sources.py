@@ -19,7 +19,7 @@ from segmind.events import derive
 from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
 from segmind.events.vectors.vector import NEVER, NOT_YET
-from segmind.segments import fields, json_columns
+from segmind.segments import fields, json_columns, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
 from segmind.segments.comparison import EventComparison
 from segmind.segments.moment import Moment
@@ -28,6 +28,8 @@ Frame = nw.LazyFrame[Any]
 T = TypeVar("T")
 
 CUSTOMER: Final = "customer_id"
+#: Events whose customers and instants may be kept as arrays: 12 bytes each.
+FEW: Final = 6_000_000
 _OF_ROW: Final = ("value", "quantity")
 
 
@@ -58,6 +60,11 @@ class Sources:
     def rosters(self) -> Sequence[Roster]:
         """The customers who are asked about."""
         return self._facts.rosters
+
+    @property
+    def are_of_everybody(self) -> bool:
+        """Whether the log tells of all customers, and so has vectors worth asking."""
+        return self._everything is None
 
     @property
     def population(self) -> Sources:
@@ -98,6 +105,15 @@ class Sources:
     def last(self, kind: int, span: Span) -> np.ndarray:
         """``vector`` last_ts as numbers: microseconds UTC, NEVER without any."""
         return self._facts.vectors.last(kind, span)
+
+    def instants(self, kind: int, span: Span) -> tuple[np.ndarray, np.ndarray]:
+        """Customer ids and instants (microseconds UTC) of all events of a kind, in no order."""
+        return self._facts.vectors.instants(kind, span)
+
+    def is_few(self, kind: int, span: Span) -> bool:
+        """Whether a kind's events in the span are few enough to be kept in memory."""
+        kind = {Kind.SESSION: Kind.PRODUCT_VIEWED, Kind.ORDER: Kind.ORDER_COMPLETED}.get(kind, kind)  # type: ignore[call-overload]
+        return row_counts.rows(self._facts.log, [kind], span) <= FEW
 
     def moves(
         self, kind: int, span: Span, columns: Sequence[str]

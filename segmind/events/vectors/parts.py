@@ -81,10 +81,7 @@ class Parts:
         for day, span in self.rolled.spans.items():
             if day not in self.days and any(edge.meets_span(span) for edge in self.edges):
                 customers, instants = of_starts(self.rolled.days[day].starts)
-                wanted = inside(instants, self.edges)
-                if not touched.is_empty():
-                    behind = self.rolled.rows.merges.behind(touched).to_numpy()
-                    wanted &= ~np.isin(customers, behind)
+                wanted = inside(instants, self.edges) & untouched(self.rolled, customers)
                 yield _one_each(customers[wanted], instants[wanted], column)
         since = self.opened.since
         if any(edge.until is None or since is None or edge.until > since for edge in self.edges):
@@ -103,14 +100,10 @@ class Parts:
             frame = part.filter(pl.col("n") > 0) if column in INSTANTS else part
             yield as_array(frame[CUSTOMER]), as_array(frame[column])
         if column in {"value", "quantity"}:
-            untouched = self.rolled.touched.is_empty()
             for day in self.days:
                 customers, amounts = self._later_lines(day, column)
-                if not untouched:
-                    behind = self.rolled.rows.merges.behind(self.rolled.touched).to_numpy()
-                    keep = ~np.isin(customers, behind)
-                    customers, amounts = customers[keep], amounts[keep]
-                yield customers, amounts
+                known = untouched(self.rolled, customers)
+                yield customers[known], amounts[known]
 
     def _later_lines(self, day: date, column: str) -> Pair:
         """Lines that orders which started earlier, but in the window, got on a whole day."""
@@ -121,6 +114,13 @@ class Parts:
         starts = of_rolled_day(rollup, LATER_LINES, "first_ts")[1]
         counted = inside(starts, [Span(self.window.since, None)])
         return customers[counted], amounts[counted]
+
+
+def untouched(rolled: Rolled, customers: np.ndarray) -> np.ndarray:
+    """Which of the ids (as the log was told them) rollups know rightly."""
+    if rolled.touched.is_empty():
+        return np.ones(customers.size, dtype=np.bool_)
+    return ~np.isin(customers, rolled.rows.merges.behind(rolled.touched).to_numpy())
 
 
 def _of_file(file: SealedFile, kind: int, column: str, spans: Sequence[Span]) -> Pair:

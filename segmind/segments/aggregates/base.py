@@ -27,6 +27,8 @@ class Aggregate(ABC):
 
     #: The columns, and the value of somebody without a row.
     missing: ClassVar[Mapping[str, Any]]
+    #: The types of the columns as vectors, where there are any.
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {}
 
     @abstractmethod
     def frame(self, sources: Sources) -> Frame:
@@ -47,10 +49,9 @@ class Aggregate(ABC):
         default = self.missing[column]
         return expression if default is None else expression.fill_null(default)
 
-    @property
-    def vector_types(self) -> Mapping[str, pl.DataType] | None:
-        """The types of the columns that ``vector`` answers; None: there is only the ``frame``."""
-        return None
+    def has_vector(self, sources: Sources) -> bool:
+        """Whether ``vector`` can be asked; else there is only the ``frame``."""
+        return bool(self.vector_types) and sources.are_of_everybody
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
         """A column by customer id, as long as ``sources.size``: what ``frame`` says, quicker."""

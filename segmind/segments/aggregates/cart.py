@@ -31,6 +31,10 @@ class Cart(Aggregate):
     span: Span
 
     missing: ClassVar[Mapping[str, Any]] = {"items": 0, "last_added": None}
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {
+        "items": pl.Int64(),
+        "last_added": UTC_INSTANT,
+    }
 
     def frame(self, sources: Sources) -> Frame:
         bought = sources.totals([LINE], self.span)
@@ -48,10 +52,6 @@ class Cart(Aggregate):
         )
         return moves.group_by(CUSTOMER).agg(nw.col("items").sum(), nw.col("last_added").max())
 
-    @property
-    def vector_types(self) -> Mapping[str, pl.DataType]:
-        return {"items": pl.Int64(), "last_added": UTC_INSTANT}
-
     def vector(self, column: str, sources: Sources) -> pl.Series:
         emptied = sources.once((self, "emptied"), lambda: self._last(LINE, sources))
         if column == "items":
@@ -67,5 +67,5 @@ class Cart(Aggregate):
         for kind, move in ((ADDED, np.add), (REMOVED, np.subtract)):
             for customers, instants, held in sources.moves(kind, self.span, [ITEMS]):
                 counts = np.flatnonzero(instants > emptied[customers])
-                move.at(items, customers[counts], held[counts])
+                move.at(items, customers[counts], held[counts].astype(np.int64, copy=False))
         return items

@@ -23,6 +23,7 @@ class Days(Aggregate):
     span: Span
 
     missing: ClassVar[Mapping[str, Any]] = {"days": 0}
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {"days": pl.Int32()}
 
     def frame(self, sources: Sources) -> Frame:
         if not self.act.where:
@@ -33,9 +34,8 @@ class Days(Aggregate):
             days = occurrences.select(CUSTOMER, day.alias("day")).unique()
         return days.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("days"))
 
-    @property
-    def vector_types(self) -> Mapping[str, pl.DataType] | None:
-        return None if self.act.where else {"days": pl.Int32()}
+    def has_vector(self, sources: Sources) -> bool:
+        return not self.act.where and super().has_vector(sources)
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
         return sources.vector(sources.code(self.act.event), self.span, column)

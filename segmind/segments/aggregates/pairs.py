@@ -8,11 +8,17 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import narwhals as nw
+import numpy as np
+import polars as pl
 
+from segmind.events.schema import UTC_INSTANT
 from segmind.events.spans import Span
+from segmind.events.vectors.following import Moments, next_after
+from segmind.events.vectors.instants import micros
+from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments.acts import Act
 from segmind.segments.aggregates.base import Aggregate
-from segmind.segments.sources import CUSTOMER, Frame, Sources
+from segmind.segments.sources import CUSTOMER, Frame, Sources, as_instants
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,12 @@ class Pairs(Aggregate):
         "not_followed": 0,
         "last_followed": None,
         "last_not_followed": None,
+    }
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {
+        "followed": pl.Int64(),
+        "not_followed": pl.Int64(),
+        "last_followed": UTC_INSTANT,
+        "last_not_followed": UTC_INSTANT,
     }
 
     def frame(self, sources: Sources) -> Frame:
@@ -88,3 +100,37 @@ class Pairs(Aggregate):
         deadline = nw.col("ts") + nw.lit(self.within)
         in_time = (following <= deadline).fill_null(False)
         return in_time, ~in_time & (deadline <= sources.at.as_of)
+
+    def has_vector(self, sources: Sources) -> bool:
+        if self.first.where or self.then.where or not super().has_vector(sources):
+            return False
+        onward = Span(self.span.since, sources.at.horizon)
+        return all(sources.is_few(sources.code(a.event), onward) for a in (self.first, self.then))
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        verdict = column.removeprefix("last_")
+        customers, instants = sources.once(self, lambda: self._decided(sources))[verdict]
+        if column == verdict:
+            return pl.Series(column, np.bincount(customers, minlength=sources.size))
+        last = np.full(sources.size, NEVER)
+        np.maximum.at(last, customers, instants)
+        return as_instants(last, NEVER)
+
+    def _decided(self, sources: Sources) -> dict[str, Moments]:
+        """The moments of ``first`` that ``then`` followed, and those that it did not."""
+        onward = Span(self.span.since, sources.at.horizon)
+        firsts = sources.instants(sources.code(self.first.event), self.span)
+        thens = sources.instants(sources.code(self.then.event), onward)
+        customers, instants, following = next_after(firsts, thens)
+        never = following == NOT_YET
+        if self.within is None:
+            followed, not_followed = ~never, never
+        else:
+            limit = self.within // timedelta(microseconds=1)
+            over = micros(sources.at.as_of) - limit
+            followed = ~never & (following - instants <= limit)
+            not_followed = ~followed & (instants <= over)
+        return {
+            "followed": (customers[followed], instants[followed]),
+            "not_followed": (customers[not_followed], instants[not_followed]),
+        }

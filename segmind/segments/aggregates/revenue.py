@@ -28,6 +28,11 @@ class NetRevenueRank(Aggregate):
     span: Span
 
     missing: ClassVar[Mapping[str, Any]] = {"net": None, "place": None, "of": None}
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {
+        "net": pl.Int64(),
+        "place": pl.Int64(),
+        "of": pl.Int64(),
+    }
 
     def frame(self, sources: Sources) -> Frame:
         figures = sources.population.side_by_side(
@@ -44,10 +49,6 @@ class NetRevenueRank(Aggregate):
             place=nw.col("net").rank("min", descending=True).cast(nw.Int64),
             of=nw.len().cast(nw.Int64),
         )
-
-    @property
-    def vector_types(self) -> Mapping[str, pl.DataType]:
-        return {"net": pl.Int64(), "place": pl.Int64(), "of": pl.Int64()}
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
         net, is_buyer = sources.once(self, lambda: self._net(sources.population))

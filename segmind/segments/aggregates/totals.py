@@ -39,13 +39,11 @@ class Totals(Aggregate):
         "last_ts": None,
     }
 
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = _TYPES
+
     def frame(self, sources: Sources) -> Frame:
         kind = sources.code(self.event)
         return sources.totals([kind], self.span).filter(nw.col("kind") == kind)
-
-    @property
-    def vector_types(self) -> Mapping[str, pl.DataType]:
-        return _TYPES
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
         return sources.vector(sources.code(self.event), self.span, column)

@@ -221,6 +221,14 @@ def assert_vectors_are_exact(
             expected = np.full(4, missing, dtype=np.int64)
             expected[ids] = own[column].cast(pl.Int64).to_numpy()
             assert answer.tolist() == expected.tolist(), (kind, column)
+        told = daily.filter(pl.col("kind") == kind).group_by("customer_id").agg(pl.col("n").sum())
+        customers, instants = vectors.instants(kind, window)
+        assert np.bincount(customers, minlength=4).tolist() == vectors.counts(kind, window).tolist()
+        assert told["n"].sum() == instants.size
+        for customer in ids:
+            its = instants[customers == customer]
+            assert its.min() == vectors.first(kind, window)[customer]
+            assert its.max() == vectors.last(kind, window)[customer]
         different = np.bincount(days["customer_id"].to_numpy(), minlength=4)
         assert vectors.days(kind, window).tolist() == different.tolist(), kind
 
