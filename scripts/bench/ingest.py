@@ -82,6 +82,7 @@ def _measure(store: Store, options: argparse.Namespace) -> bool:
         previewer.warm_up()
         assert generator.stdin is not None and generator.stdout is not None
         generator.stdout.readline()
+        print("The load begins.", flush=True)
         cpu = Cpu(watched, embedded.server_of(store.settings.home).data)
         with previewer:
             generator.stdin.write("go\n")

@@ -42,13 +42,14 @@ class Sender:
         """Send until ``until``, at most one batch per ``pause`` seconds."""
         sock = socket.create_connection(("127.0.0.1", self.port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        run = f"{time.time():.0f}"  # another run's events are others
         turn, due = 0, time.monotonic()
         while (began := time.monotonic()) < until:
             if began < due:
                 time.sleep(due - began)
             due = max(due + pause, began)
             batch = self.batches[turn % len(self.batches)]
-            body = batch.filled(f"{self.number}x{turn:06d}", datetime.now(UTC))
+            body = batch.filled(f"{run}x{self.number}x{turn}", datetime.now(UTC))
             for is_repeat in [False, True] if turn % RESEND_EVERY == RESEND_EVERY - 1 else [False]:
                 began = time.monotonic()
                 status, answer = post(sock, "/api/v1/batch", body)

@@ -20,6 +20,7 @@ from segmind.api import (
     ingest,
     messages,
     problems,
+    segment_preview,
     segment_sets,
     segment_time,
     segments,
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     customers.router,
     segment_time.router,  # its fixed paths come before /segments/{segment_id}
     segment_sets.router,
+    segment_preview.router,
     segments.router,
     messages.router,
     campaigns.router,

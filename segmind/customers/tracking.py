@@ -182,35 +182,27 @@ def _describe_all(
     changed: AddressesChanged | None,
 ) -> dict[int, tuple[traits.Refused, ...]]:
     """Keep what the calls tell of customers; returns what of it was refused, by index."""
-    moved: set[int] = set()
-    told: dict[int, tuple[traits.Refused, ...]] = {}
-    seen: dict[tuple[int, str, str | None], tuple[traits.Refused, ...]] = {}
     # In one order for all writers, so that two batches never wait for each other in a circle.
-    telling = [w for w in work if w.call.type == "identify" or w.call.context.get("device")]
-    for one in sorted(telling, key=lambda w: (customers[w.index], w.index)):
-        customer = customers[one.index]
-        refused = _describe(conn, one.call, customer, now, moved)
+    telling = sorted(work, key=lambda w: (customers[w.index], w.index))
+    given = [w for w in telling if w.call.type == "identify" and w.call.traits]
+    outcomes = (
+        traits.set_many(conn, [(customers[w.index], w.call.traits) for w in given], now)
+        if given
+        else []
+    )
+    told = {w.index: outcome.refused for w, outcome in zip(given, outcomes, strict=True)}
+    seen: dict[tuple[int, str, str | None], tuple[traits.Refused, ...]] = {}
+    for one in telling:
         device = _device(one.call)
         if device is not None:
-            known = (customer, *device)
+            known = (customers[one.index], *device)
             if known not in seen:  # every call of an app names the same device
                 seen[known] = _register(conn, *known, now)
-            refused = (*refused, *seen[known])
-        told[one.index] = refused
+            told[one.index] = (*told.get(one.index, ()), *seen[known])
+    moved = {customers[w.index] for w, o in zip(given, outcomes, strict=True) if o.addresses}
     if changed is not None and moved:
         changed(conn, sorted(moved))
     return told
-
-
-def _describe(
-    conn: Connection, call: Call, customer_id: int, now: datetime, moved: set[int]
-) -> tuple[traits.Refused, ...]:
-    if call.type != "identify" or not call.traits:
-        return ()
-    outcome = traits.set_traits(conn, customer_id, call.traits, now)
-    if outcome.addresses:
-        moved.add(customer_id)
-    return outcome.refused
 
 
 def _device(call: Call) -> tuple[str, str | None] | None:

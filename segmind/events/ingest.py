@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
 from segmind.errors import InvalidInput
-from segmind.events import keys, names
+from segmind.events import json_text, keys, names
 
 #: Rows per statement: large enough to be quick, small enough to plan and to cancel.
 BATCH: Final = 5_000
@@ -192,12 +191,8 @@ def as_json(properties: dict[str, Any] | None) -> str | None:
     """
     if not properties:
         return None
-    try:
-        written: str = _ENCODER.encode(properties).decode()
-    except (TypeError, ValueError, RecursionError):
-        return _stable_json(properties)
-    # It writes null for NaN, which must be refused.
-    return _stable_json(properties) if "null" in written else written
+    written = json_text.compact(properties)
+    return _stable_json(properties) if written is None else written.decode()
 
 
 def _stable_json(properties: dict[str, Any] | None) -> str | None:
@@ -224,7 +219,6 @@ def _check_range(number: int | None, bits: int, field: str) -> None:
         raise InvalidEvent(f"{field} does not fit into {bits} bits.", field=field)
 
 
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _NOTHING: Final = -0x7E57_AB5E_4CE0_1D1E  # no real number or key is expected to have this value
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = datetime.resolution
