@@ -109,12 +109,12 @@ def watched(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 class Running(Generic[T]):
-    """Work in a thread of its own, which can be stopped."""
+    """Work in a thread of its own, which can be stopped. ``future`` gets what it gives."""
 
     def __init__(self, work: Callable[[], T], seconds: float | None = None) -> None:
         self.stop = Stop(seconds)
         self.began = time.monotonic()
-        self._future: Future[T] = Future()
+        self.future: Future[T] = Future()
         context = contextvars.copy_context()
         thread = threading.Thread(
             target=context.run, args=(self._run, work), name="question", daemon=True
@@ -127,14 +127,14 @@ class Running(Generic[T]):
                 result = work()
                 self.stop.check()
         except BaseException as error:
-            self._future.set_exception(error)
+            self.future.set_exception(error)
         else:
-            self._future.set_result(result)
+            self.future.set_result(result)
 
     @property
     def is_done(self) -> bool:
         """Whether ``result`` answers at once."""
-        return self._future.done()
+        return self.future.done()
 
     @property
     def seconds(self) -> float:
@@ -143,4 +143,4 @@ class Running(Generic[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """What the work gave; raises what it raised, Stopped among it, or TimeoutError."""
-        return self._future.result(timeout)
+        return self.future.result(timeout)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from segmind.errors import Conflict, InvalidInput, NotFound, SegmindError, Unavailable
+from segmind.stopping import Stopped
 from segmind.workspace.permissions import NotAllowed
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,9 @@ def response(
     hint: str = "",
     errors: Sequence[FieldProblem] = (),
     headers: dict[str, str] | None = None,
+    more: dict[str, object] | None = None,
 ) -> JSONResponse:
-    """The problem as an answer to the request of this scope."""
+    """The problem as an answer to the request of this scope. ``more`` are members of its own."""
     problem = Problem(
         type=f"urn:segmind:problem:{code}",
         title=HTTPStatus(status).phrase,
@@ -106,7 +108,7 @@ def response(
     )
     extra = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse(
-        problem.model_dump(mode="json"),
+        {**problem.model_dump(mode="json"), **(more or {})},
         status_code=status,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **extra, **(headers or {})},
@@ -135,6 +137,7 @@ def status_of(error: SegmindError) -> int:
         (Conflict, HTTPStatus.CONFLICT),
         (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
         (NotAllowed, HTTPStatus.FORBIDDEN),
+        (Stopped, HTTPStatus.UNPROCESSABLE_ENTITY),
     ):
         if isinstance(error, kind):
             return status
@@ -174,6 +177,7 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
         hint=error.hint,
         errors=errors,
         headers=headers,
+        more=getattr(error, "more", None),
     )
 
 

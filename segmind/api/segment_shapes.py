@@ -73,6 +73,20 @@ class WhatIf(Body):
 
     rule: dict[str, Any]
     as_of: Instant | None = None
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=600,
+        description="Refuse a rule that would take longer, before it runs.",
+    )
+
+
+class CostOut(BaseModel):
+    """What a rule costs: events to read one by one (0: rollups answer it), and seconds."""
+
+    events: int
+    seconds: float
+    sentence: str
 
 
 class Answer(BaseModel):
@@ -88,6 +102,7 @@ class Answer(BaseModel):
     took_ms: float
     incomplete: list[str] = Field(description="Event files that could not be read.")
     notice: str = Field(default="", description="What to know of this moment: before the log?")
+    cost: CostOut
 
 
 class Member(BaseModel):

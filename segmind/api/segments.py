@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy import Connection
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
+from segmind.api.segment_preview import in_rule, words_of
 from segmind.api.segment_shapes import (
-    Answer,
     Member,
     Members,
     NewSegment,
     SegmentOut,
     Segments,
     SizeOut,
-    WhatIf,
 )
-from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId, present
+from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId
 from segmind.api.strict_json import StrictRoute
 from segmind.customers import queries
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
-from segmind.segments import membership, segment
+from segmind.segments import known, membership, segment
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.compile import matching_many
 from segmind.segments.describe import describe
-from segmind.segments.fault import Fault, InvalidRule
-from segmind.segments.preview import preview
 from segmind.segments.rule import parse
 from segmind.segments.segment import Segment
 from segmind.segments.words import Words
-from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/segments", tags=["Segments"], route_class=StrictRoute)
@@ -51,7 +44,7 @@ def list_segments(store: StoreOf, caller: Reads, as_of: AsOf = None) -> Segments
     _ensure(store, caller)
     with store.engine.connect() as conn:
         found = segment.list_segments(conn)
-        words = _words(conn, found)
+        words = words_of(conn, found)
         sizes = {s.id: _size(s) for s in found}
         if as_of is not None:
             facts, resolve = read_facts(store), segment.resolver(conn)
@@ -64,11 +57,13 @@ def list_segments(store: StoreOf, caller: Reads, as_of: AsOf = None) -> Segments
 def create(store: StoreOf, caller: Writes, body: NewSegment, response: Response) -> SegmentOut:
     """Save a segment and compute its members at once."""
     now = clock.now()
-    with _in_rule(), store.engine.begin() as conn:
+    with in_rule(), store.engine.begin() as conn:
+        rule = parse(body.rule)
+        known.check(rule, read_facts(store))
         made = segment.create(
             conn,
             body.name,
-            parse(body.rule),
+            rule,
             description=body.description,
             actor=caller.actor,
             now=now,
@@ -76,27 +71,6 @@ def create(store: StoreOf, caller: Writes, body: NewSegment, response: Response)
     membership.ensure(store, made.id, now)
     response.headers["Location"] = f"/segments/{made.id}"
     return get(store, made.id)
-
-
-@router.post("/preview", dependencies=READING)
-def what_if(store: StoreOf, body: WhatIf) -> Answer:
-    """How many customers a rule matches, without saving it."""
-    as_of = present(body.as_of)
-    with _in_rule(), store.engine.connect() as conn:
-        rule = parse(body.rule)
-        found = preview(rule, read_facts(store), as_of, segment.resolver(conn))
-        return Answer(
-            count=found.count,
-            share=found.share_of_base,
-            base=found.base,
-            sentence=describe(rule, _words(conn, segment.list_segments(conn))),
-            sample=found.sample,
-            reach=found.reach,
-            as_of=as_of,
-            took_ms=round(found.took_ms, 1),
-            incomplete=list(found.incomplete),
-            notice=found.notice,
-        )
 
 
 @router.get("/{segment_id}", dependencies=READING)
@@ -108,7 +82,7 @@ def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
         membership.refresh(store, clock.now(), [segment_id])
     with store.engine.connect() as conn:
         found = segment.get(conn, segment_id)
-        return _out(found, _size(found), _words(conn, segment.list_segments(conn)))
+        return _out(found, _size(found), words_of(conn, segment.list_segments(conn)))
 
 
 @router.get("/{segment_id}/customers")
@@ -184,15 +158,6 @@ def _size(found: Segment) -> SizeOut | None:
     )
 
 
-def _words(conn: Connection, known: list[Segment]) -> Words:
-    """Names and money as the sentences say them."""
-    names = {s.id: f"“{s.name}”" for s in known}
-    return Words(
-        currency=product_settings.load(conn).currency,
-        segment=lambda number: names.get(number, f"segment {number}"),
-    )
-
-
 def _out(found: Segment, size: SizeOut | None, words: Words) -> SegmentOut:
     return SegmentOut(
         id=found.id,
@@ -206,16 +171,3 @@ def _out(found: Segment, size: SizeOut | None, words: Words) -> SegmentOut:
         created_at=found.created_at,
         updated_at=found.updated_at,
     )
-
-
-@contextmanager
-def _in_rule() -> Iterator[None]:
-    """Paths in the rule become paths in the body."""
-    try:
-        yield
-    except InvalidRule as error:
-        faults = [
-            Fault(f"rule.{fault.path}".rstrip("."), fault.message, fault.hint)
-            for fault in error.faults
-        ]
-        raise InvalidRule(faults) from None

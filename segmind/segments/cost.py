@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from segmind.customers.facts import Facts
+from segmind.errors import InvalidInput
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.segments import fields, row_counts
@@ -64,6 +65,25 @@ class Cost:
             return "Answered from rollups: no event has to be read."
         time = "less than a second" if self.seconds < 1 else f"about {_round(self.seconds)} s"
         return f"Reads about {_short(self.events)} events: {time}."
+
+
+class TooCostly(InvalidInput):
+    """The rule would take longer than it is allowed to."""
+
+    code = "too_costly"
+
+    def __init__(self, cost: Cost, seconds: float) -> None:
+        self.cost = cost
+        super().__init__(
+            f"The rule would take longer than {seconds:g} s. {cost}",
+            hint="Allow more time, choose a shorter window, or compare fewer events.",
+            field="max_seconds",
+        )
+
+    @property
+    def more(self) -> dict[str, object]:
+        """The estimate, for programs."""
+        return {"cost": {"events": self.cost.events, "seconds": round(self.cost.seconds, 6)}}
 
 
 @dataclass(frozen=True, slots=True)
