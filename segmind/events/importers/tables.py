@@ -67,6 +67,8 @@ def _by_polars(data: bytes, columns: Sequence[str]) -> pl.DataFrame | None:
         read = pl.read_csv(data, has_header=False, schema=dict.fromkeys(columns, pl.String()))
     except pl.exceptions.PolarsError:
         return None
+    if b'""' in data:
+        read = read.with_columns(pl.when(pl.all() != "").then(pl.all()))  # quoted and empty
     return read.rechunk()
 
 
