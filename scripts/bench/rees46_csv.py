@@ -37,13 +37,14 @@ FAULTS: Final = (
     ("event_time", "2019-11-31 00:00:00 UTC"),
     ("brand", "one field, too many"),
 )
+_NO_FAULT: Final = -1
 _HEX: Final = np.frombuffer("".join(f"{n:02x}" for n in range(256)).encode(), np.uint16)
 _DASHES: Final = (8, 13, 18, 23)
 
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """What is in the file: rows with the bad ones, of them repeats (exact duplicates)."""
+    """What is in the file: all rows; of them repeats put in (exact duplicates), and bad ones."""
 
     rows: int
     repeated: int
@@ -56,16 +57,17 @@ def emit(path: Path, rows: int, seed: int) -> Emitted:
     written = repeated = bad = 0
     with path.open("wb") as file:
         file.write((",".join(COLUMNS) + "\n").encode())
-        for frame, repeats, faults in _days(rows, seed):
+        for frame in _days(rows, seed):
             part = frame.head(rows - written)
-            part.write_csv(file, include_header=False, quote_style="never")
+            texts = part.select(COLUMNS)
+            texts.write_csv(file, include_header=False, quote_style="never")
             written += part.height
-            repeated += repeats
-            bad += faults
+            repeated += int(part["is_repeat"].sum())
+            bad += int((part["fault"] != _NO_FAULT).sum())
     return Emitted(written, repeated, bad, path.stat().st_size)
 
 
-def _days(rows: int, seed: int) -> Iterator[tuple[pl.DataFrame, int, int]]:
+def _days(rows: int, seed: int) -> Iterator[pl.DataFrame]:
     size = Size(round(rows * 1.002))
     until = SINCE + timedelta(days=DAYS)
     catalogue = make_catalogue(size, np.random.default_rng([seed, 1]))
@@ -78,9 +80,8 @@ def _days(rows: int, seed: int) -> Iterator[tuple[pl.DataFrame, int, int]]:
         sold = events.filter(pl.col("kind").is_in(list(WORDS)))
         rng = np.random.default_rng([seed, 41, int(sold["event_lo"][0])])
         again = sold.sample(round(sold.height * REPEATED_SHARE), seed=seed)
-        texts = _texts(pl.concat([sold, again]).sort("ts", maintain_order=True), products, users)
-        spoilt, faults = _spoilt(texts, rng)
-        yield spoilt, again.height, faults
+        both = pl.concat([sold.with_columns(is_repeat=False), again.with_columns(is_repeat=True)])
+        yield _spoilt(_texts(both.sort("ts", maintain_order=True), products, users), rng)
 
 
 def _products(catalogue: Catalogue) -> pl.DataFrame:
@@ -110,6 +111,7 @@ def _texts(events: pl.DataFrame, products: pl.DataFrame, users: np.ndarray) -> p
         ),
         pl.Series("user_id", users[events["customer_id"].to_numpy()]).cast(pl.String),
         _uuids(events["session_key"].to_numpy()).alias("user_session"),
+        "is_repeat",
     )
 
 
@@ -125,14 +127,14 @@ def _uuids(keys: np.ndarray) -> pl.Series:
     return pl.Series(made)
 
 
-def _spoilt(texts: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, int]:
+def _spoilt(texts: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Some rows (no repeats) made bad; ``fault`` says which way."""
     count = rng.poisson(texts.height * BAD_SHARE)
-    where = rng.choice(texts.height, size=count, replace=False)
-    fault = np.full(texts.height, -1)
+    where = rng.choice(np.flatnonzero(~texts["is_repeat"].to_numpy()), size=count, replace=False)
+    fault = np.full(texts.height, _NO_FAULT)
     fault[where] = rng.integers(0, len(FAULTS), size=count)
-    at = pl.Series("fault", fault)
-    changed = texts.with_columns(at)
+    changed = texts.with_columns(pl.Series("fault", fault))
     for number, (column, instead) in enumerate(FAULTS):
         text = pl.when(pl.col("fault") == number).then(pl.lit(instead)).otherwise(column)
         changed = changed.with_columns(text.alias(column))
-    return changed.drop("fault"), count
+    return changed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
@@ -57,7 +59,7 @@ def test_lines_begin_where_the_one_before_ended(data: bytes) -> None:
         expected = data.splitlines(keepends=True)
         assert index.lines == len(expected)
         starts = [index.start(i) for i in range(len(expected) + 1)]
-        assert [data[a:b] for a, b in zip(starts, starts[1:], strict=False)] == expected
+        assert [data[a:b] for a, b in itertools.pairwise(starts)] == expected
         assert index.count(ord(",")) == data.count(b",")
         assert index.places(ord(",")).tolist() == [i for i, c in enumerate(data) if c == ord(",")]
 
