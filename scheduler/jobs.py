@@ -79,6 +79,10 @@ def advance_automations(store: Store, context: Context) -> None:
     engine.advance(store, context.now(), stopping=context.stopping.is_set)
 
 
+def seal_log(store: Store, context: Context) -> None:
+    maintenance.seal_if_due(store, context.now())
+
+
 def tend_log(store: Store, context: Context) -> None:
     with store.engine.connect() as conn:
         zone = product_settings.load(conn).zone
@@ -121,7 +125,8 @@ JOBS: Final = (
     Job("beat", "Say that this scheduler lives", 2.0, beat),
     Job("reap", "Give back what a dead process had claimed", 5.0, reap),
     Job("doubts", "Settle messages in doubt by evidence", 10.0, settle_doubts),
-    Job("log", "Seal, compact and roll up the event log", 5.0, tend_log),
+    Job("seal", "Seal recent events", 1.0, seal_log),
+    Job("log", "Roll up and compact the event log, remove what nobody needs", 5.0, tend_log),
     Job("mirror", "Write the customers' columns anew", 15.0, mirror_customers),
     Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
     Job("history", "Fill days of segments' history, drop the oldest", 60.0, keep_history),

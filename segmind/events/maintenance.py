@@ -53,7 +53,7 @@ def tend(store: Store, zone: ZoneInfo, now: datetime) -> TendReport:
     Any number of processes may call it at any time: each part is done by one of them, and readers
     and writers of the log never wait for it.
     """
-    sealed = _seal_while_due(store, now)
+    sealed = seal_if_due(store, now)
     rolled = (
         rollup.roll(store, zone, now) if _rolling_is_due(store, zone, now, sealed) else _NO_ROLL
     )
@@ -67,7 +67,11 @@ def catch_up(store: Store, now: datetime, zone: ZoneInfo = UTC_ZONE) -> TendRepo
     return TendReport(sealed, rolled, compact.compact(store, now), Swept())
 
 
-def _seal_while_due(store: Store, now: datetime) -> Sealed:
+def seal_if_due(store: Store, now: datetime) -> Sealed:
+    """Seal when the recent tail is long or old: quick, and so a job that waits for no other.
+
+    Asked once a second, it keeps the tail below 50,000 rows while 20,000 come in a second.
+    """
     with store.engine.connect() as conn:
         due = seal.is_due(conn, now)
     return _seal_all(store) if due else Sealed(0, 0)
