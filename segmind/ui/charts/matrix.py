@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from segmind.ui import figures
 from segmind.ui.charts.frame import figure
 from segmind.ui.theme import palette
 
@@ -41,22 +42,60 @@ def matrix(
         ygap=2,
         hovertemplate="%{text}<extra></extra>",
     )
-    # Written beside the cells' colour: one text colour could not be read on all of them.
+    # As annotations: the text in a heatmap has one colour, which cannot be read on all cells.
     for place, row in enumerate(texts):
         for column, text in enumerate(row):
-            strong = (depth[place][column] or 0) > 0.55
+            ground = _ground(depth[place][column])
             fig.add_annotation(
                 x=heads[column],
                 y=names[place],
                 text=text,
                 showarrow=False,
-                font={"color": colours.surface if strong else colours.text, "size": 12},
+                font={"color": _readable_on(ground), "size": 12},
             )
     fig.update_xaxes(side="top", type="category", tickangle=0 if len(heads) < 6 else -35)
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
     return fig
+
+
+def brief(n: int) -> str:
+    """A count that fits a cell: exact below ten thousand, then ``12.3K``."""
+    return figures.count(n) if n < 10_000 else figures.short(n)
+
+
+def _ground(depth: float | None) -> str:
+    """The colour behind a cell's text."""
+    colours = palette()
+    if depth is None:
+        return colours.surface
+    ends = zip(_channels(colours.accent_soft), _channels(colours.accent), strict=True)
+    return "#" + "".join(f"{round(low + depth * (high - low)):02x}" for low, high in ends)
+
+
+def _readable_on(ground: str) -> str:
+    """The theme's text or surface colour, whichever stands out more."""
+    colours = palette()
+    return max((colours.text, colours.surface), key=lambda ink: _contrast(ink, ground))
+
+
+def _contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2 (relative luminance of sRGB)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (channel / 255 for channel in _channels(colour))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from segmind.segments.migration import Migration
 from segmind.ui import figures, problems
-from segmind.ui.charts.matrix import matrix
+from segmind.ui.charts.matrix import brief, matrix
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.data import segment_time, segments, workspace
@@ -84,7 +84,7 @@ def _card(found: Migration) -> None:
     names = [*(known.get(n, f"Segment {n}") for n in found.segment_ids), _NONE]
     zone = workspace.settings().zone
     before = found.before
-    texts = [[figures.count(n) for n in row] for row in found.counts]
+    texts = [[brief(n) for n in row] for row in found.counts]
     hovers = [
         [
             f"{figures.plural(n, 'customer')} from {a} to {b}: {figures.share(n, before[i])} of {a}"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from segmind.segments.overlap import Overlap
 from segmind.ui import figures, problems
-from segmind.ui.charts.matrix import matrix
+from segmind.ui.charts.matrix import brief, matrix
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.moment_picker import moment_picker
 from segmind.ui.data import segment_time, segments, workspace
@@ -37,9 +37,9 @@ def _card(found: Overlap, when: str) -> None:
     shares = [[found.share(i, j) for j in places] for i in places]
     texts = [
         [
-            figures.count(found.counts[i][j])
+            brief(found.counts[i][j])
             if i == j
-            else f"{figures.count(found.counts[i][j])} · {figures.percent(shares[i][j], 0)}"
+            else f"{brief(found.counts[i][j])} · {figures.percent(shares[i][j], 0)}"
             for j in places
         ]
         for i in places

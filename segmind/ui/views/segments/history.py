@@ -95,6 +95,8 @@ def _days_card(segment: Segment, kept: list[DayFile]) -> None:
         }
     )
     change = line[-1].size - line[0].size
+    span = f"{line[0].day:%-d %B} to {line[-1].day:%-d %B %Y}"
+    takeaway = f"{change:+,} customers from {span}." if len(line) > 1 else "One day is kept so far."
     chart_card(
         "Size by day",
         "customers",
@@ -104,5 +106,5 @@ def _days_card(segment: Segment, kept: list[DayFile]) -> None:
         size_history([each.day for each in line], [each.size for each in line]),
         table,
         key=f"segment_{segment.id}_days",
-        takeaway=f"{change:+,} customers from {line[0].day:%-d %B} to {line[-1].day:%-d %B %Y}.",
+        takeaway=takeaway,
     )

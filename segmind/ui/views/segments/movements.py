@@ -40,7 +40,8 @@ def show(segment: Segment, _: Viewer) -> None:
             key="seg_moves_span",
             bind="query-params",
         )
-        until = moment_picker("seg_moves", label="Up to") or now()
+        picked = moment_picker("seg_moves", label="Up to")
+    until = picked or now().replace(second=0, microsecond=0)  # so that it can be remembered
     since = until - _STRETCHES[chosen or "7 days"]
     with problems.shown("Compare the two moments"):
         found = segment_time.movements(segment.rule, since, until)
