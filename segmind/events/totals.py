@@ -8,7 +8,7 @@ the same as from raw rows alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -58,11 +58,11 @@ def started_sessions(rolled: Rolled, spans: Sequence[Span]) -> pl.LazyFrame:
     return pl.concat([part.select(*START_COLUMNS) for part in parts])
 
 
-def orders_beside(rolled: Rolled, window: Span) -> Iterator[pl.LazyFrame]:
+def orders_beside(rolled: Rolled, window: Span, edges: Sequence[Span]) -> Iterator[pl.LazyFrame]:
     """Addends (ROLLUP_COLUMNS) of the orders in ``window`` that its whole days' rollups do not
-    tell: those with lines at its edges, and those of touched customers.
+    tell: those with lines at these ``edges`` of it, and on whole days those of touched customers.
     """
-    for part in _orders_beside(_plan(rolled, window)):
+    for part in _orders_beside(replace(_plan(rolled, window), edges=list(edges))):
         yield part.select(_typed())
 
 

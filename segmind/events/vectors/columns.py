@@ -67,12 +67,14 @@ def _fits_32(series: pl.Series) -> bool:
     return not values.size or (values.min() >= -(2**31) and values.max() < 2**31)
 
 
-def of_starts(path: Path) -> Arrays:
-    """(customers, instants) of a ``session_start`` file."""
+def of_starts(path: Path, amount: str | None = None) -> Arrays:
+    """(customers, instants) of a ``session_start`` or ``order_start`` file, and the ``amount``
+    (value or quantity) of its orders if asked for.
+    """
 
     def read() -> Arrays:
-        columns = [CUSTOMER, "ts"]
+        columns = [CUSTOMER, "ts", *([amount] if amount else [])]
         frame = pl.read_parquet(path, columns=columns, glob=False, hive_partitioning=False)
-        return as_array(frame[CUSTOMER]), as_array(frame["ts"])
+        return tuple(as_array(frame[name]) for name in columns)
 
-    return COLUMNS.recall((path, "starts"), read)
+    return COLUMNS.recall((path, "starts", amount), read)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -71,10 +72,10 @@ class Opened:
     def _orders(self) -> dict[Span, list[pl.DataFrame]]:
         return {}
 
-    def orders_beside(self, window: Span) -> list[pl.DataFrame]:
+    def orders_beside(self, window: Span, edges: Sequence[Span]) -> list[pl.DataFrame]:
         """``totals.orders_beside``, read once for each of the newest few windows."""
         if window not in self._orders:
-            parts = totals.orders_beside(self.rolled, window)
+            parts = totals.orders_beside(self.rolled, window, edges)
             self._orders[window] = [part.collect() for part in parts]
             while len(self._orders) > _WINDOWS:
                 self._orders.pop(next(iter(self._orders)), None)

@@ -82,20 +82,30 @@ class Parts:
             if day not in self.days and any(edge.meets_span(span) for edge in self.edges):
                 customers, instants = of_starts(self.rolled.days[day].starts)
                 wanted = inside(instants, self.edges) & untouched(self.rolled, customers)
-                yield _one_each(customers[wanted], instants[wanted], column)
+                yield one_each(customers[wanted], instants[wanted], column)
         since = self.opened.since
         if any(edge.until is None or since is None or edge.until > since for edge in self.edges):
             starts = self.opened.starts
             instants = as_array(starts["ts"])
             wanted = inside(instants, self.edges)
-            yield _one_each(as_array(starts[CUSTOMER])[wanted], instants[wanted], column)
+            yield one_each(as_array(starts[CUSTOMER])[wanted], instants[wanted], column)
         if not touched.is_empty() and not self.window.is_empty:
             theirs = derive.session_starts(self.rolled.rows, [self.window], touched).collect()
-            yield _one_each(as_array(theirs[CUSTOMER]), as_array(theirs["ts"]), column)
+            yield one_each(as_array(theirs[CUSTOMER]), as_array(theirs["ts"]), column)
 
     def orders(self, column: str) -> Iterator[Pair]:
         """Orders with lines at the edges, later lines, and on whole days those of touched ones."""
-        for part in self.opened.orders_beside(self.window):
+        listed = self._begun_days
+        for day, edge in listed.items():
+            amount = column if column in {"value", "quantity"} else None
+            customers, instants, *rest = of_starts(self.rolled.days[day].orders, amount)
+            wanted = inside(instants, [edge])
+            if rest:
+                yield customers[wanted], rest[0][wanted]
+            else:
+                yield one_each(customers[wanted], instants[wanted], column)
+        others = [edge for edge in self.edges if edge not in listed.values()]
+        for part in self.opened.orders_beside(self.window, others):
             # What adds lines only to an order is no order: that one is told where it started.
             frame = part.filter(pl.col("n") > 0) if column in INSTANTS else part
             yield as_array(frame[CUSTOMER]), as_array(frame[column])
@@ -104,6 +114,22 @@ class Parts:
                 customers, amounts = self._later_lines(day, column)
                 known = untouched(self.rolled, customers)
                 yield customers[known], amounts[known]
+
+    @cached_property
+    def _begun_days(self) -> dict[date, Span]:
+        """The rolled day in whose midst the window begins and which it then outlasts, with its
+        edge there: an order that starts at the edge has all of that day's lines in the window.
+
+        None if customers are touched: their orders at the edge would have to be parted from others.
+        """
+        if not self.rolled.touched.is_empty():
+            return {}
+        return {
+            day: edge
+            for edge in self.edges
+            for day, span in self.rolled.spans.items()
+            if edge.since is not None and span.covers(edge) and edge.until == span.until
+        }
 
     def _later_lines(self, day: date, column: str) -> Pair:
         """Lines that orders which started earlier, but in the window, got on a whole day."""
@@ -133,7 +159,7 @@ def _of_file(file: SealedFile, kind: int, column: str, spans: Sequence[Span]) ->
         wanted = inside(instants, spans)
     if rest:
         return customers[wanted], rest[0][wanted]
-    return _one_each(customers[wanted], instants[wanted], column)
+    return one_each(customers[wanted], instants[wanted], column)
 
 
 def _of_events(events: pl.LazyFrame, kind: int, column: str, spans: Sequence[Span]) -> Pair:
@@ -141,7 +167,7 @@ def _of_events(events: pl.LazyFrame, kind: int, column: str, spans: Sequence[Spa
     rows = events.filter(pl.col("kind") == kind, any_holds(spans, pl.col("ts")))
     frame = rows.select(CUSTOMER, amount).collect()
     customers, amounts = as_array(frame[CUSTOMER]), as_array(frame[amount])
-    return (customers, amounts) if amount == column else _one_each(customers, amounts, column)
+    return (customers, amounts) if amount == column else one_each(customers, amounts, column)
 
 
 def _grouped(files: Sequence[SealedFile], kind: int, column: str, spans: Sequence[Span]) -> Pair:
@@ -161,7 +187,7 @@ def _grouped(files: Sequence[SealedFile], kind: int, column: str, spans: Sequenc
     return as_array(frame[CUSTOMER]), as_array(frame[column])
 
 
-def _one_each(customers: np.ndarray, instants: np.ndarray, column: str) -> Pair:
+def one_each(customers: np.ndarray, instants: np.ndarray, column: str) -> Pair:
     """Things that happened once each: counted, worth nothing, or by their instant."""
     if column in INSTANTS:
         return customers, instants
