@@ -10,17 +10,25 @@ from typing import Any, Final, cast
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.events.schema import EVENT_COLUMNS
 from segmind.segments.compile import matching_many
 from segmind.segments.conditions.base import Condition
 from segmind.segments.conditions.group import Group
+from segmind.segments.conditions.membership import InSegment
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.moment import TICK
-from segmind.segments.passing import passing
+from segmind.segments.passing import kinds, passing
 from segmind.segments.rule import Rule, walk
 from segmind.segments.words import Words
 
 #: Customers whose events are looked at together: bounds the memory where many moved.
 _PORTION: Final = 100_000
+#: All that rules ask of events; each row is an event of its own already.
+_COLUMNS: Final = tuple(
+    name
+    for name in EVENT_COLUMNS
+    if name not in {"event_hi", "event_lo", "received_at", "currency"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +150,10 @@ def _by_time(
     asked = {path: _rule(c) for path, c in tops if not _compares(c, resolve)}
     movers = [s for path in asked for s in (turned[path].entered, turned[path].left)]
     people = pl.concat(movers).unique() if movers else pl.Series(dtype=pl.Int64)
+    wanted = _kinds([c for path, c in tops if path in asked], facts, resolve)
     would: dict[str, list[pl.Series]] = {path: [people.head(0)] for path in asked}
     for start in range(0, people.len(), _PORTION):
-        standing = _until(facts, people.slice(start, _PORTION), since)
+        standing = _until(facts, people.slice(start, _PORTION), since, wanted)
         then = matching_many(asked, standing, since, resolve)
         later = matching_many(asked, standing, until, resolve)
         for path in asked:
@@ -161,11 +170,32 @@ def _among(ids: pl.Series, wanted: pl.Series) -> pl.Series:
     return ids.filter(ids.is_in(wanted.implode()))
 
 
-def _until(facts: Facts, people: pl.Series, since: datetime) -> Facts:
+def _kinds(conditions: Sequence[Condition], facts: Facts, resolve: Resolve) -> set[int] | None:
+    """The kinds of events that these conditions look at; None: all."""
+    found: set[int] = set()
+    for condition in conditions:
+        for _, each in walk(_rule(condition)):
+            if isinstance(each, Group):
+                continue
+            if isinstance(each, InSegment):
+                target = resolve(each.segment_id)
+                mine = _kinds([target.root], facts, resolve) if target else set()
+            else:
+                mine = kinds(each, facts.log.names())
+            if mine is None:
+                return None
+            found |= mine
+    return found
+
+
+def _until(facts: Facts, people: pl.Series, since: datetime, wanted: set[int] | None) -> Facts:
     """These customers, and what they did up to ``since``."""
-    wanted = people.rename("customer_id")
-    events = facts.log.events(until=since + TICK, customers=wanted.to_list()).collect()
-    customers = facts.customers.join(wanted.to_frame().lazy(), on="customer_id", how="semi")
+    ids = people.rename("customer_id")
+    rows = facts.log.events(
+        kinds=wanted, until=since + TICK, columns=_COLUMNS, customers=ids.to_list()
+    )
+    events = rows.collect(engine="streaming")
+    customers = facts.customers.join(ids.to_frame().lazy(), on="customer_id", how="semi")
     return Facts.of(
         events,
         customers.collect(),
@@ -180,7 +210,7 @@ def _compares(condition: Condition, resolve: Resolve) -> bool:
     for _, each in walk(_rule(condition)):
         if passing(each).of_others:
             return True
-        target = resolve(each.segment_id) if each.type == "in_segment" else None  # type: ignore[attr-defined]
+        target = resolve(each.segment_id) if isinstance(each, InSegment) else None
         if target is not None and _compares(target.root, resolve):
             return True
     return False

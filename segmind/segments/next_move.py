@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from segmind.segments.conditions.membership import InSegment
 from segmind.segments.explain import Explained, explain
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.moment import TICK
-from segmind.segments.passing import Passing, passing, turns
+from segmind.segments.passing import Passing, kinds, passing, turns
 from segmind.segments.rule import Rule
 from segmind.segments.words import Words
 
@@ -143,11 +144,15 @@ class _World:
 
     def turns(self, condition: Condition) -> list[datetime]:
         row = self.customer.row(0, named=True)
-        return turns(condition, self.events, row, self.zone, self.as_of)
+        wanted = kinds(condition, self.names)
+        events = self.events
+        if wanted is not None:
+            events = events.filter(pl.col("kind").is_in(sorted(wanted)))
+        return turns(condition, events, row, self.zone, self.as_of)
 
     def asked_at(self, conditions: Sequence[Condition], at: datetime) -> list[bool]:
         """What the conditions say at a moment."""
-        facts = self._facts(self.events, self.customer)
+        facts = self._alone
         rules = {n: _rule(c) for n, c in enumerate(conditions)}
         found = matching_many(rules, facts, at)
         return [found[n].len() > 0 for n in rules]
@@ -170,6 +175,10 @@ class _World:
         facts = self._facts(events, customers)
         found = matching_many({n: _rule(c) for n, c in enumerate(conditions)}, facts, self.as_of)
         return [{each - 1 for each in found[n].to_list()} for n in range(len(conditions))]
+
+    @cached_property
+    def _alone(self) -> Facts:
+        return self._facts(self.events, self.customer)
 
     def _facts(self, events: pl.DataFrame, customers: pl.DataFrame) -> Facts:
         return Facts.of(

@@ -8,7 +8,7 @@ from. ``turns`` lists at least those instants; asking at each of them, and nowhe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from segmind.events.schema import Kind
 from segmind.events.spans import start_of
+from segmind.segments.acts import event_code
 from segmind.segments.comparison import Comparison
 from segmind.segments.conditions.base import Condition
 from segmind.segments.moment import TICK
@@ -38,6 +40,11 @@ _OWN_EVENTS: Final = frozenset(
 )
 #: Conditions that compare the customer with others.
 _OTHERS: Final = frozenset({"rank", "rfm"})
+#: Conditions that name the events they look at, and those that look at none.
+_OF_EVENTS: Final = frozenset(
+    {"did", "recency", "occurrence", "sequence", "same_day", "rate", "trend"}
+)
+_OF_CUSTOMER: Final = frozenset({"trait", "reachable", "consent", "bucket"})
 _YEARS_OF_ANNIVERSARIES: Final = 9
 
 
@@ -103,6 +110,28 @@ def turns(
         days |= set(_operator_turns(condition, events, customer, zone, after))
         instants |= {start for day in days if (start := _start(day, zone)) is not None}
     return sorted(at for at in instants if at > after)
+
+
+def kinds(condition: Condition, names: Mapping[str, int]) -> set[int] | None:
+    """Codes of the stored events that a single condition looks at; None: of all there are.
+
+    ``names`` are those of the log. A session is told by whatever happened in it.
+    """
+    if condition.type in _OF_CUSTOMER:
+        return set()
+    if condition.type == "cart":
+        return {int(Kind.PRODUCT_ADDED), int(Kind.PRODUCT_REMOVED), int(Kind.ORDER_COMPLETED)}
+    if condition.type == "engagement":
+        return {int(Kind[f"MESSAGE_{getattr(condition, 'action', '').upper()}"])}
+    if condition.type not in _OF_EVENTS:
+        return None
+    events = [getattr(part, name, None) for part in _parts(condition) for name in ("event", "per")]
+    codes = [event_code(event, names) for event in events if isinstance(event, str)]
+    if not codes or None in codes or int(Kind.SESSION) in codes:
+        return None
+    return {
+        int(Kind.ORDER_COMPLETED) if c == Kind.ORDER else int(c) for c in codes if c is not None
+    }
 
 
 def _parts(part: Part) -> Iterator[Part]:
