@@ -42,13 +42,16 @@ class Ids:
         self._names = Numbering()
         self._codes = Notes(_UNKNOWN, np.int16)
 
+    def with_customers(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows of PARSED that are not rejected, with ``customer_id``."""
+        return rows.with_columns(self._customer_ids(rows))
+
     def events(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """EVENT_COLUMNS that are known, for rows of PARSED that are not rejected."""
-        made = rows.with_columns(
-            self._kinds(rows["name"]),
-            self._customer_ids(rows),
-            self._products.ids(rows),
-        )
+        """EVENT_COLUMNS that are known, for rows that have their customers.
+
+        May run in another thread than ``with_customers``.
+        """
+        made = rows.with_columns(self._kinds(rows["name"]), self._products.ids(rows))
         return made.select(name for name in EVENT_COLUMNS if name in made.columns)
 
     def _kinds(self, given: pl.Series) -> pl.Series:

@@ -24,7 +24,7 @@ from segmind.events.importers.blocks import BLOCK_BYTES, Block, Blocks
 from segmind.events.importers.format import Format
 from segmind.events.importers.ids import Ids, ResolveCustomers
 from segmind.events.importers.rejects import Rejects
-from segmind.events.importers.tables import LAST_LINE, LINE
+from segmind.events.importers.tables import LAST_LINE, LINE, Table
 from segmind.events.tables import import_run
 
 _log: Final = logging.getLogger(__name__)
@@ -143,15 +143,25 @@ class _Rows:
     def batches(self) -> Generator[pl.DataFrame]:
         """Events by blocks of the file.
 
-        Reading and the database's work go on in threads of their own while a block is written.
+        Reading, reading values and looking customers up go on in threads of their own while a
+        block is written.
         """
-        with closing(ahead(self._parsed())) as parsed:
-            yield from ahead(self._ids.events(rows) for rows in parsed)
+        with (
+            closing(ahead(self._tables())) as read,
+            closing(ahead(self._parsed(read))) as parsed,
+            closing(ahead(self._ids.with_customers(rows) for rows in parsed)) as known,
+        ):
+            for rows in known:
+                yield self._ids.events(rows)
+                self._say()
 
-    def _parsed(self) -> Iterator[pl.DataFrame]:
-        """The rows that are not rejected, as PARSED."""
+    def _tables(self) -> Iterator[tuple[Block, Table]]:
         for block in self._blocks:
-            table = tables.read(block, self._blocks.header)
+            yield block, tables.read(block, self._blocks.header)
+
+    def _parsed(self, read: Iterator[tuple[Block, Table]]) -> Iterator[pl.DataFrame]:
+        """The rows that are not rejected, as PARSED."""
+        for block, table in read:
             self.count += table.frame.height + len(table.malformed)
             self._rejects.add(
                 (m.line, m.reason, block.raw(m.line, m.last_line)) for m in table.malformed
@@ -163,7 +173,6 @@ class _Rows:
             self._see(parsed["ts"])
             if parsed.height:
                 yield parsed
-            self._say()
 
     def reject_the_cut(self) -> None:
         """The row in which a damaged file breaks off is a row too, and not a whole one."""
