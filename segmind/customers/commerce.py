@@ -15,6 +15,7 @@ from segmind.events import public_names
 from segmind.events.products import Product
 
 MAX_LINES: Final = 1_000
+_LONGEST: Final = 500
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -59,8 +60,8 @@ class _Properties:
         self._workspace_currency = workspace_currency
         context = call.context
         session = self._take("session_id") or context.get("sessionId") or context.get("session_id")
-        self.session_id = _text(session, "properties.session_id")
-        self.order_id = _text(self._take("order_id", "orderId"), "properties.order_id")
+        self.session_id = _text(session, "properties", "session_id")
+        self.order_id = _text(self._take("order_id", "orderId"), "properties", "order_id")
 
     @property
     def currency(self) -> str:
@@ -142,26 +143,29 @@ def _line(given: Mapping[str, Any], where: str, currency: Callable[[], str]) -> 
 
 def _product(given: Mapping[str, Any], where: str, price: int | None) -> Product | None:
     for key in ("product_id", "productId", "sku"):
-        external_id = _text(given.get(key), f"{where}.{key}")
+        external_id = _text(given.get(key), where, key)
         if external_id is not None:
             return Product(
                 external_id,
-                _text(given.get("name"), f"{where}.name"),
-                _text(given.get("category"), f"{where}.category"),
-                _text(given.get("brand"), f"{where}.brand"),
+                _text(given.get("name"), where, "name"),
+                _text(given.get("category"), where, "category"),
+                _text(given.get("brand"), where, "brand"),
                 price,
             )
     return None
 
 
-def _text(value: Any, field: str) -> str | None:
+def _text(value: Any, where: str, name: str) -> str | None:
     if value is None or value == "":
         return None
+    if type(value) is str and len(value) <= _LONGEST and "\x00" not in value:
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidCall("This is no text.", field=field)
+        raise InvalidCall("This is no text.", field=f"{where}.{name}")
     written = str(value).strip()
-    if len(written) > 500 or "\x00" in written:
-        raise InvalidCall("This is longer than 500 characters or holds a NUL.", field=field)
+    if len(written) > _LONGEST or "\x00" in written:
+        message = f"This is longer than {_LONGEST} characters or holds a NUL."
+        raise InvalidCall(message, field=f"{where}.{name}")
     return written or None
 
 
