@@ -44,7 +44,8 @@ def show(segment: Segment, _: Viewer) -> None:
     until = picked or now().replace(second=0, microsecond=0)  # so that it can be remembered
     since = until - _STRETCHES[chosen or "7 days"]
     with problems.shown("Compare the two moments"):
-        found = segment_time.movements(segment.rule, since, until)
+        with st.spinner("Comparing the two moments …", show_time=True):
+            found = segment_time.movements(segment.rule, since, until)
         _figures(found)
         notice = segment_time.notice(since)
         if notice:
