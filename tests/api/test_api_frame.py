@@ -222,4 +222,5 @@ def test_health_says_what_is_missing(client: Client, store: Store) -> None:
         "scheduler": "never_seen",
         "scheduler_lag_seconds": None,
         "incomplete_files": 0,
+        "faults": [],
     }
