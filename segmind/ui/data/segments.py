@@ -6,30 +6,37 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
 from segmind.customers import trait_catalogue
+from segmind.segments import known, sizes
 from segmind.segments import segment as segments
-from segmind.segments import sizes
 from segmind.segments.acts import known_events
 from segmind.segments.compile import matching_many
+from segmind.segments.cost import Cost
+from segmind.segments.cost import cost as cost_of
 from segmind.segments.describe import describe
 from segmind.segments.explain import Explained
 from segmind.segments.explain import explain as explain_rule
+from segmind.segments.fault import Fault, InvalidRule
 from segmind.segments.preview import Preview
 from segmind.segments.preview import preview as preview_rule
 from segmind.segments.rule import Rule, parse
 from segmind.segments.segment import Segment
 from segmind.segments.sizes import Size
 from segmind.segments.words import Words
+from segmind.stopping import Running
 from segmind.ui.access import allow
 from segmind.ui.components.rule_builder.inputs import Vocabulary
 from segmind.ui.data import automations, campaigns, facts, workspace
 from segmind.ui.store import now, store
 from segmind.workspace.permissions import Action
+
+#: Nobody waits longer for a count.
+_MOST_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,34 @@ def _preview(rule: str, version: str, as_of: datetime | None) -> Answer:
     with store().engine.connect() as conn:
         found = preview_rule(parse(rule), facts.facts(), moment, segments.resolver(conn))
     return Answer(found, moment)
+
+
+def cost(rule: dict[str, Any], as_of: datetime | None = None) -> Cost:
+    """What it costs to ask the rule now, or of a past moment. Raises InvalidRule."""
+    with store().engine.connect() as conn:
+        return cost_of(parse(rule), facts.facts(), as_of or now(), segments.resolver(conn))
+
+
+def counting(rule: dict[str, Any], as_of: datetime | None = None) -> Running[Answer]:
+    """``preview`` beside the page, which can be stopped. Raises InvalidRule."""
+    parsed, known_facts, engine = parse(rule), facts.facts(), store().engine
+    moment = as_of or now()
+
+    def work() -> Answer:
+        with engine.connect() as conn:
+            resolve = segments.resolver(conn)
+            return Answer(preview_rule(parsed, known_facts, moment, resolve), moment)
+
+    return Running(work, _MOST_SECONDS)
+
+
+def faults(rule: dict[str, Any]) -> Sequence[Fault]:
+    """What is wrong with the rule here and now: its form, and properties that do not exist."""
+    try:
+        known.check(parse(rule), facts.facts())
+    except InvalidRule as error:
+        return error.faults
+    return ()
 
 
 def describes(rule: Rule) -> str:

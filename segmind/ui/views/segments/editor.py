@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from segmind.segments.fault import Fault, InvalidRule
+from segmind.segments.fault import InvalidRule
 from segmind.segments.rule import parse
 from segmind.segments.segment import Segment
 from segmind.ui import figures, problems
@@ -21,7 +20,9 @@ from segmind.ui.components.rule_builder import rule_builder
 from segmind.ui.components.rule_builder.builder import forget
 from segmind.ui.components.rule_builder.exchange import exchange
 from segmind.ui.data import customers, segments
+from segmind.ui.data.segments import Answer
 from segmind.ui.navigation import open_page
+from segmind.ui.views.segments.asking import asked
 from segmind.workspace.permissions import Action
 
 
@@ -75,7 +76,7 @@ def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
             faults=st.session_state.get(f"{key}_faults", ()),
         )
         exchange(made, key=f"{key}_rule")
-        faults = _faults(made)
+        faults = segments.faults(made)
         shown = st.session_state.get(f"{key}_faults", ())
         st.session_state[f"{key}_faults"] = faults
         if [f.path for f in shown] != [f.path for f in faults]:
@@ -90,7 +91,7 @@ def _editor(segment: Segment | None, key: str, allowed: bool) -> None:
             return
         with problems.shown("Count the customers"):
             as_of = moment_picker(key)
-            _answer(made, as_of)
+            _answer(made, key, as_of)
             _why(made, key, as_of)
 
 
@@ -101,16 +102,15 @@ def _given(segment: Segment | None, key: str) -> dict[str, Any] | None:
     return segments.get(like).rule.as_json() if like else None
 
 
-def _faults(rule: dict[str, Any]) -> Sequence[Fault]:
-    try:
-        parse(rule)
-    except InvalidRule as error:
-        return error.faults
-    return ()
-
-
-def _answer(rule: dict[str, Any], as_of: datetime | None) -> None:
-    answer = segments.preview(rule, as_of)
+def _answer(rule: dict[str, Any], key: str, as_of: datetime | None) -> None:
+    price = segments.cost(rule, as_of)
+    if price.is_free:
+        answer: Answer | None = segments.preview(rule, as_of)
+    else:
+        answer = asked(rule, as_of, price, key=key)
+    if answer is None:
+        st.markdown(segments.describes(parse(rule)).replace("$", "\\$"))
+        return
     sample = customers.rows(tuple(answer.preview.sample))
     result_card(
         answer.preview,
