@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
@@ -32,10 +33,10 @@ from segmind.api.strict_json import StrictRoute
 from segmind.customers import queries
 from segmind.customers.facts import Facts, read_facts
 from segmind.errors import InvalidInput
-from segmind.segments import history, segment
+from segmind.segments import history, rfm, segment
 from segmind.segments.explain import Explained, explain
 from segmind.segments.fault import InvalidRule
-from segmind.segments.migration import MOST_SEGMENTS, migration
+from segmind.segments.migration import MOST_SEGMENTS, Migration, migration, rfm_rules
 from segmind.segments.movements import movements
 from segmind.segments.next_move import NextMove, next_move
 from segmind.segments.notices import notice
@@ -65,19 +66,34 @@ _WEEK = timedelta(days=7)
 
 @router.get("/segments/migration", dependencies=READING)
 def moves(
-    store: StoreOf, chosen: Chosen = None, since: Since = None, until: Until = None
+    store: StoreOf,
+    chosen: Chosen = None,
+    since: Since = None,
+    until: Until = None,
+    groups: Annotated[
+        Literal["segments", "rfm"], Query(description="`rfm`: between the RFM groups instead.")
+    ] = "segments",
 ) -> MigrationOut:
-    """How many customers moved from one segment to another between two moments."""
+    """How many customers moved from one segment, or RFM group, to another between two moments."""
     first, last = _stretch(since, until)
     facts = read_facts(store)
+    if groups == "rfm":
+        named = [(None, group.name) for group in rfm.GROUPS]
+        return _matrix(migration(rfm_rules(), facts, first, last), named, notice(facts, first))
     with store.engine.connect() as conn:
         found = chosen_segments(conn, chosen)
         rules = {s.id: s.rule for s in found}
         matrix = migration(rules, facts, first, last, segment.resolver(conn))
-    names: list[tuple[int | None, str]] = [*((s.id, s.name) for s in found), (None, "In none")]
+    return _matrix(matrix, [(s.id, s.name) for s in found], notice(facts, first))
+
+
+def _matrix(
+    matrix: Migration[Any], groups: Sequence[tuple[int | None, str]], said: str
+) -> MigrationOut:
+    names = [*groups, (None, "In none")]
     return MigrationOut(
-        since=first,
-        until=last,
+        since=matrix.since,
+        until=matrix.until,
         groups=[
             GroupOut(id=number, name=name, before=before, after=after)
             for (number, name), before, after in zip(
@@ -90,7 +106,7 @@ def moves(
         moved=matrix.moved,
         came=matrix.came,
         left=matrix.left,
-        notice=notice(facts, first),
+        notice=said,
     )
 
 

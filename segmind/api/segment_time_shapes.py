@@ -92,7 +92,7 @@ class MovementsOut(BaseModel):
 
 
 class GroupOut(BaseModel):
-    """A row and column of the matrix; ``id`` is null for those in none of the segments."""
+    """A row and column of the matrix; ``id`` is null for RFM groups and for those in none."""
 
     id: int | None
     name: str

@@ -5,32 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import polars as pl
 
 from segmind.customers.facts import Facts
+from segmind.segments import rfm
 from segmind.segments.compile import matching_many
+from segmind.segments.conditions.rfm import Rfm
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.rule import Rule
 
 #: More than these nobody can read in one table.
 MOST_SEGMENTS: Final = 50
 
+Key = TypeVar("Key", int, str)
 Places = np.ndarray[tuple[int], np.dtype[np.int16]]
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Generic[Key]):
     """``counts[i][j]``: customers who were in group i at ``since`` and are in group j at ``until``.
 
-    Groups 0 to n-1 are the segments in the order given, group n is "in none of them". A customer
-    in several counts in the first of them: every customer is in exactly one group at each moment,
-    so rows add up to the sizes before, columns to the sizes after, and all to ``customers``.
+    Groups 0 to n-1 are the segments (by their ``keys``) in the order given, group n is "in none of
+    them". A customer in several counts in the first of them: every customer is in exactly one
+    group at each moment, so rows add up to the sizes before, columns to the sizes after, and all
+    to ``customers``.
     """
 
-    segment_ids: tuple[int, ...]
+    keys: tuple[Key, ...]
     since: datetime
     until: datetime
     counts: tuple[tuple[int, ...], ...]
@@ -53,12 +57,12 @@ class Migration:
     @property
     def stayed(self) -> int:
         """Customers in the same segment at both moments ("in none" apart)."""
-        return sum(self.counts[n][n] for n in range(len(self.segment_ids)))
+        return sum(self.counts[n][n] for n in range(len(self.keys)))
 
     @property
     def moved(self) -> int:
         """Customers who changed from one segment to another."""
-        named = range(len(self.segment_ids))
+        named = range(len(self.keys))
         return sum(self.counts[a][b] for a in named for b in named if a != b)
 
     @property
@@ -73,13 +77,13 @@ class Migration:
 
 
 def migration(
-    rules: Mapping[int, Rule],
+    rules: Mapping[Key, Rule],
     facts: Facts,
     since: datetime,
     until: datetime,
     resolve: Resolve = no_segments,
-) -> Migration:
-    """The moves between saved segments (by id, in order of priority), computed from the log.
+) -> Migration[Key]:
+    """The moves between rules (by key, in order of priority), computed from the log.
 
     Both moments are asked with the present rules and the present fields of customers.
 
@@ -92,13 +96,21 @@ def migration(
     return between({key: before[key] for key in rules}, after, everybody, since, until)
 
 
+def rfm_rules() -> dict[str, Rule]:
+    """A rule for each RFM group, by the group's key, over the orders of a year.
+
+    Between them they part all who ordered.
+    """
+    return {group.key: Rule(Rfm(groups=(group.key,))) for group in rfm.GROUPS}
+
+
 def between(
-    before: Mapping[int, pl.Series],
-    after: Mapping[int, pl.Series],
+    before: Mapping[Key, pl.Series],
+    after: Mapping[Key, pl.Series],
     everybody: pl.Series,
     since: datetime,
     until: datetime,
-) -> Migration:
+) -> Migration[Key]:
     """The moves between groups given as members; the keys of ``before`` give the priority.
 
     ``everybody`` are the ids of all customers; members who are not among them are left out.
@@ -111,7 +123,7 @@ def between(
     cells = np.bincount(was.astype(np.int64) * (n + 1) + now, minlength=(n + 1) ** 2)
     counts = cells.reshape(n + 1, n + 1)
     return Migration(
-        segment_ids=tuple(before),
+        keys=tuple(before),
         since=since,
         until=until,
         counts=tuple(tuple(int(each) for each in row) for row in counts),

@@ -84,6 +84,16 @@ def test_a_migration_matrix_adds_up(shop: Client, lately: int) -> None:
     problem(shop.get("/segments/migration", params={"segment_id": 999}), 404, "not_found")
 
 
+def test_a_migration_between_rfm_groups_counts_every_customer_once(shop: Client) -> None:
+    span = {"since": (clock.now() - timedelta(days=2)).isoformat()}
+    found = shop.get("/segments/migration", params={"groups": "rfm", **span}).json()
+    names = [g["name"] for g in found["groups"]]
+    assert names[0] == "Champions"
+    assert names[-1] == "In none"
+    assert sum(map(sum, found["counts"])) == found["customers"] == 8
+    assert found["groups"][-1]["after"] == 6
+
+
 def test_overlaps_count_the_customers_in_both(shop: Client, lately: int) -> None:
     everybody = shop.post("/segments/create", json={"name": "All", "rule": EVERYBODY}).json()["id"]
     params = [("segment_id", lately), ("segment_id", everybody)]

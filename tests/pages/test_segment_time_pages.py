@@ -103,6 +103,9 @@ def test_moves_and_overlaps_are_matrices_that_add_up(loyal: int, open_page: Open
     table = app.dataframe[0].value
     assert table["All"].to_list()[-1] == 3
     assert sum(table["All"].to_list()[:-1]) == 3
+    app = open_page("moves", mvs_between="RFM groups")
+    assert_well(app)
+    assert app.dataframe[0].value["All"].to_list()[-1] == 3
     app = open_page("moves", mvs_tab="Overlap")
     assert_well(app)
     table = app.dataframe[0].value

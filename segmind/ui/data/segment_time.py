@@ -13,7 +13,7 @@ import streamlit as st
 from segmind.segments import history, segment
 from segmind.segments.compile import matching_many
 from segmind.segments.history import DayFile, Filled
-from segmind.segments.migration import Migration
+from segmind.segments.migration import Migration, rfm_rules
 from segmind.segments.migration import migration as migrate
 from segmind.segments.movements import Movements
 from segmind.segments.movements import movements as find_movements
@@ -68,7 +68,7 @@ def _movements(rule: str, since: datetime, until: datetime, version: str) -> Mov
         )
 
 
-def migration(ids: Sequence[int], since: datetime, until: datetime) -> Migration:
+def migration(ids: Sequence[int], since: datetime, until: datetime) -> Migration[int]:
     """The moves between segments, the first of which come first. Raises InvalidRule."""
     return _migration(_rules(ids), since, until, facts.version())
 
@@ -76,11 +76,22 @@ def migration(ids: Sequence[int], since: datetime, until: datetime) -> Migration
 @st.cache_data(ttl=120, max_entries=16, show_spinner=False)
 def _migration(
     rules: tuple[tuple[int, str], ...], since: datetime, until: datetime, version: str
-) -> Migration:
+) -> Migration[int]:
     del version
     asked = {number: parse(text) for number, text in rules}
     with store().engine.connect() as conn:
         return migrate(asked, facts.facts(), since, until, segment.resolver(conn))
+
+
+@st.cache_data(ttl=120, max_entries=16, show_spinner=False)
+def _rfm_migration(since: datetime, until: datetime, version: str) -> Migration[str]:
+    del version
+    return migrate(rfm_rules(), facts.facts(), since, until)
+
+
+def rfm_migration(since: datetime, until: datetime) -> Migration[str]:
+    """The moves between RFM groups by the orders of a year."""
+    return _rfm_migration(since, until, facts.version())
 
 
 def overlap(ids: Sequence[int], as_of: datetime | None) -> Overlap:

@@ -13,9 +13,10 @@ from segment_oracle import World
 from segment_worlds import facts_of, rules, world_of
 
 from segmind.customers.facts import Facts
-from segmind.segments.migration import between, migration
+from segmind.segments.migration import between, migration, rfm_rules
 from segmind.segments.movements import movements
 from segmind.segments.overlap import overlap
+from segmind.segments.rfm import GROUPS as GROUPS_OF_RFM
 from segmind.segments.rule import parse
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -135,9 +136,27 @@ def test_a_migration_asks_the_rules_at_both_moments() -> None:
     fresh = {"type": "recency", "event": "product_viewed", "op": "within", "ago": {"amount": 3}}
     stale = {"type": "recency", "event": "product_viewed", "op": "more_than", "ago": {"amount": 3}}
     found = migration({4: parse(fresh), 9: parse(stale)}, facts, NOW - 3 * DAY, NOW)
-    assert found.segment_ids == (4, 9)
+    assert found.keys == (4, 9)
     assert found.counts == ((0, 1, 0), (0, 0, 0), (1, 0, 1))
     assert (found.moved, found.came, found.left, found.stayed) == (1, 1, 0, 0)
+
+
+def test_rfm_groups_part_all_who_ordered() -> None:
+    events = pl.DataFrame(
+        {
+            "ts": [NOW - DAY * (n % 23) for n in range(200)],
+            "customer_id": [n % 37 for n in range(200)],
+            "kind": [5] * 200,
+            "value": [100] * 200,
+        },
+        schema_overrides={"kind": pl.Int16},
+    )
+    facts = Facts.of(events, pl.DataFrame({"customer_id": range(50)}))
+    found = migration(rfm_rules(), facts, NOW - 10 * DAY, NOW)
+    assert found.keys == tuple(group.key for group in GROUPS_OF_RFM)
+    assert found.customers == 50
+    assert found.after[-1] == 13
+    assert found.before[-1] == 50 - len({n % 37 for n in range(200) if n % 23 >= 10})
 
 
 @settings(RELAXED, max_examples=200)

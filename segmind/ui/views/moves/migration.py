@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
+from segmind.segments import rfm
 from segmind.segments.migration import Migration
 from segmind.ui import figures, problems
 from segmind.ui.charts.matrix import brief, matrix
@@ -16,29 +18,47 @@ from segmind.ui.data import segment_time, segments, workspace
 from segmind.ui.store import now
 from segmind.ui.views.moves.choice import chosen_segments
 
-_NONE = "In none"
+_NONE: Final = "In none"
+_SEGMENTS: Final = "Segments"
+_RFM: Final = "RFM groups"
 
 
 def show() -> None:
     """The choice, the key figures, the matrix."""
-    ids = chosen_segments(
-        "mvs_segments",
-        "The order is the priority: a customer in several counts in the first of them.",
+    between = st.segmented_control(
+        "Between",
+        [_SEGMENTS, _RFM],
+        default=_SEGMENTS,
+        required=True,
+        key="mvs_between",
+        bind="query-params",
     )
+    ids = []
+    if between != _RFM:
+        ids = chosen_segments(
+            "mvs_segments",
+            "The order is the priority: a customer in several counts in the first of them.",
+        )
     since, until = _dates()
-    if not ids:
+    if not ids and between != _RFM:
         st.caption("Choose at least one segment.")
         return
     if since >= until:
         st.warning("The first day must come before the last.", icon=":material/event:")
         return
     with problems.shown("Compare the two moments"):
-        found = segment_time.migration(ids, since, until)
+        if between == _RFM:
+            found: Migration[Any] = segment_time.rfm_migration(since, until)
+            names = [group.name for group in rfm.GROUPS]
+        else:
+            found = segment_time.migration(ids, since, until)
+            known = segments.names()
+            names = [known.get(n, f"Segment {n}") for n in found.keys]
         _figures(found)
         notice = segment_time.notice(since)
         if notice:
             st.caption(f":material/info: {notice}")
-        _card(found)
+        _card(found, [*names, _NONE])
 
 
 def _dates() -> tuple[datetime, datetime]:
@@ -68,7 +88,7 @@ def _dates() -> tuple[datetime, datetime]:
     return start, segment_time.whole_hour(now()) if last == today else end
 
 
-def _figures(found: Migration) -> None:
+def _figures(found: Migration[Any]) -> None:
     metric_row(
         [
             Kpi("Changed segment", figures.count(found.moved), help="From one chosen to another"),
@@ -79,9 +99,7 @@ def _figures(found: Migration) -> None:
     )
 
 
-def _card(found: Migration) -> None:
-    known = segments.names()
-    names = [*(known.get(n, f"Segment {n}") for n in found.segment_ids), _NONE]
+def _card(found: Migration[Any], names: list[str]) -> None:
     zone = workspace.settings().zone
     before = found.before
     texts = [[brief(n) for n in row] for row in found.counts]
@@ -117,11 +135,11 @@ def _card(found: Migration) -> None:
         key="moves",
         takeaway=f"{figures.instant(found.since, zone)} to {figures.instant(found.until, zone)}: "
         f"{figures.count(found.moved)} of {figures.plural(found.customers, 'customer')} changed "
-        f"from one of these segments to another. Colour: share of the row.",
+        f"from one of these groups to another. Colour: share of the row.",
     )
 
 
-def _sized(found: Migration) -> list[tuple[tuple[int, ...], int]]:
+def _sized(found: Migration[Any]) -> list[tuple[tuple[int, ...], int]]:
     return list(zip(found.counts, found.before, strict=True))
 
 
