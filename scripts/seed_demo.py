@@ -13,7 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.demo_shop.make import DAYS, make
+from scripts.demo_shop.steps import MemoryWatch
 from segmind import clock
+from segmind.db.embedded import server_of
 from segmind.db.engine import open_store
 from segmind.db.migrate import upgrade
 from segmind.errors import SegmindError
@@ -31,7 +33,9 @@ def main() -> int:
         parser.error("--events must be between 1,000 and 500,000,000, --days between 7 and 730")
     began = time.perf_counter()
     try:
-        store = open_store(from_environment(), wait=30)
+        settings = from_environment()
+        store = open_store(settings, wait=30)
+        watch = MemoryWatch(None if settings.database_url else server_of(settings.home).data)
         upgrade(store.engine)
         made = make(
             store, events=options.events, seed=options.seed, now=clock.now(), days=options.days,
@@ -47,7 +51,11 @@ def main() -> int:
     print("True effects of the past campaigns (orders caused per delivered message):")
     for name, effect in made.truth.items():
         print(f"  {name:<32}{effect:>7.2%}")
-    print(f"\n{made.events:,} events, {made.customers:,} customers, in {seconds:.1f} s.")
+    print("\nSeconds and, in this process, processor seconds by step:")
+    for took in made.took:
+        print(f"  {took.seconds:6.1f} {took.work:6.1f}  {took.step}")
+    print(f"\n{watch.stop()}")
+    print(f"{made.events:,} events, {made.customers:,} customers, in {seconds:.1f} s.")
     return 0
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import polars as pl
 from sqlalchemy import Connection, text
 
-from segmind.db.copy import copy_in
+from scripts.demo_shop.gone import UNSUBSCRIBED, Gone
+from scripts.demo_shop.loading import Loading
+from segmind.customers.columns import CUSTOMER_COLUMNS
 from segmind.events.schema import Channel
 
+#: What the table says of customers of whom nothing is said.
+DEFAULTS = {"is_anonymous": False}
 ADDRESS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.PUSH: "push_token"}
 
 
@@ -26,17 +30,15 @@ def bump_identity(conn: Connection, table: str) -> None:
     )
 
 
-def write_people(conn: Connection, people: pl.DataFrame) -> None:
-    """Insert ``people`` (columns of ``customer``) with their ids, devices and first consents.
+def load_ids(loading: Loading, people: pl.DataFrame) -> None:
+    """Load the ids and devices of ``people`` (columns of ``customer``), and their first consents.
 
     Consent was given on a form on the day the customer was created.
     """
-    copy_in(conn, "customer", people)
-    bump_identity(conn, "customer")
     ids = people.select(
         pl.lit("user").alias("namespace"), "external_id", pl.col("id").alias("customer_id")
     )
-    copy_in(conn, "identity", ids)
+    loading.copy("identity", ids)
     devices = people.filter(pl.col("push_token").is_not_null()).select(
         pl.col("push_token").alias("token"),
         pl.col("id").alias("customer_id"),
@@ -44,61 +46,83 @@ def write_people(conn: Connection, people: pl.DataFrame) -> None:
         .alias("platform"),
         pl.col("created_at").alias("last_seen_at"),
     )  # fmt: skip
-    copy_in(conn, "device", devices)
+    loading.copy("device", devices)
     for channel in Channel:
         given = people.filter(pl.col(f"{channel.label}_consent").is_not_null())
-        write_consents(
-            conn,
-            given.select("id", "created_at", pl.col(f"{channel.label}_consent").alias("status")),
-            channel,
-            "form",
-        )
+        status = pl.col(f"{channel.label}_consent").alias("status")
+        entries = given.select("id", status, at="created_at")
+        loading.copy("consent_entry", consents(entries, channel, "form"))
 
 
-def write_consents(conn: Connection, frame: pl.DataFrame, channel: Channel, source: str) -> None:
-    """Append ledger entries; ``frame``: id, created_at (the instant), status (1 yes, 0 no)."""
-    copy_in(
-        conn,
-        "consent_entry",
-        frame.select(
-            pl.col("id").alias("customer_id"),
-            pl.lit(int(channel)).alias("channel"),
-            "status",
-            pl.lit(source).alias("source"),
-            pl.lit("demo shop").alias("actor"),
-            pl.col("created_at").alias("at"),
-        ),
+def load_people(loading: Loading, people: pl.DataFrame, gone: Gone) -> None:
+    """Load the customers themselves, as those who are ``gone`` left them."""
+    loading.copy("customer", after(people, gone))
+    loading.do(lambda conn: bump_identity(conn, "customer"))
+    loading.complete(["customer", "identity", "device"])
+
+
+def after(people: pl.DataFrame, gone: Gone) -> pl.DataFrame:
+    """``people`` with the suppressions, and the withdrawn consents, of those who are gone."""
+    for channel in Channel:
+        name, its = channel.label, gone.of(channel)
+        left = pl.col("id").is_in(its["id"].implode())
+        out = pl.col("id").is_in(its.filter(reason=UNSUBSCRIBED)["id"].implode())
+        people = people.with_columns(
+            left.alias(f"{name}_suppressed"),
+            pl.when(out).then(0).otherwise(f"{name}_consent").cast(pl.Int16)
+            .alias(f"{name}_consent"),
+        )  # fmt: skip
+    return people
+
+
+def as_columns(people: pl.DataFrame, gone: Gone) -> pl.DataFrame:
+    """The customers as ``customers.columns`` has them."""
+    present = after(people, gone).rename({"id": "customer_id"})
+    return present.select(
+        (pl.col(name) if name in present.columns else pl.lit(DEFAULTS.get(name)))
+        .cast(kind).alias(name)
+        for name, kind in CUSTOMER_COLUMNS.items()
+    )  # fmt: skip
+
+
+def consents(frame: pl.DataFrame, channel: Channel, source: str) -> pl.DataFrame:
+    """Ledger entries of ``frame``: id, status (1 yes, 0 no) and at."""
+    return frame.select(
+        pl.col("id").alias("customer_id"),
+        pl.lit(int(channel)).alias("channel"),
+        "status",
+        pl.lit(source).alias("source"),
+        pl.lit("demo shop").alias("actor"),
+        "at",
     )
 
 
-def opt_out(
-    conn: Connection, channel: Channel, gone: pl.DataFrame, hashes: list[str], reason: str
-) -> None:
+def load_gone(loading: Loading, channel: Channel, left: pl.DataFrame, reason: str) -> None:
     """Suppress addresses: bounced, complained, or opted out (which is also a "no" in the ledger).
 
-    ``gone`` has id and at; ``hashes`` are the addresses' keyed hashes as hex text.
+    ``left`` has id, at and hash (the address's keyed hash as PostgreSQL's hex text).
     """
-    if gone.is_empty():
+    if left.is_empty():
         return
-    copy_in(
-        conn,
-        "suppression",
-        pl.DataFrame(
-            {
-                "channel": pl.repeat(int(channel), gone.height, eager=True),
-                "address_hash": hashes,
-                "reason": pl.repeat(reason, gone.height, eager=True),
-                "origin": pl.repeat("demo shop", gone.height, eager=True),
-                "at": gone["at"],
-            }
-        ),
+    suppressions = left.select(
+        pl.lit(int(channel)).alias("channel"),
+        pl.col("hash").alias("address_hash"),
+        pl.lit(reason).alias("reason"),
+        pl.lit("demo shop").alias("origin"),
+        "at",
     )
+    loading.copy("suppression", suppressions)
+    if reason == UNSUBSCRIBED:
+        no = left.select("id", "at", status=pl.lit(0))
+        loading.copy("consent_entry", consents(no, channel, "one_click"))
+
+
+def mark_gone(conn: Connection, channel: Channel, left: pl.DataFrame) -> None:
+    """Mark customers who are in the table already; ``left``: id, reason."""
     name = channel.label
-    consent = f", {name}_consent = 0" if reason == "unsubscribed" else ""
-    conn.execute(
-        text(f"UPDATE customer SET {name}_suppressed = true{consent} WHERE id = ANY(:ids)"),
-        {"ids": gone["id"].to_list()},
-    )
-    if reason == "unsubscribed":
-        entries = gone.select("id", pl.col("at").alias("created_at"), pl.lit(0).alias("status"))
-        write_consents(conn, entries, channel, "one_click")
+    for (reason,), its in left.partition_by("reason", as_dict=True).items():
+        consent = f", {name}_consent = 0" if reason == UNSUBSCRIBED else ""
+        conn.execute(
+            text(f"UPDATE customer SET {name}_suppressed = true{consent} WHERE id = ANY(:ids)"),
+            {"ids": its["id"].to_list()},
+        )

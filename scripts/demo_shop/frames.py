@@ -55,7 +55,7 @@ def message_rows(batch: Batch, seen: Outcomes, key: bytes, secret: int) -> pl.Da
             "due_at": _instants(seen.sent),
             "expires_at": _instants(seen.sent + DAY),
             "provider": pl.repeat("sandbox", n, eager=True),
-            "provider_id": [f"demo-{i}" for i in ids],
+            "provider_id": pl.select(pl.format("demo-{}", pl.lit(pl.Series(ids)))).to_series(),
             "delivery": np.select([bounced, delivered], [BOUNCED, DELIVERED], SENT),
             "segments": pl.repeat(1 if batch.channel == Channel.SMS else None, n, eager=True),
             "cost_micros": pl.repeat(batch.cost_micros, n, eager=True),
@@ -145,12 +145,17 @@ def order_events(
     )
 
 
-def with_ids(frames: list[pl.DataFrame], high: int, until: object) -> pl.DataFrame:
-    """The frames as one of ``EVENT_COLUMNS``, event ids counted under the upper half ``high``."""
-    rows = pl.concat(frames, how="diagonal_relaxed").with_columns(
-        event_hi=pl.lit(high, pl.Int64),
-        event_lo=pl.int_range(pl.len(), dtype=pl.Int64),
-        received_at=pl.lit(until),
+def with_ids(frames: list[pl.DataFrame], high: int, first: int, until: object) -> pl.DataFrame:
+    """The frames as one of ``EVENT_COLUMNS``, in order of time; event ids are counted from
+    ``first`` under the upper half ``high``."""
+    rows = (
+        pl.concat(frames, how="diagonal_relaxed")
+        .sort("ts")
+        .with_columns(
+            event_hi=pl.lit(high, pl.Int64),
+            event_lo=pl.int_range(pl.len(), dtype=pl.Int64) + first,
+            received_at=pl.lit(until),
+        )
     )
     return rows.select(
         (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
@@ -167,8 +172,8 @@ def _uuids(ids: np.ndarray, secret: int) -> list[str]:
     with np.errstate(over="ignore"):
         high = (ids.astype(np.uint64) + np.uint64(secret)) * np.uint64(0x9E3779B97F4A7C15)
         low = (high ^ (high >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return [
-        f"{a >> 32:08x}-{(a >> 16) & 0xFFFF:04x}-8{a & 0xFFF:03x}-8{(b >> 48) & 0xFFF:03x}-"
-        f"{b & 0xFFFFFFFFFFFF:012x}"
-        for a, b in zip(high.tolist(), low.tolist(), strict=True)
-    ]
+    halves = np.empty((len(ids), 2), dtype=">u8")
+    halves[:, 0] = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
+    halves[:, 1] = low & np.uint64(0x0FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
+    digits = halves.tobytes().hex()
+    return [digits[i : i + 32] for i in range(0, len(digits), 32)]

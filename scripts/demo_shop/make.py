@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection, text
 
 from scripts.demo_shop import customers, recovery
-from scripts.demo_shop.frames import with_ids
+from scripts.demo_shop.days import ahead, keeping_acts, with_past
+from scripts.demo_shop.loading import Loading
 from scripts.demo_shop.past import ACTOR, Past, tell_campaigns
+from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
 from segmind.consent.addresses import address_key
 from segmind.customers import columns
@@ -23,7 +25,7 @@ from segmind.errors import Conflict
 from segmind.events import maintenance
 from segmind.events.bulk import append_bulk
 from segmind.events.products import ids_of_frame
-from segmind.events.schema import Channel, Kind
+from segmind.events.schema import Channel
 from segmind.events.shop.calibration import Line, compare
 from segmind.events.shop.catalogue import Catalogue, make_catalogue
 from segmind.events.shop.people import make_people
@@ -37,8 +39,12 @@ from segmind.workspace import product_settings
 
 Say = Callable[[str], None]
 DAYS = 60
-#: Midnights before today at which memberships are computed, so that segments have a history.
+#: Midnights before today at which memberships are computed, so that segments have a history. In a
+#: larger shop the scheduler fills it.
 HISTORY_DAYS = (21, 14, 7, 3, 1)
+MOST_EVENTS_WITH_HISTORY = 5_000_000
+#: Tables whose rows are numbered here: while they are being loaded nobody can ask them.
+NUMBERED = ("customer", "message", "automation_run")
 SETTINGS = {
     "shop_name": "Larkfield",
     "currency": "USD",
@@ -63,6 +69,7 @@ class Made:
     customers: int
     truth: dict[str, float]
     calibration: list[Line]
+    took: list[Took]
 
 
 def make(
@@ -82,12 +89,16 @@ def make(
             raise NotEmpty()
     job = jobs.start(store.engine, "seed", f"Demo shop of {events:,} events", total=100)
 
+    steps = Steps()
+
     def step(done: int, sentence: str) -> None:
+        steps.begin(sentence)
         jobs.progress(store.engine, job, done, sentence)
         say(f"[{done:3d} %] {sentence}")
 
     try:
         made = _make(store, Size(events), seed, now - timedelta(days=days), now, step)
+        made = replace(made, took=steps.ended())
     except BaseException:
         # The job stays "running": the next run sees that this one was not finished.
         say("The demo shop was not finished; the next start clears it away and begins anew.")
@@ -104,72 +115,80 @@ def _make(
     catalogue = make_catalogue(size, np.random.default_rng([seed, 1]))
     with store.engine.begin() as conn:
         product_settings.save(conn, SETTINGS, ACTOR, until)
+        segment.ensure_built_ins(conn, ACTOR, since)
+        free = {table: customers.first_free_id(conn, table) for table in NUMBERED}
         known = ids_of_frame(conn, catalogue.frame)
         product_ids = catalogue.frame.join(known, on="external_id", how="left",
                                            maintain_order="left")["product_id"]  # fmt: skip
-    step(5, "Customers")
-    visits = plan_visits(size, since, until, np.random.default_rng([seed, 2]))
-    with store.engine.begin() as conn:
-        first_id = customers.first_free_id(conn, "customer")
-        people = make_people(visits.people, first_id, since, np.random.default_rng([seed, 3]))
-        customers.write_people(conn, people)
-    step(20, f"{size.events:,} events of {visits.people:,} customers")
-    shop = Shop(seed, product_ids.to_numpy().astype(np.int32), first_id)
-    acts: list[pl.DataFrame] = []
-    kept = _keeping_acts(days_of_events(visits, catalogue, shop, until), acts)
-    written = append_bulk(store, kept, received_at=until)
-    step(55, "Past campaigns, their receipts and the orders that they caused")
-    past_events, truth = _tell_past(store, people, catalogue, shop, acts, since, until)
-    step(70, "Calendar days summed up")
-    maintenance.catch_up(store, until)
-    columns.rebuild(store)
+    shop = Shop(seed, product_ids.to_numpy().astype(np.int32), free["customer"])
+    loading = Loading(store)
+    try:
+        with store.engine.connect() as conn:
+            written, people, truth = _tell(
+                store, conn, loading, size, catalogue, shop, free, since, until, step
+            )
+        step(70, "Calendar days summed up")
+        maintenance.catch_up(store, until)
+        step(80, "The database completed")
+        loading.finish()
+    except BaseException:
+        loading.abandon()
+        raise
+    columns.rebuild_from(store, people)
     step(85, "Segments, now and in the past")
     midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
-    for as_of in (*(midnight - timedelta(days=ago) for ago in HISTORY_DAYS), until):
+    ago = HISTORY_DAYS if size.events <= MOST_EVENTS_WITH_HISTORY else ()
+    for as_of in (*(midnight - timedelta(days=days) for days in ago), until):
         membership.refresh_all(store, as_of)
     maintenance.catch_up(store, until)
-    step(95, "Generated against published")
+    step(90, "Tables analysed")
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("ANALYZE"))
+    step(95, "Generated against published")
     lines = compare(_shop_events(store, seed, since, until), size)
-    return Made(written.accepted + past_events, visits.people, truth, lines)
+    return Made(written, people.height, truth, lines, [])
 
 
-def _keeping_acts(
-    days: Iterator[tuple[date, pl.DataFrame]], acts: list[pl.DataFrame]
-) -> Iterator[pl.DataFrame]:
-    """Pass the days on; keep cart additions and order lines for the story of cart recovery."""
-    wanted = [int(Kind.PRODUCT_ADDED), int(Kind.ORDER_COMPLETED)]
-    for _, frame in days:
-        acts.append(
-            frame.filter(pl.col("kind").is_in(wanted)).select(
-                "customer_id", "kind", "ts", "session_key", "value", "product_id"
-            )
-        )
-        yield frame
-
-
-def _tell_past(
-    store: Store, people: pl.DataFrame, catalogue: Catalogue, shop: Shop,
-    acts: list[pl.DataFrame], since: datetime, until: datetime,
-) -> tuple[int, dict[str, float]]:  # fmt: skip
-    with store.engine.begin() as conn:
-        segment.ensure_built_ins(conn, ACTOR, since)
-        past = Past(
-            conn=conn,
-            people=people,
-            catalogue=catalogue,
-            product_ids=shop.product_ids,
-            key=address_key(store.settings.secret_key),
-            seed=shop.seed,
-            since=since,
-            until=until,
-            save_content=_save_content,
-        )
-        truth = tell_campaigns(past)
-        truth |= recovery.tell(past, pl.concat(acts))
-    log = with_ids(past.events, high=-shop.seed - 1, until=until)
-    return append_bulk(store, log.sort("ts"), received_at=until).accepted, truth
+def _tell(
+    store: Store, conn: Connection, loading: Loading, size: Size, catalogue: Catalogue, shop: Shop,
+    free: dict[str, int], since: datetime, until: datetime, step: Callable[[int, str], None],
+) -> tuple[int, pl.DataFrame, dict[str, float]]:  # fmt: skip
+    """Write the log and have the rows loaded; returns how many events there are, the customers as
+    columns, and the truth about the campaigns."""
+    seed = shop.seed
+    step(5, "Customers")
+    count = size.count("users")
+    people = make_people(count, shop.first_customer_id, since, np.random.default_rng([seed, 3]))
+    customers.load_ids(loading, people)
+    visits = plan_visits(size, since, until, np.random.default_rng([seed, 2]))
+    step(15, "Past campaigns, their receipts and the orders that they caused")
+    past = Past(
+        conn=conn,
+        loading=loading,
+        people=people,
+        catalogue=catalogue,
+        product_ids=shop.product_ids,
+        key=address_key(store.settings.secret_key),
+        seed=seed,
+        since=since,
+        until=until,
+        save_content=_save_content,
+        next_message_id=free["message"],
+        first_run_id=free["automation_run"],
+    )
+    truth = tell_campaigns(past)
+    customers.load_people(loading, people, past.gone)
+    past.people_are_loaded = True
+    step(25, f"{size.events:,} events of {count:,} customers")
+    told = past.take_events(0)
+    acts: list[pl.DataFrame] = []
+    days = days_of_events(visits, catalogue, shop, until)
+    written = append_bulk(store, ahead(with_past(keeping_acts(days, acts), told)), until).accepted
+    step(60, "The past of cart recovery")
+    truth |= recovery.tell(past, pl.concat(acts))
+    written += append_bulk(store, past.take_events(told.height), until).accepted
+    loading.do(lambda conn: customers.bump_identity(conn, "message"))
+    return written, customers.as_columns(people, past.gone), truth
 
 
 def _save_content(conn: Connection, story: Story) -> int:

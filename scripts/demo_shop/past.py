@@ -11,13 +11,19 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from scripts.demo_shop import customers
-from scripts.demo_shop.frames import Batch, message_events, message_rows, order_events
+from scripts.demo_shop.frames import (
+    Batch,
+    message_events,
+    message_rows,
+    order_events,
+    with_ids,
+)
+from scripts.demo_shop.gone import UNSUBSCRIBED, Gone
+from scripts.demo_shop.loading import Loading
 from scripts.demo_shop.outcomes import SECOND, Outcomes, draw
 from scripts.demo_shop.stories import COST_MICROS, STORIES, Story
 from segmind.audiences.waterfall import Reason, Waterfall
 from segmind.campaigns.tables import campaign
-from segmind.consent import addresses
-from segmind.db.copy import copy_in
 from segmind.events.schema import UTC_INSTANT, Channel, Source
 from segmind.events.shop.catalogue import Catalogue
 from segmind.experiments.assignment import BUCKETS, bucket
@@ -25,8 +31,10 @@ from segmind.experiments.holdouts import in_holdout
 from segmind.segments import segment
 
 ACTOR = "demo shop"
-#: At most about so many members a segment that was sent to: a demo, not an archive.
+#: About so many members has a segment that was sent to, at most: a demo, not an archive. A large
+#: shop writes to more of its customers.
 LARGEST_AUDIENCE = 60_000
+LARGEST_OF_CUSTOMERS = 1 / 12
 #: In buckets of 10,000: e-mail goes to thirds, the other channels to everybody.
 LARGEST_SHARE = {Channel.EMAIL: 3_333, Channel.SMS: 10_000, Channel.PUSH: 10_000}
 SUBSCRIBERS = {
@@ -40,8 +48,9 @@ SUBSCRIBERS = {
 class Past:
     """What the story teller knows while it goes through the shop's past, oldest first."""
 
-    conn: Connection
-    people: pl.DataFrame  # columns of the table customer
+    conn: Connection  # for what is small; each campaign is committed before its rows are loaded
+    loading: Loading
+    people: pl.DataFrame  # columns of the table customer, as they were when all began
     catalogue: Catalogue
     product_ids: np.ndarray
     key: bytes  # of address hashes
@@ -49,15 +58,32 @@ class Past:
     since: datetime
     until: datetime
     save_content: Callable[[Connection, Story], int]
+    next_message_id: int
+    first_run_id: int
     events: list[pl.DataFrame] = field(default_factory=list)
-    gone: dict[Channel, set[int]] = field(default_factory=dict)
+    gone: Gone = field(default_factory=Gone)
     next_order_key: int = 1 << 50
+    people_are_loaded: bool = False
 
     def order_keys(self, count: int) -> int:
         """Reserve ``count`` session and order keys; returns the first."""
         first = self.next_order_key
         self.next_order_key += count
         return first
+
+    def message_ids(self, count: int) -> int:
+        """Reserve ``count`` ids of messages; returns the first."""
+        first = self.next_message_id
+        self.next_message_id += count
+        return first
+
+    def take_events(self, first: int) -> pl.DataFrame:
+        """What was told so far, as EVENT_COLUMNS in order of time; ids are counted from ``first``.
+
+        The shop's own events have another upper half of their ids.
+        """
+        frames, self.events = self.events, []
+        return with_ids(frames, high=-self.seed - 1, first=first, until=self.until)
 
     @property
     def last(self) -> int:
@@ -87,7 +113,8 @@ class Group:
 
 def _group(past: Past, channel: Channel, number: int) -> Group:
     reachable = _reachable(past, channel, past.until).height
-    width = min(LARGEST_SHARE[channel], int(LARGEST_AUDIENCE * BUCKETS / max(1, reachable)))
+    audience = max(LARGEST_AUDIENCE, int(past.people.height * LARGEST_OF_CUSTOMERS))
+    width = min(LARGEST_SHARE[channel], int(audience * BUCKETS / max(1, reachable)))
     salt = f"demo {channel.label}"
     first = number * width
     rule: dict[str, object] = {"type": "reachable", "channel": channel.label}
@@ -107,7 +134,7 @@ def _group(past: Past, channel: Channel, number: int) -> Group:
 def _reachable(past: Past, channel: Channel, at: datetime) -> pl.DataFrame:
     """Whom the channel could reach at that moment: id, address."""
     address = customers.ADDRESS[channel]
-    gone = pl.Series(sorted(past.gone.get(channel, set())), dtype=pl.Int64)
+    gone = past.gone.of(channel)["id"]
     return past.people.filter(
         pl.col(address).is_not_null()
         & (pl.col(f"{channel.label}_consent") == 1)
@@ -125,8 +152,15 @@ def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> N
     campaign_id = _campaign(past, story, group.segment_id, at)
     held = in_holdout(members["id"], f"campaign:{campaign_id}", story.holdout_percent)
     recipients = members.filter(~held)
-    copy_in(
-        past.conn,
+    waterfall = Waterfall.of(members.height, {Reason.HOLDOUT.value: int(held.sum())})
+    past.conn.execute(
+        campaign.update()
+        .where(campaign.c.id == campaign_id)
+        .values(waterfall=waterfall.as_json(), audience_size=recipients.height)
+    )
+    content = _content_of(past.conn, campaign_id)
+    past.conn.commit()
+    past.loading.copy(
         "campaign_exclusion",
         members.filter(held).select(
             pl.lit(campaign_id).alias("campaign_id"),
@@ -134,21 +168,15 @@ def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> N
             pl.lit(Reason.HOLDOUT.value).alias("reason"),
         ),
     )
-    waterfall = Waterfall.of(members.height, {Reason.HOLDOUT.value: int(held.sum())})
-    past.conn.execute(
-        campaign.update()
-        .where(campaign.c.id == campaign_id)
-        .values(waterfall=waterfall.as_json(), audience_size=recipients.height)
-    )
     send(
         past,
         Batch(
             source=Source.CAMPAIGN,
             source_id=campaign_id,
             channel=channel,
-            template_version_id=_content_of(past.conn, campaign_id),
+            template_version_id=content,
             cost_micros=COST_MICROS[channel],
-            first_message_id=customers.first_free_id(past.conn, "message"),
+            first_message_id=past.message_ids(recipients.height),
             customer_ids=recipients["id"].to_numpy(),
             addresses=recipients["address"],
         ),
@@ -163,8 +191,7 @@ def send(
 ) -> None:  # fmt: skip
     """Write a batch's messages, what the log says of them, the orders caused, and the opt-outs."""
     rows = message_rows(batch, seen, past.key, past.seed)
-    copy_in(past.conn, "message", rows.with_columns(**(extra or {})))
-    customers.bump_identity(past.conn, "message")
+    past.loading.copy("message", rows.with_columns(**(extra or {})))
     past.events.append(message_events(batch, seen))
     past.events.append(
         order_events(
@@ -178,27 +205,26 @@ def send(
     )
     for instants, reason in (
         (seen.bounced, "hard_bounce"),
-        (seen.unsubscribed, "unsubscribed"),
+        (seen.unsubscribed, UNSUBSCRIBED),
         (seen.complained, "complaint"),
     ):
-        _leave(past, batch, instants, reason)
+        _leave(past, batch, rows["address_hash"], instants, reason)
 
 
-def _leave(past: Past, batch: Batch, instants: np.ndarray, reason: str) -> None:
-    left = instants > 0
-    known = past.gone.setdefault(batch.channel, set())
-    ids = batch.customer_ids[left]
-    fresh = np.array([i not in known for i in ids.tolist()], dtype=bool)
-    gone = pl.DataFrame(
-        {"id": ids[fresh], "at": pl.Series(instants[left][fresh]).cast(UTC_INSTANT)}
+def _leave(past: Past, batch: Batch, hashes: pl.Series, instants: np.ndarray, reason: str) -> None:
+    who = instants > 0
+    left = pl.DataFrame(
+        {
+            "id": batch.customer_ids[who],
+            "at": pl.Series(instants[who]).cast(UTC_INSTANT),
+            "hash": hashes.filter(pl.Series(who)),
+        }
     )
-    where = pl.Series(left)
-    used = batch.addresses.filter(where).filter(pl.Series(fresh))
-    hashes = [
-        "\\x" + value.hex() for value in addresses.address_hashes(past.key, batch.channel, used)
-    ]
-    customers.opt_out(past.conn, batch.channel, gone, hashes, reason)
-    known.update(gone["id"].to_list())
+    left = left.filter(past.gone.add(batch.channel, left["id"], left["at"], reason))
+    customers.load_gone(past.loading, batch.channel, left, reason)
+    if past.people_are_loaded:
+        marks = left.select("id", reason=pl.lit(reason))
+        past.loading.do(lambda conn: customers.mark_gone(conn, batch.channel, marks))
 
 
 def _campaign(past: Past, story: Story, segment_id: int, at: datetime) -> int:

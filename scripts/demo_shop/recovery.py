@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -17,11 +17,12 @@ from segmind.automations.definition import Send
 from segmind.automations.entry import CART_LIFE
 from segmind.automations.recipes import cart_recovery
 from segmind.automations.walk import FINISHED, GOAL
-from segmind.db.copy import copy_in
 from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 
 WAIT = timedelta(minutes=60)
 NAME = "Cart recovery"
+#: Additions to carts that the past of the automation is about, at most.
+MOST_ADDITIONS = 600_000
 STEPS = ("wait_email", "cart_email", "consent_email", "send_email")
 
 
@@ -32,12 +33,13 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
     addition to a cart; one hour after the last one the customer is reminded by e-mail, unless an
     order came first. The automation stays live: carts from now on are the scheduler's.
     """
-    begin = past.until - timedelta(days=CART_RECOVERY_DAYS)
+    begin = _begin(past, acts)
     made = automation.create(past.conn, NAME, cart_recovery(), begin, ACTOR)
     automation.set_state(past.conn, made.id, "live", past.until, ACTOR)
+    past.conn.commit()
     carts = _carts(acts.filter(pl.col("ts") >= begin), past)
-    first_run = customers.first_free_id(past.conn, "automation_run")
-    runs = carts.with_columns(run_id=pl.int_range(pl.len(), dtype=pl.Int64) + first_run)
+    number = pl.int_range(pl.len(), dtype=pl.Int64)
+    runs = carts.with_columns(run_id=number + past.first_run_id)
     _write_runs(past, made.id, made.version, runs)
     reminded = runs.filter(pl.col("reminded"))
     content = next(s for s in made.definition.steps if isinstance(s, Send)).template_version_id
@@ -47,7 +49,7 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
         channel=Channel.EMAIL,
         template_version_id=content or 0,
         cost_micros=COST_MICROS[Channel.EMAIL],
-        first_message_id=customers.first_free_id(past.conn, "message"),
+        first_message_id=past.message_ids(reminded.height),
         customer_ids=reminded["customer_id"].to_numpy(),
         addresses=reminded["address"],
     )
@@ -58,6 +60,16 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
                                                              eager=True)}  # fmt: skip
     send(past, batch, seen, rng, extra)
     return {NAME: CART_RECOVERY.effect}
+
+
+def _begin(past: Past, acts: pl.DataFrame) -> datetime:
+    """When the automation went live: later in a large shop, whose past would be an archive."""
+    added = acts.filter(pl.col("kind") == int(Kind.PRODUCT_ADDED))["ts"]
+    begin = past.until - timedelta(days=CART_RECOVERY_DAYS)
+    if added.len() <= MOST_ADDITIONS:
+        return begin
+    latest: datetime = added.sort(descending=True)[MOST_ADDITIONS]
+    return max(begin, latest)
 
 
 def _carts(acts: pl.DataFrame, past: Past) -> pl.DataFrame:
@@ -84,7 +96,7 @@ def _carts(acts: pl.DataFrame, past: Past) -> pl.DataFrame:
         orders.sort("order_at"), left_on="triggered", right_on="order_at", by="customer_id",
         strategy="forward", check_sortedness=False,
     )  # fmt: skip
-    gone = pl.Series(sorted(past.gone.get(Channel.EMAIL, set())), dtype=pl.Int64)
+    gone = past.gone.of(Channel.EMAIL)["id"]
     people = past.people.select(
         pl.col("id").alias("customer_id"), pl.col("email").alias("address"),
         can=(pl.col("email_consent") == 1).fill_null(value=False) & pl.col("email").is_not_null()
@@ -101,8 +113,7 @@ def _carts(acts: pl.DataFrame, past: Past) -> pl.DataFrame:
 
 def _write_runs(past: Past, automation_id: int, version: int, runs: pl.DataFrame) -> None:
     exited = pl.when("ordered").then("order_at").otherwise("due")
-    copy_in(
-        past.conn,
+    past.loading.copy(
         "automation_run",
         runs.select(
             pl.col("run_id").alias("id"),
@@ -117,7 +128,7 @@ def _write_runs(past: Past, automation_id: int, version: int, runs: pl.DataFrame
             exited.alias("exited_at"),
         ),
     )
-    customers.bump_identity(past.conn, "automation_run")
+    past.loading.do(lambda conn: customers.bump_identity(conn, "automation_run"))
     stayed = ~pl.col("ordered")
     notes = [
         _note(runs.filter("ordered"), STEPS[0], "exited", "order_at", GOAL),
@@ -129,7 +140,8 @@ def _write_runs(past: Past, automation_id: int, version: int, runs: pl.DataFrame
         _note(runs.filter("reminded"), STEPS[3], "sent", "due"),
         _note(runs.filter("reminded"), STEPS[3], "exited", "due", FINISHED),
     ]
-    copy_in(past.conn, "automation_run_step", pl.concat(notes).sort("at", maintain_order=True))
+    told = pl.concat(notes).sort("at", maintain_order=True)
+    past.loading.copy("automation_run_step", told)
 
 
 def _note(

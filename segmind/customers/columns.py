@@ -149,7 +149,31 @@ def rebuild(store: Store) -> bool:
     return _rebuild(store, lambda conn, old: True)  # noqa: ARG005
 
 
-def _rebuild(store: Store, is_due: Callable[[Connection, Mapping[str, Any] | None], bool]) -> bool:
+def rebuild_from(store: Store, customers: pl.DataFrame) -> bool:
+    """``rebuild`` by whoever has just loaded all ``customers`` in one transaction and so need not
+    read them again; they are a frame with CUSTOMER_COLUMNS, by ascending id, nobody of them gone.
+
+    Everybody is read after all if the table holds other rows, or rows touched by anybody else.
+    """
+
+    def known(conn: Connection) -> pl.DataFrame | None:
+        query = (
+            "SELECT count(*), min(id), max(id), count(DISTINCT changed_xid), "
+            "(SELECT count(*) FROM customer_merge) FROM customer"
+        )
+        ids = customers["customer_id"]
+        expected = (ids.len(), ids.min(), ids.max(), 1, 0)
+        is_known = tuple(conn.execute(text(query)).one()) == expected
+        return customers.select(list(CUSTOMER_COLUMNS)) if is_known else None
+
+    return _rebuild(store, lambda conn, old: True, known)  # noqa: ARG005
+
+
+def _rebuild(
+    store: Store,
+    is_due: Callable[[Connection, Mapping[str, Any] | None], bool],
+    known: Callable[[Connection], pl.DataFrame | None] = lambda conn: None,  # noqa: ARG005
+) -> bool:
     with store.engine.begin() as conn:
         conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         if not try_lock(conn, "customer mirror"):
@@ -157,13 +181,17 @@ def _rebuild(store: Store, is_due: Callable[[Connection, Mapping[str, Any] | Non
         old = _newest_file(conn, store)
         if not is_due(conn, old):
             return False
-        _swap(conn, store, old)
+        _swap(conn, store, old, known(conn))
     return True
 
 
-def _swap(conn: Connection, store: Store, old: Mapping[str, Any] | None) -> None:
+def _swap(
+    conn: Connection, store: Store, old: Mapping[str, Any] | None, frame: pl.DataFrame | None
+) -> None:
     """Write the file, then swap its catalogue row in; a crash between leaves an orphan file."""
-    frame = _read_whole(conn, store, old).frame().sort("customer_id").collect(engine="streaming")
+    if frame is None:
+        lazy = _read_whole(conn, store, old).frame()
+        frame = lazy.sort("customer_id").collect(engine="streaming")
     written = files.write(store.lake, files.new_path(FILE_KIND, None), frame)
     values = {
         **asdict(written),

@@ -18,23 +18,37 @@ def _cursor(conn: Connection) -> Any:
     return conn.connection.cursor()
 
 
-def copy_in(conn: Connection, table: str, frame: pl.DataFrame) -> int:
-    """Append ``frame`` to ``table``: its column names are the table's. Returns the row count."""
+#: Rows that are text at a time, which bounds memory.
+_SLICE = 100_000
+
+
+def copy_in(conn: Connection, table: str, frame: pl.DataFrame, *, freeze: bool = False) -> int:
+    """Append ``frame`` to ``table``: its column names are the table's. Returns the row count.
+
+    ``freeze`` spares the server to look at the rows again later; it asks for a table that was
+    truncated in the same transaction.
+    """
     columns = ", ".join(f'"{name}"' for name in frame.columns)
+    options = "FORMAT csv, FREEZE" if freeze else "FORMAT csv"
+    with (
+        _cursor(conn) as cursor,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN ({options})") as copy,
+    ):
+        for rows in frame.iter_slices(_SLICE):
+            copy.write(_as_csv(rows))
+    return frame.height
+
+
+def _as_csv(rows: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_csv(
+    rows.write_csv(
         buffer,
         include_header=False,
         null_value="",
         quote_style="non_numeric",
         datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z",
     )
-    with (
-        _cursor(conn) as cursor,
-        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)") as copy,
-    ):
-        copy.write(buffer.getvalue())
-    return frame.height
+    return buffer.getvalue()
 
 
 def copy_out(

@@ -227,3 +227,23 @@ def test_frames_stay_lazy_for_large_shops(store: Store) -> None:
     columns.rebuild(store)
     picked = read(store).frame().filter(pl.col("customer_id") == 17).select("first_name")
     assert picked.collect().item() == "n17"
+
+
+def test_a_file_of_customers_just_loaded_is_that_of_the_table(store: Store) -> None:
+    with store.engine.begin() as conn:
+        add(conn, "Ada")
+        add(conn, "Bob")
+    loaded = read(store).frame().sort("customer_id").collect()
+    assert columns.rebuild_from(store, loaded)
+    assert read(store).touched.is_empty()
+    assert read(store).frame().collect().equals(loaded)
+
+
+def test_customers_are_read_after_all_if_somebody_else_touched_them(store: Store) -> None:
+    with store.engine.begin() as conn:
+        ada, bob = add(conn, "Ada"), add(conn, "Bob")
+    loaded = read(store).frame().sort("customer_id").collect()
+    with store.engine.begin() as conn:
+        rename(conn, ada, "Ada Lovelace")
+    assert columns.rebuild_from(store, loaded)
+    assert people(read(store)) == {ada: "Ada Lovelace", bob: "Bob"}
