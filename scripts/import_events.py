@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import threading
 from datetime import datetime
@@ -54,7 +55,7 @@ def main() -> int:
         with store.engine.begin() as conn:
             changes = {"clock_frozen_at": last}
             product_settings.save(conn, changes, "import_events", clock.now())
-        print(f"The clock stands still at {last.isoformat()}.")
+        _say(f"The clock stands still at {last.isoformat()}.")
     _roll(store)
     return worst
 
@@ -64,15 +65,15 @@ def _compare_currency(store: Store, report: ImportReport) -> None:
         own = product_settings.load(conn).currency
     given = report.figures.get("currency")
     if given and given != own:
-        print(f"The file counts in {given}, the shop in {own}: amounts are taken as they are.")
-        print("Settings > Workspace says in which currency they are shown.")
+        _say(f"The file counts in {given}, the shop in {own}: amounts are taken as they are.")
+        _say("Settings > Workspace says in which currency they are shown.")
 
 
 def _roll(store: Store) -> None:
     product_clock.follow(store)
     rolled = make_ready(store, clock.now()).rolled
     if rolled.made or rolled.corrected:
-        print(f"Daily sums: {rolled.made} days made, {rolled.corrected} corrected.")
+        _say(f"Daily sums: {rolled.made} days made, {rolled.corrected} corrected.")
 
 
 def _options() -> argparse.Namespace:
@@ -133,24 +134,32 @@ def _print_progress(store: Store, path: Path, done: threading.Event) -> None:
             row = conn.execute(query).mappings().first()
         if row and row["total"] and row["state"] == "running" and row["message"] != said:
             said = row["message"]
-            print(f"{path.name}: {100 * row['done'] / row['total']:5.1f} %  {said}", flush=True)
+            _say(f"{path.name}: {100 * row['done'] / row['total']:5.1f} %  {said}")
+
+
+def _say(sentence: str) -> None:
+    """Print; whoever stops reading (``| head``) does not stop the import."""
+    try:
+        print(sentence, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(report: ImportReport) -> None:
-    print(f"\n{report.file_name} ({report.format}): {report.state}")
+    _say(f"\n{report.file_name} ({report.format}): {report.state}")
     if report.problem:
-        print(f"  {report.problem}")
-    print(f"  rows      {report.rows:>12,}")
-    print(f"  accepted  {report.accepted:>12,}")
-    print(f"  repeated  {report.repeated:>12,}")
-    print(f"  rejected  {report.rejected:>12,}")
+        _say(f"  {report.problem}")
+    _say(f"  rows      {report.rows:>12,}")
+    _say(f"  accepted  {report.accepted:>12,}")
+    _say(f"  repeated  {report.repeated:>12,}")
+    _say(f"  rejected  {report.rejected:>12,}")
     for reason, count in report.reasons.items():
-        print(f"            {count:>12,}  {reason}")
+        _say(f"            {count:>12,}  {reason}")
     if report.rejects_path:
-        print(f"  rejected rows with their lines: {report.rejects_path}")
+        _say(f"  rejected rows with their lines: {report.rejects_path}")
     if report.first_ts and report.last_ts:
-        print(f"  from {report.first_ts.isoformat()} to {report.last_ts.isoformat()}")
-    print(json.dumps(report.figures, indent=2, ensure_ascii=False))
+        _say(f"  from {report.first_ts.isoformat()} to {report.last_ts.isoformat()}")
+    _say(json.dumps(report.figures, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

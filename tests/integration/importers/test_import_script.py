@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from segmind.db.engine import Store
+from segmind.events.importers import importing
 from segmind.settings import ROOT
 from segmind.workspace import product_settings
 
@@ -84,3 +85,14 @@ def test_the_command_in_the_readme_works_in_any_folder(store: Store, tmp_path: P
     done = run(store, "--format", "csv", *given, path.name, command=command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "accepted             1" in done.stdout
+
+
+def test_an_import_goes_on_when_nobody_reads_its_report(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(ROWS)
+    columns = ("--map", "time=t", "--map", "event=e", "--map", "customer=c", "--map", "price=p")
+    piped = ("bash", "-c", 'set -o pipefail; "$@" | true', "bash", *SCRIPT)
+    done = run(store, "--format", "csv", *columns, str(path), command=piped)
+    assert (done.returncode, done.stderr) == (0, "")
+    with store.engine.connect() as conn:
+        assert importing.recent(conn)[0]["accepted"] == 1
