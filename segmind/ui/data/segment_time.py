@@ -1,9 +1,10 @@
-"""Segments in time: kept days, movements, migrations, overlaps, the next move."""
+"""Segments in time: members at a moment, days, movements, migrations, overlaps, next moves."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,34 @@ from segmind.workspace.permissions import Action
 
 #: Days computed by one press of the button: a page does not wait longer.
 FILLED_AT_ONCE = 14
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """A page of members' ids, ascending, of ``total``; ``as_of`` is the moment asked about."""
+
+    customer_ids: list[int]
+    total: int
+    as_of: datetime
+
+
+def members_page(
+    rule: Rule, number: int, size: int = 50, as_of: datetime | None = None
+) -> MembersPage:
+    """One page (from 1) of the members now, or at a past moment. Raises InvalidRule."""
+    text = json.dumps(rule.as_json(), sort_keys=True)
+    found, moment = _members(text, facts.version(), as_of)
+    ids = found.slice((number - 1) * size, size).to_list()
+    return MembersPage(ids, found.len(), moment)
+
+
+@st.cache_data(ttl=60, max_entries=8, max_size="200MB", show_spinner=False)
+def _members(rule: str, version: str, as_of: datetime | None) -> tuple[pl.Series, datetime]:
+    del version
+    moment = as_of or now()
+    with store().engine.connect() as conn:
+        resolve = segment.resolver(conn)
+        return matching_many({0: parse(rule)}, facts.facts(), moment, resolve)[0], moment
 
 
 @st.cache_data(ttl=15, max_entries=256, show_spinner=False)

@@ -91,8 +91,8 @@ def _dates() -> tuple[datetime, datetime]:
 def _figures(found: Migration[Any]) -> None:
     metric_row(
         [
-            Kpi("Changed segment", figures.count(found.moved), help="From one chosen to another"),
-            Kpi("Stayed", figures.count(found.stayed), help="In the same segment at both moments"),
+            Kpi("Changed", figures.count(found.moved), help="From one of the groups to another"),
+            Kpi("Stayed", figures.count(found.stayed), help="In the same one at both moments"),
             Kpi("Came", figures.count(found.came), help="In none then, in one now"),
             Kpi("Left", figures.count(found.left), help="In one then, in none now"),
         ]
