@@ -93,7 +93,7 @@ def build(opened: Callable[[], Store]) -> FastAPI:
     )
     built.state.stores = Stores(opened)
     built.state.doors = Doors()
-    built.state.ingest_door = CapacityLimiter(ingest.AT_ONCE)
+    built.state.batches = CapacityLimiter(ingest.BATCHES_AT_ONCE)
     built.state.carriers = webhooks.Carriers()
     problems.install(built)
     built.add_middleware(Intake)

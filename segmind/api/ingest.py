@@ -5,7 +5,7 @@ Answers only after commit. A repeated ``messageId`` changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -29,9 +29,9 @@ from segmind.db.engine import Store
 from segmind.workspace.api_keys import Scope
 
 MOST_CALLS: Final = 5_000
-#: Requests at work at once: enough to have one compute while others wait for their commit, few
-#: enough to leave the interpreter to whoever looks at a preview.
-AT_ONCE: Final = 3
+#: Batches at work at once: enough to have one compute while others wait for their commit, few
+#: enough to leave the interpreter to whoever looks at a preview. Single calls mostly wait.
+BATCHES_AT_ONCE: Final = 3
 _ATTEMPTS: Final = 4
 
 router = APIRouter(prefix="/v1", tags=["Ingest"], dependencies=[Depends(BEARER)])
@@ -111,17 +111,18 @@ async def page(request: Request) -> Response:
 @router.post("/batch", response_model=Taken, openapi_extra=_documented(_BATCH))
 async def batch(request: Request) -> Response:
     """Several calls at once, each with its ``type``; a bad one harms no other."""
-    return await _at_the_door(request, _take_batch, await request.body())
+    door: CapacityLimiter = request.app.state.batches
+    body = await request.body()
+    return _answered(await to_thread.run_sync(_take_batch, request, body, limiter=door))
 
 
 async def _one(request: Request, kind: str) -> Response:
-    return await _at_the_door(request, _take_one, await request.body(), kind)
+    body = await request.body()
+    return _answered(await to_thread.run_sync(_take_one, request, body, kind))
 
 
-async def _at_the_door(request: Request, take: Callable[..., _Answer], *given: Any) -> Response:
-    """Take calls in a thread; any site's pages may send them with a key."""
-    door: CapacityLimiter = request.app.state.ingest_door
-    answer = await to_thread.run_sync(take, request, *given, limiter=door)
+def _answered(answer: _Answer) -> Response:
+    """Readable by any site's pages: they may send calls with a key."""
     return Response(_ENCODER.encode(answer), media_type="application/json", headers=_ANY_SITE)
 
 
