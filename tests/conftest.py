@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
@@ -21,8 +22,10 @@ from segmind.settings import ROOT, from_environment
 
 # A run that decides about landing repeats itself; HYPOTHESIS_PROFILE=search looks for new examples.
 # Deadlines measure the machine, not the code.
-hypothesis_settings.register_profile("repeat", deadline=None, derandomize=True)
-hypothesis_settings.register_profile("search", deadline=None, max_examples=1_000)
+# Explaining failures traces every line of every example, which takes more time than the tests.
+PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
+hypothesis_settings.register_profile("repeat", deadline=None, derandomize=True, phases=PHASES)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=1_000, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 #: The instant at which tests happen unless they say otherwise.
