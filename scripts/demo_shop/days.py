@@ -37,7 +37,7 @@ def with_past(
     )
     for day, frame in days:
         its = parts.pop((day,), None)
-        yield frame if its is None else pl.concat([its, frame])
+        yield frame if its is None else pl.concat([its, frame], how="diagonal")
     yield from parts.values()
 
 

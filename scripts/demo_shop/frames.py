@@ -118,8 +118,7 @@ def order_events(
     """A short visit with one order for everybody with ``ordered`` > 0: view, cart, order line."""
     buying = ordered > 0
     who, when = customer_ids[buying], ordered[buying]
-    product = np.searchsorted(catalogue.cumulated, rng.random(len(who)))
-    product = np.minimum(product, len(catalogue.price) - 1)
+    product = catalogue.at(rng.random(len(who)))
     keys = first_key + np.arange(len(who), dtype=np.int64)
     visit = pl.DataFrame(
         {

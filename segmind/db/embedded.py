@@ -226,6 +226,9 @@ def configuration(memory: int, cores: int) -> str:
         "maintenance_work_mem": "256MB",
         "max_connections": "200",
         "max_wal_size": "4GB",
+        # Nobody replicates from it; so what fills a new table need not be written twice.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
         "wal_compression": "on",
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,6 +12,8 @@ from segmind.events.shop.published import COUNTS, SHAPES, Size
 
 #: How far a figure may lie from its published one, by grade.
 TOLERANCE = {"A": 0.05, "B": 0.15}
+#: Customers whose sessions are counted in one go, which bounds memory.
+CUSTOMERS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +63,10 @@ def report(lines: list[Line]) -> str:
 
 
 def _measure(events: pl.LazyFrame) -> dict[str, float]:
-    view, cart, buy = (
-        pl.col("kind") == int(kind)
-        for kind in (Kind.PRODUCT_VIEWED, Kind.PRODUCT_ADDED, Kind.ORDER_COMPLETED)
-    )
-    sessions = (
-        events.filter(pl.col("session_key").is_not_null())
-        .group_by("customer_id", "session_key")
-        .agg(
-            n=pl.len(),
-            views=view.sum(),
-            carts=cart.sum(),
-            lines=buy.sum(),
-            revenue=pl.col("value").filter(buy).sum(),
-        )
-        .collect(engine="streaming")
-    )
+    sessions = pl.concat([_sessions(part) for part in _parts(events)])
     people = sessions.group_by("customer_id").agg(
         carted=(pl.col("carts") > 0).any(), bought=(pl.col("lines") > 0).any()
     )
-    prices = events.filter(view).select(pl.col("value") / 100).collect(engine="streaming")["value"]
     carted = sessions.filter(pl.col("carts") > 0)
     bought = sessions.filter(pl.col("lines") > 0)
     found = {
@@ -98,12 +85,53 @@ def _measure(events: pl.LazyFrame) -> dict[str, float]:
         "events per session, median": sessions["n"].median(),
         "events per session, 90th percentile": sessions["n"].quantile(0.9),
         "events per session, 99th percentile": sessions["n"].quantile(0.99),
-        "price, median": prices.median(),
-        "price, 90th percentile": prices.quantile(0.9),
-        "price, 99th percentile": prices.quantile(0.99),
+        **_prices(events),
     }
     figures = {name: float(value or 0) for name, value in found.items()}  # type: ignore[arg-type]
     figures["cart abandonment by session"] = float((carted["lines"] == 0).mean() or 0)  # type: ignore[arg-type]
     figures["cart abandonment by cart event"] = 1 - figures["purchases"] / figures["carts"]
     figures["cart abandonment by customer"] = 1 - figures["buyers"] / figures["cart users"]
     return figures
+
+
+def _parts(events: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """The events by ranges of customers: event files let most of a range's others go unread."""
+    ids = pl.col("customer_id")
+    bounds = events.select(ids.min(), ids.max().alias("last")).collect(engine="streaming").row(0)
+    if bounds[0] is None:
+        return [events]
+    edges = [*range(bounds[0], bounds[1] + 1, CUSTOMERS_AT_ONCE), bounds[1] + 1]
+    return [
+        events.filter(ids.is_between(low, high, closed="left"))
+        for low, high in itertools.pairwise(edges)
+    ]
+
+
+def _sessions(events: pl.LazyFrame) -> pl.DataFrame:
+    """One row per session: n, views, carts, lines and revenue."""
+    cart, buy = (pl.col("kind") == int(kind) for kind in (Kind.PRODUCT_ADDED, Kind.ORDER_COMPLETED))
+    view = pl.col("kind") == int(Kind.PRODUCT_VIEWED)
+    return (
+        events.filter(pl.col("session_key").is_not_null())
+        .group_by("customer_id", "session_key")
+        .agg(
+            n=pl.len(),
+            views=view.sum(),
+            carts=cart.sum(),
+            lines=buy.sum(),
+            revenue=pl.col("value").filter(buy).sum(),
+        )
+        .collect(engine="streaming")
+    )
+
+
+def _prices(events: pl.LazyFrame) -> dict[str, float]:
+    """Quantiles of the prices that were looked at."""
+    viewed = events.filter(pl.col("kind") == int(Kind.PRODUCT_VIEWED))
+    prices = viewed.group_by("value").agg(n=pl.len()).sort("value").collect(engine="streaming")
+    share = prices["n"].cum_sum() / max(1, prices["n"].sum())
+    found = {"median": 0.5, "90th percentile": 0.9, "99th percentile": 0.99}
+    return {
+        f"price, {name}": float(prices["value"][int((share < level).sum())]) / 100
+        for name, level in found.items()
+    }

@@ -9,12 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from segmind.events.event_order import in_order
 from segmind.events.schema import EVENT_COLUMNS, Kind
 from segmind.events.shop.catalogue import Catalogue
 from segmind.events.shop.visits import MICROSECONDS, Visits
 
 DAY = 86_400 * MICROSECONDS
 REFUND_SHARE = 0.03
+_LAST_SHARE = float(np.nextafter(1.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Shop:
 def days_of_events(
     visits: Visits, catalogue: Catalogue, shop: Shop, until: datetime
 ) -> Iterator[tuple[date, pl.DataFrame]]:
-    """Yield (UTC day, events of that day) in order; frames have ``EVENT_COLUMNS``.
+    """Yield (UTC day, events of that day) in order; frames have those of ``EVENT_COLUMNS`` that
+    say something.
 
     Rows come sorted by (kind, customer_id, ts) with event ids counted in that order, so that the
     id columns compress to almost nothing. Refunds follow their order by 1 to 14 days.
@@ -119,14 +122,12 @@ def _viewed_products(
     sessions: int, view_of: np.ndarray, catalogue: Catalogue, rng: np.random.Generator
 ) -> np.ndarray:
     """A session has one product in mind and looks at others of its category."""
-    anchor = np.searchsorted(catalogue.cumulated, rng.random(sessions))
+    anchor = catalogue.at(rng.random(sessions))
     low = catalogue.block_start[anchor][view_of]
     high = catalogue.block_end[anchor][view_of]
     spot = low + (high - low) * rng.random(len(view_of))
-    near = np.searchsorted(catalogue.cumulated, spot)
     same = rng.random(len(view_of)) < 0.4
-    picked = np.where(same, anchor[view_of], near)
-    return np.asarray(np.minimum(picked, len(catalogue.cumulated) - 1))
+    return np.where(same, anchor[view_of], catalogue.at(np.minimum(spot, _LAST_SHARE)))
 
 
 def _instants(
@@ -160,17 +161,17 @@ def _refunds(events: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 
 def _finish(rows: pl.DataFrame, shop: Shop, serial: int, until: datetime) -> pl.DataFrame:
     act = pl.col("kind") != int(Kind.PRODUCT_VIEWED)
-    columns = {
-        "event_hi": pl.lit(upper_half(shop.seed), pl.Int64),
-        "event_lo": pl.int_range(pl.len(), dtype=pl.Int64) + serial,
-        "ts": pl.col("ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
-        "received_at": pl.lit(until.astimezone(UTC)),
-        "quantity": pl.when(act).then(1),
-    }
-    present = rows.sort("kind", "customer_id", "ts").with_columns(**columns)
+    counted = pl.int_range(pl.len(), dtype=pl.Int64) + serial
+    upper = pl.lit(upper_half(shop.seed), pl.Int64)
+    ordered = in_order(rows.with_columns(event_hi=upper, event_lo=counted))
+    present = ordered.with_columns(
+        event_lo=counted,
+        ts=pl.col("ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+        received_at=pl.lit(until.astimezone(UTC)),
+        quantity=pl.when(act).then(1),
+    )
     return present.select(
-        (pl.col(name) if name in present.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in EVENT_COLUMNS.items()
+        pl.col(name).cast(dtype) for name, dtype in EVENT_COLUMNS.items() if name in present.columns
     )
 
 
