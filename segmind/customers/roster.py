@@ -15,7 +15,7 @@ import polars as pl
 
 CUSTOMER: Final = "customer_id"
 #: Bytes of columns that are kept of files: text of 3.7M customers takes about 60 MB a column.
-MOST_BYTES: Final = 300_000_000
+MOST_BYTES: Final = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Sources
 
 #: Columns kept at hand while several rules are asked: 30 MB each at 3.7M customers.
-MOST_KEPT: Final = 12
+MOST_KEPT: Final = 6
 
 
 class Answers(ABC):
