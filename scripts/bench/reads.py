@@ -16,9 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from sqlalchemy import Connection
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -26,10 +28,10 @@ from segmind import clock
 from segmind.analytics import engagement, funnel, live, overview, revenue, segment_performance
 from segmind.analytics.attribution import ledger
 from segmind.analytics.period import Grain, Period
-from segmind.customers import profile, timeline
+from segmind.customers import profile, queries, timeline, trait_catalogue
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store, open_store
-from segmind.events import quality
+from segmind.events import property_names, quality
 from segmind.events.schema import Kind
 from segmind.segments import membership, segment
 from segmind.segments.member_files import MembersMissing, NotRefreshed
@@ -99,6 +101,39 @@ def reads(store: Store, facts: Facts) -> Iterator[Read]:
         lambda f: timeline.of_customer(f, dice.choice(busiest), limit=40),
     )
     yield "profile totals of a busy one", lambda f: profile.totals(f, dice.choice(busiest), now)
+    yield from _of_lists(store, dice, picked, now)
+
+
+def _of_lists(
+    store: Store, dice: random.Random, picked: list[int], now: datetime
+) -> Iterator[Read]:
+    """What pages ask of PostgreSQL."""
+
+    def asked(question: Callable[[Connection], object]) -> Callable[[Facts], object]:
+        def ask(_: Facts) -> object:
+            with store.engine.connect() as conn:
+                return question(conn)
+
+        return ask
+
+    yield "read the facts", lambda _: read_facts(store)
+    yield "count all customers", lambda f: f.count
+    yield (
+        "count known customers",
+        lambda f: f.customers.filter(~pl.col("is_anonymous")).select(pl.len()).collect(),
+    )
+    yield "newest customers", asked(queries.search)
+    yield "newest known customers", asked(lambda c: queries.search(c, anonymous=False))
+    yield "search customers for 'an'", asked(lambda c: queries.search(c, "an"))
+    yield "count customers with 'an'", asked(lambda c: queries.count(c, "an"))
+    yield "traits that there are", asked(trait_catalogue.read)
+    yield "faults of files", asked(lambda c: quality.faults(c, store))
+    yield "volumes of files", asked(quality.volumes)
+    yield "names of properties", lambda f: property_names.known(f.log.rows)
+    yield (
+        "a whole profile",
+        lambda f: asked(lambda c: profile.read(c, f, dice.choice(picked), now))(f),
+    )
 
 
 def _revenue(facts: Facts, period: Period) -> None:

@@ -143,8 +143,8 @@ def _channels(conn: Connection, customer: Mapping[str, Any]) -> tuple[ChannelSta
     rows = conn.execute(
         text(
             "SELECT DISTINCT ON (channel) channel, at, source FROM consent_entry "
-            "WHERE customer_id = :id OR customer_id IN "
-            "(SELECT from_id FROM customer_merge WHERE into_id = :id) "
+            "WHERE customer_id = ANY("
+            "ARRAY(SELECT from_id FROM customer_merge WHERE into_id = :id) || CAST(:id AS bigint)) "
             "ORDER BY channel, id DESC"
         ),
         {"id": customer["id"]},

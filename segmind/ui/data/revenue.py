@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.analytics import funnel, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, Ledger, ledger
+from segmind.analytics.attribution import LastClick, ledger
 from segmind.analytics.funnel import Abandonment, Funnel
 from segmind.analytics.period import Period
 from segmind.analytics.revenue import Summary
@@ -76,15 +76,19 @@ def _earned(days: int, window: int, version: str) -> Earned:
 def of_source(kind: str, number: int) -> Credit:
     """Everything that this campaign or automation was ever credited with."""
     code = Source.CAMPAIGN if kind == "campaign" else Source.AUTOMATION
-    entries = _ledger(_rule().days, facts.version()).by("source_kind", "source_id")
-    mine = entries.filter((pl.col("source_kind") == int(code)) & (pl.col("source_id") == number))
-    return Credit(int(mine["orders"].sum()), int(mine["revenue"].sum()))
+    orders, revenue = _credits(_rule().days, facts.version()).get((int(code), number), (0, 0))
+    return Credit(orders, revenue)
 
 
 @st.cache_data(ttl=60, max_entries=2, show_spinner=False)
-def _ledger(window: int, version: str) -> Ledger:
+def _credits(window: int, version: str) -> dict[tuple[int, int], tuple[int, int]]:
+    """Orders and revenue by kind and number of the source."""
     del version
-    return ledger(facts.facts(), period_of(400), LastClick(window))
+    entries = ledger(facts.facts(), period_of(400), LastClick(window)).by(
+        "source_kind", "source_id"
+    )
+    columns = entries.select("source_kind", "source_id", "orders", "revenue")
+    return {(kind, source): (orders, net) for kind, source, orders, net in columns.iter_rows()}
 
 
 def product_funnel(days: int, by: str) -> tuple[Funnel, Abandonment]:

@@ -12,6 +12,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.customers import trait_catalogue
+from segmind.events import property_names
 from segmind.segments import known, sizes
 from segmind.segments import segment as segments
 from segmind.segments.acts import known_events
@@ -37,6 +38,9 @@ from segmind.workspace.permissions import Action
 
 #: Nobody waits longer for a count.
 _MOST_SECONDS: Final = 120.0
+
+#: Customers up to which traits are read anew whenever anything changed.
+_SMALL = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +177,25 @@ def words() -> Words:
 
 def vocabulary() -> Vocabulary:
     """What rules can speak of here."""
-    traits, properties, events, values = _catalogue(facts.facts().log.version)
+    asked = facts.facts()
+    # A large shop's traits are known by a sample anyway: they need not follow every event.
+    traits, values = _traits(asked.version if asked.count <= _SMALL else "large")
     return Vocabulary(
-        events=events,
+        events=known_events(asked.log.names()),
         traits=traits,
-        properties=properties,
+        properties=property_names.known(asked.log.rows),
         segments={s.id: s.name for s in listed()},
         campaigns=campaigns.names(),
         automations=automations.names(),
-        values=values,
+        values={**values, **_of_products(asked.log.version)},
         currency=workspace.settings().currency,
     )
 
 
-@st.cache_data(ttl=300, max_entries=2, show_spinner=False)
-def _catalogue(
-    version: str,
-) -> tuple[list[str], list[str], list[str], dict[str, Sequence[str]]]:
+@st.cache_data(ttl=300, max_entries=2, refresh_mode="background", show_spinner=False)
+def _traits(version: str) -> tuple[list[str], dict[str, Sequence[str]]]:
+    """The names of custom traits, and frequent values of traits."""
     del version
-    log = facts.facts().log
     with store().engine.connect() as conn:
         found = trait_catalogue.read(conn)
     values: dict[str, Sequence[str]] = {
@@ -199,26 +203,22 @@ def _catalogue(
         for trait in found
         if trait.samples
     }
-    products = log.products().select("category", "brand", "name").collect()
-    for column in products.columns:
-        counted = products[column].drop_nulls().value_counts(sort=True).head(300)
-        values[f"product.{column}"] = counted[column].to_list()
-    return (
-        [trait.name for trait in found if not trait.standard],
-        _properties(log.events(columns=["properties"])),
-        known_events(log.names()),
-        values,
-    )
+    return [trait.name for trait in found if not trait.standard], values
 
 
-def _properties(events: pl.LazyFrame) -> list[str]:
-    """Names of event properties, from the first that have any."""
-    texts = events.filter(pl.col("properties").is_not_null()).head(2000).collect()["properties"]
-    found: set[str] = set()
-    for text in texts.to_list():
-        held = json.loads(text)
-        found |= set(held) if isinstance(held, dict) else set()
-    return sorted(found)[:200]
+@st.cache_data(ttl=300, max_entries=2, show_spinner=False)
+def _of_products(version: str) -> dict[str, Sequence[str]]:
+    """Frequent values of what products are told apart by."""
+    del version
+    products = facts.facts().log.products().select("category", "brand", "name").collect()
+    return {
+        f"product.{column}": products[column]
+        .drop_nulls()
+        .value_counts(sort=True)
+        .head(300)[column]
+        .to_list()
+        for column in products.columns
+    }
 
 
 def create(name: str, description: str, rule: dict[str, Any]) -> Segment:
