@@ -1,0 +1,1 @@
+"""The engines of the benchmark: each answers the same questions from the same files."""
