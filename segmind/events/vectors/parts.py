@@ -128,7 +128,9 @@ class Parts:
             day: edge
             for edge in self.edges
             for day, span in self.rolled.spans.items()
-            if edge.since is not None and span.covers(edge) and edge.until == span.until
+            if None not in (edge.since, edge.until)
+            and span.covers(edge)
+            and edge.until == span.until
         }
 
     def _later_lines(self, day: date, column: str) -> Pair:
