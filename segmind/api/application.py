@@ -18,6 +18,7 @@ from segmind.api import (
     health,
     index,
     ingest,
+    interpreter,
     messages,
     problems,
     segment_preview,
@@ -78,6 +79,7 @@ def build(opened: Callable[[], Store]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        interpreter.settle()
         yield
         app.state.stores.close()
 

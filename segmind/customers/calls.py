@@ -33,7 +33,7 @@ class InvalidCall(InvalidInput):
     code = "invalid_call"
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A checked call. ``ts`` is aware, UTC; ``event`` is the name of a track call, else None."""
 
     type: str

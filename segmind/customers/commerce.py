@@ -18,7 +18,7 @@ MAX_LINES: Final = 1_000
 _LONGEST: Final = 500
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A row of the log before product and customer are ours. ``line``: its number in an order."""
 
     name: str
@@ -121,7 +121,7 @@ class _Properties:
         )
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _Line(msgspec.Struct, frozen=True, gc=False):
     product: Product | None
     price: Decimal | None
     quantity: int

@@ -26,7 +26,7 @@ AddressesChanged = Callable[[Connection, Sequence[int]], object]
 _log: Final = logging.getLogger(__name__)
 
 
-class CallResult(msgspec.Struct, frozen=True):
+class CallResult(msgspec.Struct, frozen=True, gc=False):
     """What became of the call at ``index``.
 
     ``reason`` and ``field`` say why it was rejected; on an accepted identify, which traits were
@@ -39,7 +39,7 @@ class CallResult(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class _Work(msgspec.Struct, frozen=True):
+class _Work(msgspec.Struct, frozen=True, gc=False):
     index: int
     call: Call
     drafts: list[Draft]
