@@ -111,8 +111,8 @@ def sequence(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str
 
 
 def of_sequence(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, Any]:
-    for name in ("first", "then"):
-        acts.in_place(data[name], vocabulary, key=f"{key}_{name}_act", what=f"the {name}: ")
+    for name, what in (("first", "the first: "), ("then", "the second: ")):
+        acts.in_place(data[name], vocabulary, key=f"{key}_{name}_act", what=what)
     return {}
 
 

@@ -90,7 +90,7 @@ def rfm(data: dict[str, Any], _: Vocabulary, key: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "groups": inputs.several(
             "any group", [group.key for group in groups.GROUPS], list(data.get("groups") or ()),
-            key=f"{key}_groups", say=_group, width=320,
+            key=f"{key}_groups", say=lambda each: groups.BY_KEY[each].name, width=320,
         )
     }  # fmt: skip
     made["window"] = window(data.get("window"), key=f"{key}_window")
@@ -105,8 +105,3 @@ def rfm(data: dict[str, Any], _: Vocabulary, key: str) -> dict[str, Any]:
             key=f"{key}_{name}", width=150,
         )  # fmt: skip
     return made
-
-
-def _group(key: str) -> str:
-    known = groups.BY_KEY.get(key)
-    return f"{known.name} · {known.meaning}" if known else key

@@ -12,7 +12,7 @@ from segmind.ui.components.rule_builder import inputs
 
 _KINDS = {
     "last": "in the last",
-    "calendar": "in the calendar",
+    "calendar": "in",
     "between": "between",
     "since": "since",
     "before": "before",
@@ -40,7 +40,7 @@ def window(data: dict[str, Any] | None, *, key: str) -> dict[str, Any]:
     given = data or {"type": "last", "amount": 30, "unit": "days"}
     kind = inputs.choice(
         "Window", list(_KINDS), given.get("type", "last"), key=f"{key}_kind",
-        say=lambda each: _KINDS[each], width=125,
+        say=lambda each: _KINDS[each], width=145,
     )  # fmt: skip
     if kind == "ever":
         return {"type": "ever"}
