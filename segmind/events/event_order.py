@@ -33,7 +33,7 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _settle_ties(events: pl.DataFrame, order: Int64s, ties: Int64s) -> None:
-    """Put rows of equal keys, at ``ties`` and the places after them, into the order of their ids."""
+    """Put rows of equal keys, at ``ties`` and right after them, into the order of their ids."""
     if not len(ties):
         return
     places = np.unique(np.concatenate([ties, ties + 1]))
