@@ -28,7 +28,8 @@ from scripts.bench import report  # noqa: E402
 from scripts.bench.document import BENCHMARKS, megabytes, put, size_name, table  # noqa: E402
 from scripts.bench.home import Shop, Unsuitable, home_of, opened, shop_of  # noqa: E402
 from scripts.bench.machine import describe_machine  # noqa: E402
-from scripts.bench.runner import Plan, Run, run, selected  # noqa: E402
+from scripts.bench.plan import Plan, Run, selected  # noqa: E402
+from scripts.bench.runner import run  # noqa: E402
 from scripts.bench.segments import THREADS  # noqa: E402
 from scripts.bench.statistics import median, percentile  # noqa: E402
 from segmind.db.engine import Store  # noqa: E402
@@ -83,8 +84,8 @@ def _measured(made_in: float | None, options: argparse.Namespace) -> Size:
             files, database = _bytes(store)
         finally:
             store.engine.dispose()
-        plan = Plan(shop.as_of.isoformat(), options.repeats, 60, selected(["built-in"]))
-        runs = {name: run(name, shop.inputs, plan, _say) for name in options.engines}
+        plan = Plan(shop.as_of.isoformat(), options.repeats, patience=60)
+        runs = run(options.engines, shop.inputs, plan, selected(["built-in"]), _say)
     return Size(shop, made_in, files, database, runs)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from scripts.bench.document import megabytes, table
+from scripts.bench.plan import Outcome, Run
 from scripts.bench.questions import QUESTIONS
 from scripts.bench.questions.question import Question
-from scripts.bench.runner import Outcome, Run
 from scripts.bench.statistics import geometric_mean, median, percentile
 
 OURS: Final = "segmind"

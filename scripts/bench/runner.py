@@ -1,6 +1,7 @@
-"""One engine in a process of its own: its answers, its times, its memory.
+"""Engines in processes of their own, asked one question after the other, each in turn.
 
-Run as a module it reads its task as JSON on stdin and prints a line of JSON for every question.
+So every engine is asked a question at about the same time: whatever else the machine does, ratios
+are of equals. While one is asked the others wait.
 """
 
 from __future__ import annotations
@@ -9,182 +10,109 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from scripts.bench.engines.engine import Answer, Engine, Inputs, Ready, own_bytes
-from scripts.bench.questions import QUESTIONS
-from scripts.bench.questions.dialect import Asked
-from scripts.bench.questions.question import Question
+from scripts.bench.engines.engine import Inputs, Ready
+from scripts.bench.plan import Outcome, Plan, Run
+from scripts.bench.statistics import median
 from segmind.settings import ROOT
 
-ENGINES: Final = ("segmind", "duckdb", "clickhouse", "postgres")
-#: Engines that need none of what the benchmark loads before them: it is not counted as theirs.
-_GUESTS: Final = frozenset({"duckdb", "clickhouse"})
+Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How questions are asked: ``repeats`` times warm after once cold, each time a microsecond
-    later. Of a question that takes long, at least 3 times and for ``patience`` seconds."""
+class Worker:
+    """The process of one engine."""
 
-    as_of: str
-    repeats: int
-    patience: float
-    questions: tuple[str, ...]
+    def __init__(self, engine: str, inputs: Inputs, plan: Plan) -> None:
+        self.engine = engine
+        self.ready = Ready(0.0, engine)
+        self.outcomes: dict[str, Outcome] = {}
+        self.peak_bytes = 0
+        self.error = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.bench.worker"],
+            cwd=ROOT,
+            env=os.environ | {"POLARS_MAX_THREADS": str(inputs.threads)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        task = {"engine": engine, "inputs": asdict(inputs), "plan": asdict(plan)}
+        self._exchange(json.dumps(task))
 
-    def asked(self, turn: int, zone: str) -> Asked:
-        """The moment of one repeat: no engine is asked the very same twice."""
-        later = timedelta(microseconds=turn)
-        return Asked(datetime.fromisoformat(self.as_of) + later, ZoneInfo(zone))
+    def ask(self, question: str) -> Outcome | None:
+        """What became of the question; None of an engine that is no more."""
+        self._exchange(question)
+        return self.outcomes.get(question)
 
+    def end(self) -> Run:
+        """Let the process end; what became of it all."""
+        assert self._process.stdin is not None
+        if not self.error:
+            self._process.stdin.close()
+            self._hear()
+        if self._process.wait() and not self.error:
+            self.error = f"The process ended with {self._process.returncode}."
+        return Run(self.engine, self.ready, self.outcomes, self.peak_bytes, self.error)
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one question: seconds of the cold run and the warm ones, all answers."""
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
-    question: str
-    cold: float
-    warm: tuple[float, ...]
-    answers: tuple[Answer, ...]
-    error: str = ""
+    def _exchange(self, line: str) -> None:
+        assert self._process.stdin is not None
+        if not self.error:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+            self._hear()
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What became of one engine."""
-
-    engine: str
-    ready: Ready
-    outcomes: dict[str, Outcome]
-    peak_bytes: int
-    error: str = ""
-
-
-def run(engine: str, inputs: Inputs, plan: Plan, say: Callable[[str], None]) -> Run:
-    """Ask one engine in a new process."""
-    task = json.dumps({"engine": engine, "inputs": asdict(inputs), "plan": asdict(plan)})
-    environment = os.environ | {"POLARS_MAX_THREADS": str(inputs.threads)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.bench.runner"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(task)
-    process.stdin.close()
-    ready, outcomes, peak, error = Ready(0.0, engine), dict[str, Outcome](), 0, ""
-    for line in process.stdout:
-        told = json.loads(line)
+    def _hear(self) -> None:
+        """Take in one line of the process."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        told: dict[str, Any] = json.loads(line or '{"what": "error", "error": "The process died."}')
         match told.pop("what"):
             case "ready":
-                ready = Ready(**told)
-                say(f"{engine}: {ready.version}, ready after {ready.seconds:.1f} s")
+                self.ready = Ready(**told)
             case "outcome":
-                outcome = Outcome(**told)
-                outcomes[outcome.question] = outcome
-                say(_line(engine, outcome))
+                self.outcomes[told["question"]] = Outcome(**told)
             case "end":
-                peak, error = told["peak_bytes"], told["error"]
-    if process.wait():
-        error = error or f"The process ended with {process.returncode}."
-    return Run(engine, ready, outcomes, peak, error)
+                self.peak_bytes = told["peak_bytes"]
+            case "error":
+                self.error = told["error"]
+
+
+def run(
+    engines: Sequence[str], inputs: Inputs, plan: Plan, questions: Sequence[str], say: Say
+) -> dict[str, Run]:
+    """Ask every engine every question; by the engine's name."""
+    workers: list[Worker] = []
+    try:
+        for engine in engines:
+            workers.append(Worker(engine, inputs, plan))
+            say(f"{engine}: {workers[-1].error or _ready(workers[-1].ready)}")
+        for question in questions:
+            for worker in workers:
+                outcome = worker.ask(question)
+                if outcome is not None:
+                    say(_line(worker.engine, outcome))
+        return {worker.engine: worker.end() for worker in workers}
+    except BaseException:
+        for worker in workers:
+            worker.kill()
+        raise
+
+
+def _ready(ready: Ready) -> str:
+    return f"{ready.version}, ready after {ready.seconds:.1f} s"
 
 
 def _line(engine: str, outcome: Outcome) -> str:
     if outcome.error:
-        return f"{engine}: {outcome.question}: {outcome.error}"
-    warm = sorted(outcome.warm)
-    middle = warm[len(warm) // 2] if warm else outcome.cold
+        return f"{outcome.question:<24}{engine:<12}{outcome.error}"
     return (
-        f"{engine}: {outcome.question:<24}{outcome.cold * 1000:>10,.0f} ms cold"
-        f"{middle * 1000:>10,.0f} ms warm"
+        f"{outcome.question:<24}{engine:<12}{outcome.cold * 1000:>10,.0f} ms cold"
+        f"{median(outcome.warm) * 1000:>10,.0f} ms warm"
     )
-
-
-def outcomes_of(engine: Engine, plan: Plan, zone: str) -> Iterator[Outcome]:
-    """Ask the plan's questions one after the other."""
-    for question in QUESTIONS:
-        if question.name in plan.questions:
-            yield _outcome(engine, question, plan, zone)
-
-
-def _outcome(engine: Engine, question: Question, plan: Plan, zone: str) -> Outcome:
-    answers: list[Answer] = []
-    seconds: list[float] = []
-    try:
-        while len(seconds) <= plan.repeats:
-            answer, took = engine.ask(question, plan.asked(len(seconds), zone))
-            answers.append(answer)
-            seconds.append(took)
-            if len(seconds) > 3 and sum(seconds) > plan.patience:
-                break
-    except Exception as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        return Outcome(question.name, 0.0, (), (), told)
-    return Outcome(question.name, seconds[0], tuple(seconds[1:]), tuple(answers))
-
-
-def made(name: str, inputs: Inputs) -> Engine:
-    """The engine of that name, not yet prepared. Imported here: each process loads its own."""
-    match name:
-        case "segmind":
-            from scripts.bench.engines.in_segmind import InSegmind
-            from scripts.bench.home import opened
-
-            return InSegmind(opened())
-        case "duckdb":
-            from scripts.bench.engines.in_duckdb import InDuckdb
-
-            return InDuckdb(inputs)
-        case "clickhouse":
-            from scripts.bench.engines.in_clickhouse import InClickhouse
-
-            return InClickhouse(inputs)
-        case "postgres":
-            from scripts.bench.engines.in_postgres import InPostgres
-
-            return InPostgres(inputs)
-    raise ValueError(f"There is no engine {name!r}.")
-
-
-def main() -> int:
-    task = json.load(sys.stdin)
-    plan = Plan(**task["plan"])
-    plan = replace(plan, questions=tuple(plan.questions))
-    inputs = Inputs(**task["inputs"])
-    not_its_own = own_bytes() if task["engine"] in _GUESTS else 0
-    engine = made(task["engine"], inputs)
-    error = ""
-    try:
-        _tell("ready", asdict(engine.prepare()))
-        for outcome in outcomes_of(engine, plan, inputs.zone):
-            _tell("outcome", asdict(outcome))
-    except Exception as failure:
-        error = " ".join(f"{type(failure).__name__}: {failure}".split())[:500]
-    _tell("end", {"peak_bytes": engine.peak_bytes() - not_its_own, "error": error})
-    engine.close()
-    return 1 if error else 0
-
-
-def _tell(what: str, values: dict[str, Any]) -> None:
-    print(json.dumps({"what": what, **values}), flush=True)
-
-
-def selected(words: Sequence[str]) -> tuple[str, ...]:
-    """Names of the questions whose name or group holds one of the words; all without words."""
-    return tuple(
-        q.name
-        for q in QUESTIONS
-        if not words or any(word in q.name or word == q.group for word in words)
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,9 @@ Usage: segments.py [--home HOME | --events N] [--engines A,B] [--only WORD ...] 
 Asks the six built-in segments, twenty rules and seven questions of dashboards (``questions/`` has
 each as a rule and in SQL, side by side) of Segmind, and the same by hand in SQL of DuckDB and
 in-process ClickHouse on the same Parquet files and of PostgreSQL on an indexed table. Every engine
-runs in a process of its own with two threads, one after the other. Every question is asked once
-cold and then warm, each time a microsecond later, so that nobody can serve a kept answer.
+runs in a process of its own with two threads; they are asked in turn, one at a time. Every question
+is asked once cold and then warm, each time a microsecond later, so that nobody can serve a kept
+answer.
 
 Every answer (of a segment: how many members, sum and xor of their ids) must be the same in every
 engine; otherwise the run says which are not and ends with 1.
@@ -33,7 +34,8 @@ from scripts.bench import report  # noqa: E402
 from scripts.bench.document import BENCHMARKS, put, size_name  # noqa: E402
 from scripts.bench.home import Shop, Unsuitable, home_of, opened, shop_of  # noqa: E402
 from scripts.bench.machine import describe_machine  # noqa: E402
-from scripts.bench.runner import ENGINES, Plan, Run, run, selected  # noqa: E402
+from scripts.bench.plan import ENGINES, Plan, Run, selected  # noqa: E402
+from scripts.bench.runner import run  # noqa: E402
 
 THREADS: Final = 2
 
@@ -77,11 +79,10 @@ def _measure(options: argparse.Namespace, scratch: Path) -> int:
 
 
 def measured(shop: Shop, options: argparse.Namespace, engines: Sequence[str]) -> dict[str, Run]:
-    """What became of each engine, one after the other."""
-    as_of = options.as_of or shop.as_of.isoformat()
-    plan = Plan(as_of, options.repeats, options.patience, selected(options.only))
+    """What became of each engine."""
+    plan = Plan(options.as_of or shop.as_of.isoformat(), options.repeats, options.patience)
     say = _quiet if options.quiet else _say
-    return {name: run(name, shop.inputs, plan, say) for name in engines}
+    return run(engines, shop.inputs, plan, selected(options.only), say)
 
 
 def described(shop: Shop) -> str:

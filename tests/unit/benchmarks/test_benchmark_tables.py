@@ -10,10 +10,10 @@ import pytest
 
 from scripts.bench.document import put, size_name, table
 from scripts.bench.engines.engine import Answer, Ready, canonical
+from scripts.bench.plan import Outcome, Plan, Run
 from scripts.bench.questions import QUESTIONS
 from scripts.bench.questions.dialect import CLICKHOUSE, DUCKDB, POSTGRES, Asked, rule_of, sql_of
 from scripts.bench.report import mismatches, summary, times
-from scripts.bench.runner import Outcome, Plan, Run
 from scripts.bench.statistics import geometric_mean, median, percentile
 from segmind.segments.rule import parse
 
@@ -93,7 +93,7 @@ def test_words_of_a_template_mean_instants_in_the_workspaces_zone() -> None:
 
 
 def test_every_repeat_asks_about_a_moment_of_its_own() -> None:
-    plan = Plan("2026-03-02T12:00:00+00:00", 7, 60.0, ())
+    plan = Plan("2026-03-02T12:00:00+00:00", 7, 60.0)
     moments = [plan.asked(turn, "UTC").as_of for turn in range(8)]
     assert [later - moments[0] for later in moments] == [
         timedelta(microseconds=n) for n in range(8)
