@@ -29,8 +29,10 @@ from segmind.events.schema import UTC_INSTANT
 from segmind.events.tables import event_file, event_file_retired
 
 FILE_KIND: Final = "customer"
-#: Rows touched since the file at which a new file is worth writing.
+#: Rows touched since the file at which a new file is worth writing: at least so many, and so large
+#: a share of the file, since all of it is written anew.
 REBUILD_AT: Final = 20_000
+REBUILD_SHARE: Final = 0.02
 
 CUSTOMER_COLUMNS: Final[dict[str, pl.DataType]] = {
     "customer_id": pl.Int64(),
@@ -130,7 +132,7 @@ def read(conn: Connection, store: Store, before: Mirror | None = None) -> Mirror
     return Mirror(before.path, file_id, pl.concat([old, news]), now)
 
 
-def rebuild_if_due(store: Store, at: int = REBUILD_AT) -> bool:
+def rebuild_if_due(store: Store, at: int | None = None) -> bool:
     """Write a new file when ``at`` or more rows were touched since the last one.
 
     False when it is not due, or somebody else is at it. Nothing is gained, and so nothing done,
@@ -138,8 +140,10 @@ def rebuild_if_due(store: Store, at: int = REBUILD_AT) -> bool:
     """
 
     def is_due(conn: Connection, old: Mapping[str, Any] | None) -> bool:
+        filed = int(old["rows"]) if old else 0
+        least = max(REBUILD_AT, int(REBUILD_SHARE * filed)) if at is None else at
         touched = _fingerprint(conn, _file_xmin(old)).rows
-        return touched >= at and _fingerprint(conn, _xmin(conn)).rows <= touched // 2
+        return touched >= least and _fingerprint(conn, _xmin(conn)).rows <= touched // 2
 
     return _rebuild(store, is_due)
 

@@ -123,8 +123,9 @@ def matching(
 def matching_many(
     rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
 ) -> dict[Key, pl.Series]:
-    """``matching`` for many rules: the customers of each, ascending."""
-    return {key: one.ids for key, one in matched_many(rules, facts, as_of, resolve)}
+    """``matching`` for many rules: the customers of each, ascending, in the order of the rules."""
+    found = {key: one.ids for key, one in matched_many(rules, facts, as_of, resolve)}
+    return {key: found[key] for key in rules}
 
 
 def matched_many(

@@ -65,8 +65,12 @@ class Rule(RootModel[AnyCondition]):
 
     @property
     def hash(self) -> str:
-        """32 hex digits that change when the meaning could: they tell versions of a rule apart."""
-        text = json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)
+        """32 hex digits that change when the meaning could: they tell versions of a rule apart.
+
+        What is left out is not written, so that a condition may learn to be asked more.
+        """
+        written = self.model_dump(mode="json", exclude_none=True)
+        text = json.dumps(written, sort_keys=True, ensure_ascii=False)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.vectors.memory import COLUMNS, Arrays
 
 CUSTOMER: Final = "customer_id"
 #: As narrow as the values allow: counts of one customer's day fit 32 bits, ids do for a long time.
-_NARROW: Final = {"customer_id", "n", "product_id", "items"}
+_NARROW: Final = frozenset(EVENT_COLUMNS) - {"ts", "value"} | {"n", "items"}
 #: Items that an event moves into a cart or out of it: one where it does not say.
 ITEMS: Final = "items"
 _DERIVED: Final = {ITEMS: pl.col("quantity").fill_null(1)}
