@@ -21,6 +21,7 @@ from segmind.api import (
     interpreter,
     messages,
     problems,
+    read_ahead,
     segment_preview,
     segment_sets,
     segment_time,
@@ -74,12 +75,17 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build(opened: Callable[[], Store]) -> FastAPI:
-    """The API over the store that ``opened`` gives; opened on the first request, not before."""
+def build(opened: Callable[[], Store], *, reads_ahead: bool = False) -> FastAPI:
+    """The API over the store that ``opened`` gives; opened on the first request, not before.
+
+    ``reads_ahead``: opened when serving begins, to have the log's columns in memory by then.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         interpreter.settle()
+        if reads_ahead:
+            read_ahead.begin(app.state.stores)
         yield
         app.state.stores.close()
 
@@ -105,4 +111,4 @@ def build(opened: Callable[[], Store]) -> FastAPI:
 
 
 #: The API of this process, on the store that the environment names.
-api = build(store_of_process)
+api = build(store_of_process, reads_ahead=True)
