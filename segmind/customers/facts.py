@@ -43,8 +43,12 @@ class Facts:
 
     @cached_property
     def vectors(self) -> Vectors:
-        """The log's totals by customer id, long enough for every customer."""
-        return self.log.vectors(max((r.size for r in self.everybody), default=0))
+        """The log's totals by customer id, long enough for every customer, and for every one who
+        was merged into another: what such a one did is found under the id of then.
+        """
+        gone = self.log.rows.merges.frame["from_id"]
+        sizes = [r.size for r in self.everybody] + [int(n) + 1 for n in gone.tail(1)]
+        return self.log.vectors(max(sizes, default=0))
 
     @cached_property
     def is_customer(self) -> np.ndarray:

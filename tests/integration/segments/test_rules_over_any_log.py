@@ -31,7 +31,7 @@ from segmind.segments.rule import parse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "segments"))
 from segment_oracle import World
-from segment_worlds import examples, facts_of, rules, worlds
+from segment_worlds import examples, facts_of, rules, world_of, worlds
 
 STEP = st.one_of(
     st.tuples(st.just("seal"), st.sampled_from([5, 1_000])),
@@ -187,3 +187,19 @@ def test_rules_answer_the_same_however_the_log_came_about(
         assert set(shown.sample) <= set(expected)
         told = explain(rule, facts, somebody, known.as_of, segments.get)
         assert told.met == (somebody in expected)
+
+
+def test_what_the_newest_customer_did_counts_after_a_merge_into_an_old_one(store: Store) -> None:
+    world = world_of(1)
+    newest = max(world.customers) + 85  # whose id is larger than that of every customer left
+    act = next(e for e in world.events if e["kind"] == 1)
+    world = replace(world, events=[{**act, "customer_id": newest, "ts": world.as_of}])
+    rule = parse({"type": "did", "event": "product_viewed"})
+    for steps in ([], [("seal", 1_000)], [("seal", 1_000), ("roll", -3)]):
+        shop = Shop(store, world)
+        shop.live(world.events)
+        for step, detail in steps:
+            getattr(shop, step)(detail)
+        shop.merge((newest, 2))
+        facts = shop.facts(shop.known())
+        assert matching_many({0: rule}, facts, world.as_of)[0].to_list() == [2]
