@@ -22,7 +22,7 @@ TABLES: Final = (
     "customer", "identity", "device", "consent_entry", "message", "automation_run_step",
 )  # fmt: skip
 #: Frames that wait their turn, at most: they are kept in memory.
-_WAITING: Final = 6
+_WAITING: Final = 12
 
 
 class Loading:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from scripts.demo_shop import customers, recovery
 from scripts.demo_shop.days import ahead, keeping_acts, with_past
-from scripts.demo_shop.loading import Loading
+from scripts.demo_shop.loading import TABLES, Loading
 from scripts.demo_shop.past import ACTOR, Past, tell_campaigns
 from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
@@ -188,6 +188,7 @@ def _tell(
     truth |= recovery.tell(past, pl.concat(acts))
     written += append_bulk(store, past.take_events(told.height), until).accepted
     loading.do(lambda conn: customers.bump_identity(conn, "message"))
+    loading.complete(TABLES)
     return written, customers.as_columns(people, past.gone), truth
 
 

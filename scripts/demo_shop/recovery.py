@@ -22,7 +22,7 @@ from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 WAIT = timedelta(minutes=60)
 NAME = "Cart recovery"
 #: Additions to carts that the past of the automation is about, at most.
-MOST_ADDITIONS = 600_000
+MOST_ADDITIONS = 300_000
 STEPS = ("wait_email", "cart_email", "consent_email", "send_email")
 
 

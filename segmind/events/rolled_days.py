@@ -21,8 +21,9 @@ from segmind.events.rolled import (
     START_ORDER,
     Rolled,
 )
+from segmind.events.rolled_before import Made
 from segmind.events.rows import Rows, SealedFile
-from segmind.events.runs import runs
+from segmind.events.runs import merged, runs
 from segmind.events.schema import Kind
 from segmind.events.spans import Span, day_of, day_span
 
@@ -77,20 +78,21 @@ def new_days(
     rolled: Rolled, days: Sequence[date], sources: Sources
 ) -> Iterator[tuple[date, DayFrames]]:
     """The frames of ``days`` (in order, none of them rolled yet) for all customers."""
-    sessions: list[tuple[Span, pl.DataFrame]] = []
-    orders: list[tuple[Span, pl.DataFrame]] = []
+    made = Made()
     for chunk in _chunks(days, sources):
         spans = _joined([day_span(day, rolled.zone) for day in chunk])
+        neighbours = _runs(rolled, spans)
+        keys = neighbours["session_key"].drop_nulls()
         frames = _frames(
             rolled,
             chunk,
             spans,
-            sessions_before=rolled.sessions_before(spans, sessions),
-            orders_before=rolled.orders_before(spans, orders),
+            neighbours,
+            sessions_before=rolled.sessions_before(spans, made.sessions_of(keys)),
+            orders_before=rolled.orders_before(spans, made.orders),
         )
         for day, its in frames.items():
-            sessions.append((day_span(day, rolled.zone), its.starts))
-            orders.append((day_span(day, rolled.zone), its.orders))
+            made.add(day_span(day, rolled.zone), its.starts, its.orders)
         yield from frames.items()
 
 
@@ -99,45 +101,58 @@ def days_of_customers(
 ) -> dict[date, DayFrames]:
     """The frames of ``days`` (in order) narrowed to ``customers``, from raw rows alone."""
     spans = _joined([day_span(day, rolled.zone) for day in days])
-    return _frames(rolled, days, spans, customers)
+    return _frames(rolled, days, spans, _runs(rolled, spans, customers), customers)
 
 
 def _frames(
     rolled: Rolled,
     days: Sequence[date],
     spans: Sequence[Span],
+    neighbours: pl.DataFrame,
     customers: pl.Series | None = None,
     *,
     sessions_before: pl.LazyFrame | None = None,
     orders_before: pl.LazyFrame | None = None,
 ) -> dict[date, DayFrames]:
+    """The frames of ``days``, of whose ``spans`` these are all the runs."""
     zone, rows = rolled.zone, rolled.rows
-    neighbours = _runs(rows, zone, spans, customers)
     starts = _starts(rows, spans, customers, neighbours, sessions_before)
+    starts = starts.with_columns(_day("ts", zone)).sort("day", *START_ORDER)
     orders = derive.order_parts(
         rows, spans, customers, by_day_of=zone, elsewhere=orders_before
     ).collect(engine="streaming")
-    parts = [
-        _stored(neighbours.lazy()),
-        _sessions(starts.lazy(), zone),
-        *_orders(orders.lazy()),
-    ]
-    columns = [pl.col(name).cast(kind) for name, kind in ROLLUP_COLUMNS.items()]
-    rolled_up = pl.concat([part.select("day", *columns) for part in parts])
     started = orders.filter(pl.col("n") == 1).rename({"start": "ts"})
-    by_day = (
-        _by_day(rolled_up.collect(engine="streaming"), ROLLUP_COLUMNS),
-        _by_day(starts.with_columns(_day("ts", zone)), START_COLUMNS),
-        _by_day(started, ORDER_START_COLUMNS),
-    )
-    return {day: DayFrames.sorted([pick(day) for pick in by_day]) for day in days}
+    parts = [_by_day(part, ROLLUP_COLUMNS) for part in _rollup(merged(neighbours), starts, orders)]
+    its_starts = _by_day(starts, START_COLUMNS)
+    its_orders = _by_day(started.sort("day", *ORDER_START_ORDER), ORDER_START_COLUMNS)
+    return {
+        day: DayFrames(
+            pl.concat([part(day) for part in parts], rechunk=True), its_starts(day), its_orders(day)
+        )
+        for day in days
+    }
+
+
+def _rollup(stored: pl.DataFrame, starts: pl.DataFrame, orders: pl.DataFrame) -> list[pl.DataFrame]:
+    """What days hold, each in order of day and ROLLUP_ORDER; of one day, each before the next."""
+    is_low = pl.col("kind") < int(Kind.ORDER)
+    sums = _orders(orders.lazy())
+    first, later = (part.sort("day", "customer_id", "first_ts").collect() for part in sums)
+    sessions = _sessions(starts)
+    return [later, sessions, stored.filter(is_low), first, stored.filter(~is_low)]
 
 
 def _by_day(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> Callable[[date], pl.DataFrame]:
-    """A function that has the rows of each day, as ``columns``."""
-    parts = frame.select("day", *columns).partition_by("day", as_dict=True, include_key=False)
-    nothing = pl.DataFrame(schema=columns)
-    return lambda day: parts.get((day,), nothing)
+    """A function that has the rows of each day, as ``columns``; ``frame`` is in order of day."""
+    days, numbers = frame["day"], frame["day"].to_physical()
+    rows = frame.select(pl.col(name).cast(kind) for name, kind in columns.items())
+
+    def of(day: date) -> pl.DataFrame:
+        number = pl.Series([day], dtype=days.dtype).to_physical()[0]
+        first, end = (int(numbers.search_sorted(number, side)) for side in ("left", "right"))
+        return rows.slice(first, end - first)
+
+    return of
 
 
 def _chunks(days: Sequence[date], sources: Sources) -> Iterator[list[date]]:
@@ -166,11 +181,11 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
 
 
 def _runs(
-    rows: Rows, zone: ZoneInfo, spans: Sequence[Span], customers: pl.Series | None
+    rolled: Rolled, spans: Sequence[Span], customers: pl.Series | None = None
 ) -> pl.DataFrame:
     columns = ("customer_id", "kind", "session_key", "ts", "value", "quantity")
-    events = rows.scan(spans, columns, customers=customers)
-    return runs(events.with_columns(_day("ts", zone)).collect())
+    events = rolled.rows.scan(spans, columns, customers=customers)
+    return runs(events.with_columns(_day("ts", rolled.zone)).collect())
 
 
 def _starts(
@@ -193,21 +208,19 @@ def _starts(
     return pl.concat([part.select(*START_COLUMNS) for part in starts]).collect()
 
 
-def _stored(neighbours: pl.LazyFrame) -> pl.LazyFrame:
-    return neighbours.group_by("day", "customer_id", "kind").agg(
-        pl.col("n", "value", "quantity").sum(),
-        pl.col("first_ts").min(),
-        pl.col("last_ts").max(),
+def _sessions(starts: pl.DataFrame) -> pl.DataFrame:
+    """The sessions of each day and customer; ``starts`` are in order of these and of time."""
+    is_new = pl.struct("day", "customer_id").rle_id()
+    return (
+        starts.group_by(is_new.alias("run"), maintain_order=True)
+        .agg(
+            pl.col("day", "customer_id").first(),
+            pl.len().alias("n"),
+            pl.col("ts").first().alias("first_ts"),
+            pl.col("ts").last().alias("last_ts"),
+        )
+        .with_columns(kind=pl.lit(int(Kind.SESSION)), value=pl.lit(0), quantity=pl.lit(0))
     )
-
-
-def _sessions(starts: pl.LazyFrame, zone: ZoneInfo) -> pl.LazyFrame:
-    counted = starts.group_by(_day("ts", zone), "customer_id").agg(
-        pl.len().alias("n"),
-        pl.col("ts").min().alias("first_ts"),
-        pl.col("ts").max().alias("last_ts"),
-    )
-    return counted.with_columns(kind=pl.lit(int(Kind.SESSION)), value=pl.lit(0), quantity=pl.lit(0))
 
 
 def _orders(parts: pl.LazyFrame) -> list[pl.LazyFrame]:

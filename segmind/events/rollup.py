@@ -9,9 +9,11 @@ of it is one transaction, after which every rollup is right about every event in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,6 +30,9 @@ from segmind.events.rows import SealedFile
 from segmind.events.spans import day_span
 from segmind.events.swap import REWRITE_LOCK, run_alone
 from segmind.events.usable import days_of
+
+#: Days that wait to be written, at most: they are kept in memory.
+MOST_WAITING: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,15 @@ def _roll(conn: Connection, store: Store, zone: ZoneInfo, now: datetime) -> Roll
     sources = _sources(rolled.rows.files, zone)
     known = {e.day: e for e in entries if e.kind == ROLLUP and e.day in rolled.days}
     made = new_days(rolled, missing_days(rolled, now), sources)
-    written: dict[date, list[NewEntry]] = {}
-    for day, frames in chain(made, _corrections(rolled, sources, known)):
-        written[day] = _write(store, day, frames, zone, _ids(sources[day]))
+    changed = chain(made, _corrections(rolled, sources, known))
+    # Days are written while the next ones are computed.
+    with ThreadPoolExecutor(1, "rollup files") as writer:
+        writing: dict[date, Future[list[NewEntry]]] = {}
+        for day, frames in changed:
+            if len(writing) >= MOST_WAITING:
+                list(writing.values())[-MOST_WAITING].result()
+            writing[day] = writer.submit(_write, store, day, frames, zone, _ids(sources[day]))
+    written = {day: its.result() for day, its in writing.items()}
     kept = {e.day for e in known.values() if e.day not in written}
     outdated = [e.id for e in entries if e.kind != MERGES and not _is_kept(e, rolled, kept)]
     catalogue.retire(conn, outdated)

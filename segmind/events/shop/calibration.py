@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from segmind.events.schema import Kind
@@ -108,21 +109,33 @@ def _parts(events: pl.LazyFrame) -> list[pl.LazyFrame]:
 
 
 def _sessions(events: pl.LazyFrame) -> pl.DataFrame:
-    """One row per session: n, views, carts, lines and revenue."""
-    cart, buy = (pl.col("kind") == int(kind) for kind in (Kind.PRODUCT_ADDED, Kind.ORDER_COMPLETED))
-    view = pl.col("kind") == int(Kind.PRODUCT_VIEWED)
-    return (
-        events.filter(pl.col("session_key").is_not_null())
-        .group_by("customer_id", "session_key")
-        .agg(
-            n=pl.len(),
-            views=view.sum(),
-            carts=cart.sum(),
-            lines=buy.sum(),
-            revenue=pl.col("value").filter(buy).sum(),
-        )
-        .collect(engine="streaming")
+    """One row per session: customer_id, n, views, carts, lines and revenue."""
+    key = ("customer_id", "session_key")
+    asked = events.filter(pl.col("session_key").is_not_null())
+    rows = asked.select(*key, "kind").collect(engine="streaming")
+    # Neighbouring rows of one visit and kind are counted first: in a file they lie together.
+    is_first = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(name).shift(1)) for name in rows.columns
     )
+    first = rows.select((is_first | (pl.int_range(pl.len()) == 0)).arg_true()).to_series()
+    n = np.diff(first.to_numpy(), append=rows.height)
+    runs = rows[first].with_columns(pl.Series("n", n, dtype=pl.Int64))
+    counts = {
+        "views": Kind.PRODUCT_VIEWED,
+        "carts": Kind.PRODUCT_ADDED,
+        "lines": Kind.ORDER_COMPLETED,
+    }
+    sessions = runs.group_by(key).agg(
+        pl.col("n").sum(),
+        *(
+            pl.col("n").filter(pl.col("kind") == int(kind)).sum().alias(name)
+            for name, kind in counts.items()
+        ),
+    )
+    lines = asked.filter(pl.col("kind") == int(Kind.ORDER_COMPLETED))
+    revenue = lines.group_by(key).agg(revenue=pl.col("value").sum()).collect(engine="streaming")
+    joined = sessions.join(revenue, on=key, how="left")
+    return joined.select("customer_id", "n", *counts, pl.col("revenue").fill_null(0))
 
 
 def _prices(events: pl.LazyFrame) -> dict[str, float]:

@@ -42,7 +42,7 @@ def plan_visits(size: Size, since: datetime, until: datetime, rng: np.random.Gen
     carts, lines = _outcomes(size, person, per_person, length, rng)
     removals = np.where(lines == 0, rng.binomial(carts, 0.07), 0).astype(np.int32)
     length = _fit_total(length, carts + lines + removals, size.events, rng)
-    order = np.argsort(_moments(person, people, rng), kind="stable")
+    order = np.argsort(_moments(person, people, rng))
     return Visits(
         person=person[order],
         start=_starts(len(person), since, until, rng),

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from segmind.db.engine import Store
-from segmind.events import bulk, compact, derive, ingest, keys, log, reading, rollup, seal
+from segmind.events import (
+    bulk,
+    compact,
+    derive,
+    ingest,
+    keys,
+    log,
+    reading,
+    rolled_days,
+    rollup,
+    seal,
+)
 from segmind.events.ingest import NewEvent
 from segmind.events.log import LogSnapshot
 from segmind.events.rolled import ORDER_START_COLUMNS, ORDER_START_ORDER
@@ -240,6 +251,10 @@ def assert_orders_are_listed(snapshot: LogSnapshot) -> None:
         parts = derive.order_parts(rolled.rows, [span]).filter(pl.col("n") == 1)
         raw = parts.with_columns(ts="start").select(*ORDER_START_COLUMNS)
         assert listed.equals(rolled.of_untouched(raw).sort(ORDER_START_ORDER).collect())
+        kept = rolled.days[day]
+        for path, order in zip(kept.paths, rolled_days.ORDERS, strict=True):
+            rows = pl.read_parquet(path, hive_partitioning=False)
+            assert rows.equals(rows.sort(order, maintain_order=True))
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -6,10 +6,12 @@ import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmind.events.runs import RUN_KEY, runs
+from segmind.events import runs as module
+from segmind.events.runs import DAY_KEY, RUN_KEY, merged, runs
 from segmind.events.schema import UTC_INSTANT
 
 SCHEMA = {
@@ -53,6 +55,25 @@ def test_runs_add_up_to_the_rows_and_no_two_neighbours_are_of_one_run(rows: list
     )
     keys = made.select(RUN_KEY).rows()
     assert all(one != other for one, other in itertools.pairwise(keys))
+
+
+@pytest.mark.parametrize("largest", [2**63 - 1, 0])
+@given(rows=st.lists(row, max_size=30))
+def test_runs_of_a_day_are_merged_in_order_also_where_no_integer_holds_the_key(
+    rows: list[tuple],  # type: ignore[type-arg]
+    largest: int,
+) -> None:
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_LARGEST", largest)
+        made = merged(runs(frame))
+    whole = frame.group_by(DAY_KEY).agg(
+        pl.len().cast(pl.Int64).alias("n"),
+        pl.col("value", "quantity").cast(pl.Int64).sum(),
+        pl.col("ts").min().alias("first_ts"),
+        pl.col("ts").max().alias("last_ts"),
+    )
+    assert made.equals(whole.sort(DAY_KEY))
 
 
 def test_a_visits_neighbouring_rows_become_one() -> None:
