@@ -14,6 +14,8 @@ from typing import Final
 from segmind.settings import ROOT
 
 BENCHMARKS: Final = ROOT / "docs" / "benchmarks.md"
+#: Sizes at which figures are given, in millions of shop events.
+_SIZES: Final = (0.7, 6.75, 67.5, 200.0)
 _FRAGMENT: Final = re.compile(r"<!-- fragment (.+?) -->\n")
 
 
@@ -53,7 +55,10 @@ def put(path: Path, region: str, key: str, text: str) -> None:
 
 
 def size_name(events: int) -> str:
-    """``0.7M`` of 702,541."""
+    """``0.7M`` of 702,541; of the usual sizes, which shops meet roughly, their names."""
+    for usual in _SIZES:
+        if abs(events / 1e6 - usual) <= 0.01 * usual:
+            return f"{usual:g}M"
     return f"{float(f'{events / 1e6:.2g}'):g}M"
 
 

@@ -109,4 +109,5 @@ def test_figures_compare_without_days_of_nothing() -> None:
 def test_tables_are_straight_and_sizes_have_short_names() -> None:
     lines = table(["a", "b"], [["long", "1"], ["x", "1,000"]]).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert [size_name(n) for n in (702_541, 6_789_012, 67_501_979)] == ["0.7M", "6.8M", "68M"]
+    sizes = (702_541, 6_764_659, 67_501_979, 1_234_567)
+    assert [size_name(n) for n in sizes] == ["0.7M", "6.75M", "67.5M", "1.2M"]
