@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,23 @@ class Rows:
         if kinds is not None:
             rows = rows.filter(_is_any("kind", kinds))
         return self._of_customers(rows, customers).select(columns)
+
+    def portions(self, span: Span, columns: Sequence[str], kind: int) -> Iterator[pl.LazyFrame]:
+        """The events of one kind in the span as told (merged ids are not mapped), in portions that
+        each fit into memory: those of a UTC day together.
+        """
+        recent = self.recent.filter(pl.col("kind") == kind, span.holds(pl.col("ts")))
+        late = recent["ts"].dt.date()
+        near = [f for f in self.files if span.meets(f.min_ts, f.max_ts)]
+        days = {f.min_ts.date() for f in near} | set(late)
+        for day in sorted(days):
+            stopping.check()
+            rows = [recent.filter(late == day).lazy()]
+            paths = [f.path for f in near if f.min_ts.date() == day]
+            if paths:
+                wanted = (pl.col("kind") == kind) & span.holds(pl.col("ts"))
+                rows.append(scan_files(paths).filter(wanted))
+            yield pl.concat(part.select(columns) for part in rows)
 
     def _of_customers(self, rows: pl.LazyFrame, customers: pl.Series | None) -> pl.LazyFrame:
         # Narrowed by the ids that are in the files, before these are mapped: so files can help.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -17,43 +18,55 @@ from segmind.segments.sources import CUSTOMER, Frame
 _Make = Callable[[], pl.Series]
 
 
-def board(
-    roster: Roster,
-    attributes: Sequence[Attribute],
-    aggregates: Sequence[Aggregate],
-    answers: Answers,
-) -> Frame:
+class Board:
     """customer_id, the attributes and the aggregates' columns of a roster, in its order.
 
-    Only columns that the question uses are worked out: an aggregate has more of them than a rule
-    reads.
+    An aggregate has more columns than a rule reads: only those that are used are worked out.
     """
-    schema: dict[str, pl.DataType] = {CUSTOMER: pl.Int64()}
-    columns: dict[str, _Make] = {CUSTOMER: lambda: pl.Series(CUSTOMER, roster.ids)}
-    for attribute in attributes:
-        with_it = attribute.add_to(roster.frame)
-        schema[attribute.name] = with_it.collect_schema()[attribute.name]
-        columns[attribute.name] = _attribute(roster, attribute)
-    for aggregate in aggregates:
-        for column in aggregate.missing:
-            name = aggregate.name(column)
-            schema[name] = answers.dtype(aggregate, column)
-            columns[name] = _answer(roster, answers, aggregate, column)
-    return nw.from_native(_scan(schema, columns))
 
+    def __init__(
+        self,
+        roster: Roster,
+        attributes: Sequence[Attribute],
+        aggregates: Sequence[Aggregate],
+        answers: Answers,
+    ) -> None:
+        self._schema: dict[str, pl.DataType] = {CUSTOMER: pl.Int64()}
+        self._columns: dict[str, _Make] = {CUSTOMER: lambda: pl.Series(CUSTOMER, roster.ids)}
+        for attribute in attributes:
+            with_it = attribute.add_to(roster.frame)
+            self._schema[attribute.name] = with_it.collect_schema()[attribute.name]
+            self._columns[attribute.name] = _attribute(roster, attribute)
+        for aggregate in aggregates:
+            for column in aggregate.missing:
+                name = aggregate.name(column)
+                self._schema[name] = answers.dtype(aggregate, column)
+                self._columns[name] = _answer(roster, answers, aggregate, column)
 
-def _scan(schema: Mapping[str, pl.DataType], columns: Mapping[str, _Make]) -> pl.LazyFrame:
-    def read(
-        wanted: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch: int | None
-    ) -> Iterator[pl.DataFrame]:
-        del batch
-        names = list(schema) if wanted is None else wanted
-        frame = pl.DataFrame([columns[name]().alias(name) for name in names])
-        if predicate is not None:
-            frame = frame.filter(predicate)
-        yield frame if rows is None else frame.head(rows)
+    def all(self) -> Frame:
+        """Every column."""
+        return self._frame(list(self._schema))
 
-    return register_io_source(read, schema=dict(schema), is_pure=True)
+    def select(self, expression: nw.Expr) -> Frame:
+        """The expression's column, from the columns that it uses."""
+        return self._frame(self._used(expression)).select(expression)
+
+    def _frame(self, names: Sequence[str]) -> Frame:
+        frame = pl.DataFrame([self._columns[name]().alias(name) for name in names])
+        return nw.from_native(frame.lazy())
+
+    def _used(self, expression: nw.Expr) -> list[str]:
+        """The columns that an expression uses: what it asks of a source without rows."""
+        asked: list[str] = []
+
+        def read(names: list[str] | None, *_: Any) -> Iterator[pl.DataFrame]:
+            asked.extend(self._schema if names is None else names)
+            yield pl.DataFrame(schema={name: self._schema[name] for name in asked})
+
+        empty = nw.from_native(register_io_source(read, schema=dict(self._schema)))
+        native: pl.LazyFrame = empty.select(expression).to_native()
+        native.collect()
+        return asked or [CUSTOMER]
 
 
 def _attribute(roster: Roster, attribute: Attribute) -> _Make:

@@ -22,14 +22,14 @@ from segmind.segments import linking
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.answers import Answers, OfEverybody
 from segmind.segments.attributes import Attribute
-from segmind.segments.board import board
+from segmind.segments.board import Board
 from segmind.segments.conditions.base import Question, Requirement
 from segmind.segments.linking import Resolve, no_segments
 from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
 from segmind.segments.notices import is_before_the_log
 from segmind.segments.rule import Rule
-from segmind.segments.sources import Frame, Sources
+from segmind.segments.sources import Sources
 
 Key = TypeVar("Key")
 
@@ -65,9 +65,9 @@ class Compiled:
         rosters = self.sources.rosters
         return Matched(rosters, [self._mask(roster, answers) for roster in rosters])
 
-    def board(self, roster: Roster, answers: Answers) -> Frame:
+    def board(self, roster: Roster, answers: Answers) -> Board:
         """The roster's customers with all attributes and aggregates of the rule."""
-        return board(roster, self.attributes, self.aggregates, answers)
+        return Board(roster, self.attributes, self.aggregates, answers)
 
     def _mask(self, roster: Roster, answers: Answers) -> np.ndarray:
         if not roster.height or self.is_before_the_log:

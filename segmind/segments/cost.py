@@ -20,7 +20,6 @@ from segmind.events.spans import Span
 from segmind.segments import fields, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act
 from segmind.segments.aggregates.base import Aggregate
-from segmind.segments.aggregates.cart import Cart
 from segmind.segments.aggregates.distinct import Days, Products
 from segmind.segments.aggregates.engagement import Messages
 from segmind.segments.aggregates.pairs import Pairs
@@ -130,14 +129,20 @@ def _reads(aggregate: Aggregate, sources: Sources) -> Iterator[_Read]:
         case SharedDays(acts=acts, without=without, span=span):
             looked_into = [act for act in (*acts, *without) if act.where]
             yield from _occurrences(looked_into, span, sources, told_apart=True)
+            # The others' days are read from the rollups' files, about as long as events are.
+            plain = [act for act in (*acts, *without) if not act.where]
+            yield from _occurrences(plain, span, sources)
         case Pairs(first=first, then=then, span=span):
             onward = Span(span.since, sources.at.horizon)
-            yield from _occurrences([first, then], onward, sources, told_apart=True)
-        case Cart(span=span):
-            moves = (int(Kind.PRODUCT_ADDED), int(Kind.PRODUCT_REMOVED))
-            yield _Read(moves, span)
-        case Messages(kind=kind, span=span):
+            loose = [act for act in (first, then) if not _is_at_hand(act, onward, sources)]
+            yield from _occurrences(loose, onward, sources, told_apart=True)
+        case Messages(kind=kind, span=span) if not sources.is_few(int(kind), span):
             yield _Read((int(kind),), span)
+
+
+def _is_at_hand(act: Act, span: Span, sources: Sources) -> bool:
+    """Whether the moments of an act are kept in memory."""
+    return not act.where and sources.is_few(sources.code(act.event), span)
 
 
 def _occurrences(

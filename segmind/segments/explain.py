@@ -79,7 +79,7 @@ def explain(
     nodes = list(_nodes("", rule.root, plan.question))
     verdicts = [c.expression(plan.question).alias(f"met:{n}") for n, (_, c) in enumerate(nodes)]
     answers = OfFew(sources)
-    boards = [plan.board(roster, answers).with_columns(*verdicts) for roster in mine.rosters]
+    boards = [plan.board(roster, answers).all().with_columns(*verdicts) for roster in mine.rosters]
     rows = [row for one in boards for row in sources.collected(one).to_dicts()]
     tree = _Explainer(plan.question, rows[0], words or Words()).tree(iter(range(len(nodes))), nodes)
     if not is_before_the_log(facts, as_of):

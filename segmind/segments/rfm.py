@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import narwhals as nw
+import numpy as np
 
 FIFTHS: Final = 5
 
@@ -71,6 +72,13 @@ def score(column: str) -> nw.Expr:
     """The score, 1 to 5 (Int64), of every row of a frame that is the base; more is better."""
     worse = nw.col(column).rank("min").cast(nw.Int64) - 1
     return worse * FIFTHS // nw.len().cast(nw.Int64) + 1
+
+
+def scores(values: np.ndarray) -> np.ndarray:
+    """``score`` of numbers, as an array."""
+    worse = np.searchsorted(np.sort(values), values, side="left")
+    scored: np.ndarray = worse * FIFTHS // max(values.size, 1) + 1
+    return scored
 
 
 def cell(recency: nw.Expr, frequency: nw.Expr) -> nw.Expr:

@@ -16,8 +16,10 @@ import polars as pl
 from segmind.customers.facts import Facts
 from segmind.customers.roster import Roster
 from segmind.events import derive
-from segmind.events.schema import UTC_INSTANT, Kind
+from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
+from segmind.events.vectors.columns import as_array
+from segmind.events.vectors.following import distinct_moments
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments import fields, json_columns, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
@@ -112,8 +114,13 @@ class Sources:
 
     def is_few(self, kind: int, span: Span) -> bool:
         """Whether a kind's events in the span are few enough to be kept in memory."""
-        kind = {Kind.SESSION: Kind.PRODUCT_VIEWED, Kind.ORDER: Kind.ORDER_COMPLETED}.get(kind, kind)  # type: ignore[call-overload]
-        return row_counts.rows(self._facts.log, [kind], span) <= FEW
+        log = self._facts.log
+        if kind in DERIVED:
+            days = [
+                log.rolled.days[d] for d, its in log.rolled.spans.items() if span.meets_span(its)
+            ]
+            return sum(day.start_rows for day in days) <= 2 * FEW
+        return row_counts.rows(log, [kind], span) <= FEW
 
     def moves(
         self, kind: int, span: Span, columns: Sequence[str]
@@ -178,6 +185,57 @@ class Sources:
         rows = self._with_properties([self.code(act.event)], span, columns, act.where)
         return self._where(rows, act.where)
 
+    def portions(self, act: Act, span: Span, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """``occurrences`` of a stored event, a UTC day at a time: customer_id and ``columns``.
+
+        For events of which there are too many to be held at once.
+        """
+        of_product = [test for test in act.where if test.field.startswith(fields.PRODUCT)]
+        others = [test for test in act.where if test not in of_product]
+        asked = [*columns, *(["product_id"] if of_product else [])]
+        selected = list(dict.fromkeys([CUSTOMER, *asked]))
+        read = _columns_for(others, asked)
+        for now, rows in self._facts.vectors.portions(self.code(act.event), span, read):
+            matching = self._where(_with_texts(rows, others), others)
+            found = self.collected(matching.select(*selected))
+            for test in of_product:
+                found = found.filter(pl.Series(self._is_of(test, found["product_id"])))
+            ids = pl.Series(CUSTOMER, now[found[CUSTOMER].to_numpy()])
+            yield found.select(*columns).with_columns(ids)
+
+    def _is_of(self, test: EventComparison, products: pl.Series) -> np.ndarray:
+        """Whether each event's product satisfies the comparison: looked up, not joined."""
+        passes: np.ndarray = self.once(("product", test), lambda: self._passing(test))
+        # Who has no product, or one that nobody knows, is as the last place says.
+        places = products.fill_null(-1).to_numpy()
+        found: np.ndarray = passes[np.minimum(places, passes.size - 1)]
+        return found
+
+    def _passing(self, test: EventComparison) -> np.ndarray:
+        """By product_id, and once more for a missing one: whether the comparison is satisfied."""
+        field = test.field.removeprefix(fields.PRODUCT)
+        verdict = test.holds(nw.col(field), self.at).alias("passes")
+        known = self.collected(self.products().select("product_id", verdict))
+        ids = known["product_id"].to_numpy()
+        size = int(ids.max()) + 2 if ids.size else 1
+        passes = np.full(size, test.operator.matches_missing, dtype=np.bool_)
+        passes[ids] = known["passes"].to_numpy()
+        return passes
+
+    def moments(
+        self, act: Act, span: Span, of: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Customers and instants (microseconds UTC) of a stored event, a UTC day at a time, each
+        moment of a customer once; of those customers whom ``of`` marks by id, if it is given.
+        """
+        for rows in self.portions(act, span, ["ts"]):
+            customers, instants = rows[CUSTOMER].to_numpy(), as_array(rows["ts"])
+            if of is not None:
+                chosen = np.flatnonzero(of[customers])
+                customers, instants = customers[chosen], instants[chosen]
+            if customers.size:
+                yield distinct_moments(customers, instants)
+
     def _orders(self, where: Sequence[EventComparison], span: Span) -> Frame:
         """Orders that start in the span. Where they start depends on all lines before its end."""
         of_line = [test for test in where if test.field not in _OF_ROW]
@@ -227,23 +285,32 @@ class Sources:
         where: Sequence[EventComparison],
     ) -> Frame:
         """Raw events with a column for each property that is compared."""
-        tests = [test for test in where if test.form is not None]
-        if not tests:
+        if not any(test.form is not None for test in where):
             return self.events(kinds, span, columns)
-        rows = self._events(kinds, span, (*columns, "properties"))
-        read = [
-            json_columns.value(
-                "properties", test.field.removeprefix(fields.PROPERTIES), test.form
-            ).alias(test.column_name)
-            for test in tests
-            if test.form is not None
-        ]
-        unique = {expression.meta.output_name(): expression for expression in read}
-        return nw.from_native(rows.with_columns(*unique.values()).drop("properties"))
+        return _with_texts(self._events(kinds, span, (*columns, "properties")), where)
 
     def _events(self, kinds: Collection[int], span: Span, columns: Sequence[str]) -> pl.LazyFrame:
         log = self._facts.log
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
+
+
+def _columns_for(where: Sequence[EventComparison], columns: Sequence[str]) -> tuple[str, ...]:
+    """``columns`` and those that the comparisons look at."""
+    looked_at = ("properties" if test.form is not None else test.column_name for test in where)
+    return tuple(dict.fromkeys([*columns, *looked_at]))
+
+
+def _with_texts(rows: pl.LazyFrame, where: Sequence[EventComparison]) -> Frame:
+    """The rows with a column for each property that is compared."""
+    read = [
+        json_columns.value(
+            "properties", test.field.removeprefix(fields.PROPERTIES), test.form
+        ).alias(test.column_name)
+        for test in where
+        if test.form is not None
+    ]
+    unique = {expression.meta.output_name(): expression for expression in read}
+    return nw.from_native(rows.with_columns(*unique.values()) if unique else rows)
 
 
 def as_instants(micros: np.ndarray, missing: int) -> pl.Series:

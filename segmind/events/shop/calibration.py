@@ -65,9 +65,8 @@ def report(lines: list[Line]) -> str:
 
 def _measure(events: pl.LazyFrame) -> dict[str, float]:
     sessions = pl.concat([_sessions(part) for part in _parts(events)])
-    people = sessions.group_by("customer_id").agg(
-        carted=(pl.col("carts") > 0).any(), bought=(pl.col("lines") > 0).any()
-    )
+    totals = sessions.lazy().group_by("customer_id").agg(pl.col("carts", "lines").sum())
+    people = totals.collect(engine="streaming")
     carted = sessions.filter(pl.col("carts") > 0)
     bought = sessions.filter(pl.col("lines") > 0)
     found = {
@@ -76,9 +75,9 @@ def _measure(events: pl.LazyFrame) -> dict[str, float]:
         "views": sessions["views"].sum(),
         "carts": sessions["carts"].sum(),
         "purchases": sessions["lines"].sum(),
-        "buyers": people["bought"].sum(),
+        "buyers": (people["lines"] > 0).sum(),
         "gross revenue": sessions["revenue"].sum() / 100,
-        "cart users": people["carted"].sum(),
+        "cart users": (people["carts"] > 0).sum(),
         "cart sessions": carted.height,
         "purchase sessions": bought.height,
         "purchase sessions without cart": bought.filter(pl.col("carts") == 0).height,
@@ -125,13 +124,9 @@ def _sessions(events: pl.LazyFrame) -> pl.DataFrame:
         "carts": Kind.PRODUCT_ADDED,
         "lines": Kind.ORDER_COMPLETED,
     }
-    sessions = runs.group_by(key).agg(
-        pl.col("n").sum(),
-        *(
-            pl.col("n").filter(pl.col("kind") == int(kind)).sum().alias(name)
-            for name, kind in counts.items()
-        ),
-    )
+    by_kind = {name: pl.col("n") * (pl.col("kind") == int(kind)) for name, kind in counts.items()}
+    grouped = runs.lazy().with_columns(**by_kind).group_by(key)
+    sessions = grouped.agg(pl.col("n", *counts).sum()).collect(engine="streaming")
     lines = asked.filter(pl.col("kind") == int(Kind.ORDER_COMPLETED))
     revenue = lines.group_by(key).agg(revenue=pl.col("value").sum()).collect(engine="streaming")
     joined = sessions.join(revenue, on=key, how="left")

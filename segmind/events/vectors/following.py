@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from segmind.events.vectors.ranges import NOT_YET
+from segmind.events.vectors.sorting import ascending_once
 
 #: Customers and instants (microseconds UTC) of moments.
 Moments = tuple[np.ndarray, np.ndarray]
@@ -22,7 +23,7 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     if not firsts[0].size:
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, nothing
-    who = _ascending_once(firsts[0])
+    who = ascending_once(firsts[0])
     places = np.full(int(who[-1]) + 1, -1, dtype=np.int64)
     places[who] = np.arange(who.size)
     known = thens[0] <= who[-1]
@@ -33,7 +34,7 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     length = end - begin + 1
     if who.size * length > NOT_YET:
         return _in_two(firsts, thens, who)
-    asked = _ascending_once(places[firsts[0]] * length + (firsts[1] - begin))
+    asked = ascending_once(places[firsts[0]] * length + (firsts[1] - begin))
     given = np.sort(places[thens[0]] * length + (thens[1] - begin))
     at = np.searchsorted(given, asked, side="right")
     following = np.append(given, -1)[at]
@@ -43,10 +44,15 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     return who[numbers], passed + begin, found
 
 
-def _ascending_once(numbers: np.ndarray) -> np.ndarray:
-    """``np.unique``, which hashes, in a hundredth of its time: 9 ms for 1.4 million numbers."""
-    ordered = np.sort(numbers)
-    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]]
+def distinct_moments(customers: np.ndarray, instants: np.ndarray) -> Moments:
+    """The different moments of a day or a few, in order of customer and time."""
+    begin = int(instants.min())
+    length = int(instants.max()) - begin + 1
+    if int(customers.max()) > NOT_YET // length - 1:
+        pairs = np.unique(np.stack([customers, instants], axis=1), axis=0)
+        return pairs[:, 0], pairs[:, 1]
+    who, passed = np.divmod(ascending_once(customers * length + (instants - begin)), length)
+    return who, passed + begin
 
 
 def _in_two(

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from segmind.events.rolled import Rolled
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.events.vectors import derived, distinct_days, ranges
+from segmind.events.vectors.columns import CUSTOMER
 from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.parts import Pair, Parts
@@ -95,6 +97,18 @@ class Vectors:
         customers = np.concatenate([none, *(pair[0] for pair in pairs)])
         instants = np.concatenate([none, *(pair[1] for pair in pairs)])
         return (customers if self._places is None else self._places[customers]), instants
+
+    def portions(
+        self, kind: int, span: Span, columns: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
+        """Events of a stored kind however many, a UTC day at a time, with these ``columns``.
+
+        Each comes with the map from its customer ids to those of now (``now[ids]``).
+        """
+        now = np.arange(self.size) if self._places is None else self._places
+        known = pl.col(CUSTOMER) < self.size
+        for rows in self.rolled.rows.portions(span, [CUSTOMER, *columns], kind):
+            yield now, rows.filter(known)
 
     @cached_property
     def _places(self) -> np.ndarray | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
 from segmind.events.spans import Span
+from segmind.events.vectors.sorting import ascending_once, once
 from segmind.segments.acts import Act
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Frame, Sources
@@ -49,8 +51,33 @@ class Products(Aggregate):
     span: Span
 
     missing: ClassVar[Mapping[str, Any]] = {"products": 0}
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {"products": pl.Int64()}
 
     def frame(self, sources: Sources) -> Frame:
         rows = sources.occurrences(self.act, self.span).filter(~nw.col("product_id").is_null())
         pairs = rows.select(CUSTOMER, "product_id").unique()
         return pairs.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("products"))
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        pairs = [
+            _pairs(rows.drop_nulls("product_id"))
+            for rows in sources.portions(self.act, self.span, ["product_id"])
+        ]
+        pairs.append(np.zeros(0, dtype=np.int64))
+        return pl.Series(column, _different(np.concatenate(pairs), sources.size))
+
+
+#: Products have 31-bit numbers of their own, so that customer and product make one integer.
+_PRODUCTS: Final = 2**31
+
+
+def _pairs(rows: pl.DataFrame) -> np.ndarray:
+    """Customer and product of each row as one integer, each once, ascending."""
+    customers = rows[CUSTOMER].to_numpy().astype(np.int64)
+    return ascending_once(customers * _PRODUCTS + rows["product_id"].to_numpy())
+
+
+def _different(pairs: np.ndarray, size: int) -> np.ndarray:
+    """How many different pairs each customer has, by id."""
+    pairs.sort()
+    return np.bincount(once(pairs) // _PRODUCTS, minlength=size)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
+import numpy as np
+import polars as pl
 
-from segmind.events.schema import Kind
+from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
 from segmind.segments import rfm
 from segmind.segments.aggregates.base import Aggregate
@@ -29,6 +31,14 @@ class RfmScores(Aggregate):
         "net": 0,
         "last_order": None,
     }
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = {
+        "r": pl.Int64(),
+        "f": pl.Int64(),
+        "m": pl.Int64(),
+        "orders": pl.Int64(),
+        "net": pl.Int64(),
+        "last_order": UTC_INSTANT,
+    }
 
     def frame(self, sources: Sources) -> Frame:
         figures = sources.population.side_by_side(
@@ -48,3 +58,27 @@ class RfmScores(Aggregate):
         return base.with_columns(
             r=rfm.score("last_order"), f=rfm.score("orders"), m=rfm.score("net")
         )
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        base, orders, net, last = sources.once(self, lambda: self._figures(sources.population))
+        figure = {"r": last, "f": orders, "m": net, "orders": orders, "net": net}.get(column, last)
+        known = rfm.scores(figure) if column in {"r", "f", "m"} else figure
+        values = np.zeros(sources.size, dtype=np.int64)
+        values[base] = known
+        if column in {"orders", "net"}:
+            return pl.Series(column, values)
+        is_there = np.zeros(sources.size, dtype=np.bool_)
+        is_there[base] = True
+        there = pl.when(pl.Series(is_there)).then(pl.Series(values))
+        return pl.select(there.cast(self.vector_types[column]).alias(column)).to_series()
+
+    def _figures(self, sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Ids of the base, and their orders, net revenue and last orders (microseconds)."""
+        orders = sources.vector(int(Kind.ORDER), self.span, "n").to_numpy()
+        base = np.flatnonzero((orders > 0) & sources.is_customer)
+        bought, refunded = (
+            sources.vector(int(kind), self.span, "value").to_numpy()[base]
+            for kind in (Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED)
+        )
+        last = sources.last(int(Kind.ORDER), self.span)[base]
+        return base, orders[base].astype(np.int64), bought - refunded, last

@@ -7,14 +7,26 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
 from segmind.events.schema import UTC_INSTANT
 from segmind.events.spans import Span
-from segmind.segments.acts import Act
+from segmind.events.vectors.columns import as_array
+from segmind.events.vectors.vector import NEVER, NOT_YET
+from segmind.segments.acts import ORDER, SESSION, Act
 from segmind.segments.aggregates.base import Aggregate
-from segmind.segments.sources import CUSTOMER, Frame, Sources
+from segmind.segments.sources import CUSTOMER, Frame, Sources, as_instants
 
+#: What somebody has in a vector who never did it, and how amounts come together.
+_EMPTY: Final = {"n": 0, "value": 0, "quantity": 0, "first_ts": NOT_YET, "last_ts": NEVER}
+_ADD: Final[dict[str, np.ufunc]] = {
+    "value": np.add,
+    "quantity": np.add,
+    "first_ts": np.minimum,
+    "last_ts": np.maximum,
+}
+_NUMBERS: Final = {"n": np.int32}
 _TYPES: Final[dict[str, pl.DataType]] = {
     "n": pl.Int32(),
     "value": pl.Int64(),
@@ -67,6 +79,26 @@ class MatchingTotals(Aggregate):
             nw.col("ts").min().alias("first_ts"),
             nw.col("ts").max().alias("last_ts"),
         )
+
+    vector_types: ClassVar[Mapping[str, pl.DataType]] = _TYPES
+
+    def has_vector(self, sources: Sources) -> bool:
+        return self.act.event not in {ORDER, SESSION} and super().has_vector(sources)
+
+    def vector(self, column: str, sources: Sources) -> pl.Series:
+        vector = np.full(sources.size, _EMPTY[column], dtype=_NUMBERS.get(column, np.int64))
+        amount = "ts" if column == "n" else column.replace("first_", "").replace("last_", "")
+        for rows in sources.portions(self.act, self.span, [amount]):
+            customers = rows[CUSTOMER].to_numpy()
+            if column == "n":
+                np.add.at(vector, customers, 1)
+            else:
+                _ADD[column].at(
+                    vector, customers, as_array(rows[amount]).astype(np.int64, copy=False)
+                )
+        if column in {"first_ts", "last_ts"}:
+            return as_instants(vector, _EMPTY[column])
+        return pl.Series(column, vector)
 
 
 def totals(act: Act, span: Span) -> Aggregate:

@@ -51,6 +51,11 @@ READS = [
     (
         {"type": "sequence", "first": {"event": "product_viewed"}, "then": {"event": "session"},
          "window": WEEK},
+        0,
+    ),
+    (
+        {"type": "sequence", "first": {"event": "product_viewed", "where": ON_VALUE},
+         "then": {"event": "session"}, "window": WEEK},
         10,
     ),
 ]  # fmt: skip
