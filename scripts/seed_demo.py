@@ -51,9 +51,9 @@ def main() -> int:
     print("True effects of the past campaigns (orders caused per delivered message):")
     for name, effect in made.truth.items():
         print(f"  {name:<32}{effect:>7.2%}")
-    print("\nSeconds and, in this process, processor seconds by step:")
+    print("\nSeconds by step and, in this process, processor seconds and GB at most until then:")
     for took in made.took:
-        print(f"  {took.seconds:6.1f} {took.work:6.1f}  {took.step}")
+        print(f"  {took.seconds:6.1f} {took.work:6.1f} {took.held / 1e9:6.2f}  {took.step}")
     print(f"\n{watch.stop()}")
     print(f"{made.events:,} events, {made.customers:,} customers, in {seconds:.1f} s.")
     return 0

@@ -18,12 +18,12 @@ from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
 from segmind.consent.addresses import address_key
 from segmind.customers import columns
-from segmind.customers.facts import read_facts
 from segmind.db import jobs
 from segmind.db.engine import Store
 from segmind.errors import Conflict
-from segmind.events import maintenance
+from segmind.events import log, maintenance
 from segmind.events.bulk import append_bulk
+from segmind.events.maintenance import UTC_ZONE
 from segmind.events.products import ids_of_frame
 from segmind.events.schema import Channel
 from segmind.events.shop.calibration import Line, compare
@@ -127,26 +127,29 @@ def _make(
             written, people, truth = _tell(
                 store, conn, loading, size, catalogue, shop, free, since, until, step
             )
-        step(70, "Calendar days summed up")
-        maintenance.catch_up(store, until)
-        step(80, "The database completed")
+        if not _has_history(size):
+            step(70, "Calendar days summed up")
+            maintenance.catch_up(store, until)
+        step(80, "Generated against published")
+        lines = compare(_shop_events(store, seed, since, until), size)
+        step(87, "The database completed")
         loading.finish()
     except BaseException:
         loading.abandon()
         raise
     columns.rebuild_from(store, people)
-    step(85, "Segments, now and in the past")
-    midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
-    ago = HISTORY_DAYS if size.events <= MOST_EVENTS_WITH_HISTORY else ()
-    for as_of in (*(midnight - timedelta(days=days) for days in ago), until):
-        membership.refresh_all(store, as_of)
-    maintenance.catch_up(store, until)
-    step(90, "Tables analysed")
+    count = people.height
+    del people
+    step(90, "Segments, now and in the past")
+    _refresh_segments(store, size, until)
+    if _has_history(size):
+        # Only now: what is told of the past would have days summed up again.
+        step(94, "Calendar days summed up")
+        maintenance.catch_up(store, until)
+    step(97, "Tables analysed")
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("ANALYZE"))
-    step(95, "Generated against published")
-    lines = compare(_shop_events(store, seed, since, until), size)
-    return Made(written, people.height, truth, lines, [])
+    return Made(written, count, truth, lines, [])
 
 
 def _tell(
@@ -216,11 +219,25 @@ def draft_of(channel: Channel, subject: str, body: str) -> Draft:
     return parse_draft({"channel": "push", "title": subject, "body": body})
 
 
+def _refresh_segments(store: Store, size: Size, until: datetime) -> None:
+    midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
+    ago = HISTORY_DAYS if _has_history(size) else ()
+    for as_of in (*(midnight - timedelta(days=days) for days in ago), until):
+        membership.refresh_all(store, as_of)
+
+
+def _has_history(size: Size) -> bool:
+    return size.events <= MOST_EVENTS_WITH_HISTORY
+
+
 def _shop_events(store: Store, seed: int, since: datetime, until: datetime) -> pl.LazyFrame:
     """The shop's own events, without those of the past campaigns and the orders they caused."""
     asked = ["customer_id", "kind", "session_key", "value", "event_hi"]
-    log = read_facts(store).log.events(since=since, until=until, columns=asked)
-    return log.filter(pl.col("event_hi") == upper_half(seed))
+    # The log alone: customers cannot be asked while they are being loaded.
+    engine = store.engine.execution_options(isolation_level="REPEATABLE READ")
+    with engine.begin() as conn:
+        events = log.read(conn, store, UTC_ZONE).events(since=since, until=until, columns=asked)
+    return events.filter(pl.col("event_hi") == upper_half(seed))
 
 
 def _clear_unfinished(store: Store) -> None:

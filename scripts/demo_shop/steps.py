@@ -15,30 +15,38 @@ from typing import Final
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+def held_at_most() -> int:
+    """The bytes that this process has held at most until now."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 @dataclass(frozen=True, slots=True)
 class Took:
-    """What a step took: seconds, and seconds of a processor in this process."""
+    """What a step took: seconds, and in this process seconds of a processor; and the bytes that
+    this process has held at most until then."""
 
     step: str
     seconds: float
     work: float
+    held: int
 
 
 @dataclass
 class Steps:
     """The steps so far, each with the moment at which it began and the work done until then."""
 
-    begun: list[tuple[str, float, float]] = field(default_factory=list)
+    begun: list[tuple[str, float, float, int]] = field(default_factory=list)
 
     def begin(self, name: str) -> None:
-        self.begun.append((name, time.perf_counter(), time.process_time()))
+        self.begun.append((name, time.perf_counter(), time.process_time(), held_at_most()))
 
     def ended(self) -> list[Took]:
         """Every step, the last of which ends now."""
         self.begin("")
         return [
-            Took(name, until - since, done - before)
-            for (name, since, before), (_, until, done) in itertools.pairwise(self.begun)
+            Took(name, until - since, done - before, held)
+            for (name, since, before, _), (_, until, done, held) in itertools.pairwise(self.begun)
         ]
 
 
@@ -69,9 +77,7 @@ class MemoryWatch:
         """The most that there was."""
         self._over.set()
         self._thread.join()
-        unit = 1 if sys.platform == "darwin" else 1024
-        process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        return Memory(process, self._most or None)
+        return Memory(held_at_most(), self._most or None)
 
     def _watch(self) -> None:
         while not self._over.wait(0.5):
