@@ -67,21 +67,28 @@ def test_the_rows_agree_with_each_other(store: Store) -> None:
         ] == []
 
 
+@pytest.mark.parametrize(
+    ("moment", "kept"), [("tell_campaigns", False), ("compare", False), ("membership", True)]
+)
 def test_an_interrupted_run_is_cleared_away_and_begun_anew(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, moment: str, kept: bool
 ) -> None:
     before = schema(store)
 
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    class Interrupted:
+        def __call__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+        refresh_all = __call__
 
     with monkeypatch.context() as patched:
-        patched.setattr(shop.maintenance, "catch_up", interrupted)
+        patched.setattr(shop, moment, Interrupted())
         with pytest.raises(KeyboardInterrupt):
             made(store)
     assert schema(store) == before
     with store.engine.connect() as conn:
-        assert conn.execute(text("SELECT count(*) FROM customer")).scalar() == 0
+        left = conn.execute(text("SELECT count(*) FROM customer")).scalar_one()
+    assert (left > 0) == kept, "customers are loaded in one go or not at all"
     assert made(store).customers > 0
     with pytest.raises(NotEmpty):
         made(store)
