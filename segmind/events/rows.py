@@ -69,10 +69,14 @@ class Rows:
         for day in sorted(days):
             stopping.check()
             rows = [recent.filter(late == day).lazy()]
-            paths = [f.path for f in near if f.min_ts.date() == day]
-            if paths:
-                wanted = (pl.col("kind") == kind) & span.holds(pl.col("ts"))
-                rows.append(scan_files(paths).filter(wanted))
+            for file in near:
+                if file.min_ts.date() == day:
+                    its = scan_files([file.path]).filter(pl.col("kind") == kind)
+                    # Instants of a file that lies in the span as a whole need not be read.
+                    is_inside = span.meets(file.min_ts, file.min_ts) and span.meets(
+                        file.max_ts, file.max_ts
+                    )
+                    rows.append(its if is_inside else its.filter(span.holds(pl.col("ts"))))
             yield pl.concat(part.select(columns) for part in rows)
 
     def _of_customers(self, rows: pl.LazyFrame, customers: pl.Series | None) -> pl.LazyFrame:

@@ -201,7 +201,7 @@ class Sources:
             for test in of_product:
                 found = found.filter(pl.Series(self._is_of(test, found["product_id"])))
             ids = pl.Series(CUSTOMER, now[found[CUSTOMER].to_numpy()])
-            yield found.select(*columns).with_columns(ids)
+            yield pl.DataFrame([ids, *(found[name] for name in columns)])
 
     def _is_of(self, test: EventComparison, products: pl.Series) -> np.ndarray:
         """Whether each event's product satisfies the comparison: looked up, not joined."""
