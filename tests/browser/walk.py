@@ -31,7 +31,7 @@ def start_segment(visit: Visit, name: str) -> None:
     visit.settle()
     visit.fill("seg_new_name", name)
     visit.settle()
-    visit.page.get_by_role("button", name="Add a condition").first.click()
+    visit.page.get_by_role("button", name="Add what they did").first.click()
     visit.page.get_by_role("menuitem", name="Did something, so often").or_(
         visit.page.get_by_text("Did something, so often", exact=True)
     ).first.click()

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from segmind.segments.describe import describe
 from segmind.segments.rule import parse
-from segmind.ui.components.rule_builder.kinds import KINDS
+from segmind.ui.components.rule_builder.kinds import KINDS, OF_ACTS
 from segmind.ui.components.rule_builder.tree import Condition, Group, rule_of
 from tests.pages.conftest import Open, assert_well, texts
 
@@ -88,7 +88,8 @@ def test_a_new_row_of_every_kind_is_a_rule_but_for_its_empty_value(
     kind: str, shop: dict[str, int], open_page: Open
 ) -> None:
     app = open_page("segment")
-    app.menu_button(key=f"seg_new_rule_{tree(app).id}_add").click(kind).run()
+    menu = "add" if kind in OF_ACTS else "add_person"
+    app.menu_button(key=f"seg_new_rule_{tree(app).id}_{menu}").click(kind).run()
     assert_well(app)
     row = tree(app).parts[0]
     assert isinstance(row, Condition)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from segmind.db.engine import Store
 from segmind.segments import segment as segments
 from segmind.segments.built_ins import BUILT_INS
+from segmind.ui.components.rule_builder.kinds import OF_ACTS
 from segmind.ui.components.rule_builder.tree import Condition, Group
 from tests.pages.conftest import Open, assert_well, texts
 
@@ -16,7 +17,7 @@ from tests.pages.conftest import Open, assert_well, texts
 def add(app: AppTest, kind: str, group: str | None = None) -> AppTest:
     """Add a condition of ``kind`` to a group (the root, unless said)."""
     root: Group = app.session_state["seg_new_rule_tree"]
-    menu = "add_group" if kind.startswith("+") else "add"
+    menu = "add_group" if kind.startswith("+") else "add" if kind in OF_ACTS else "add_person"
     return app.menu_button(key=f"seg_new_rule_{group or root.id}_{menu}").click(kind).run()
 
 

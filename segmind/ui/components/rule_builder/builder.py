@@ -11,7 +11,7 @@ import streamlit as st
 from segmind.segments.fault import Fault
 from segmind.ui.components.rule_builder import inputs
 from segmind.ui.components.rule_builder.inputs import Vocabulary
-from segmind.ui.components.rule_builder.kinds import KINDS
+from segmind.ui.components.rule_builder.kinds import KINDS, OF_ACTS, OF_PERSONS
 from segmind.ui.components.rule_builder.tree import (
     MODES,
     Condition,
@@ -150,10 +150,10 @@ class _Builder:
         )
 
     def _add_button(self, group: Group, depth: int) -> None:
-        # Two menus: one with everything is higher than a laptop's window leaves room for.
         own = f"{self._key}_{group.id}_add"
         with st.container(horizontal=True, gap="xsmall"):
-            self._menu("Add a condition", KINDS, ":material/add:", group, own)
+            self._menu("Add what they did", OF_ACTS, ":material/add:", group, own)
+            self._menu("Add who they are", OF_PERSONS, ":material/add:", group, f"{own}_person")
             if depth < _DEEPEST:
                 self._menu("Add a group", _GROUPS, ":material/join:", group, f"{own}_group")
 

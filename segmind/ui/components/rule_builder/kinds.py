@@ -86,3 +86,6 @@ KINDS: Final[dict[str, Kind]] = {
     "bucket": Kind("Is in a random share", "casino",
                    {"salt": "segment", "from_percent": 0.0, "to_percent": 50.0}, customer.bucket),
 }  # fmt: skip
+#: The kinds by menu: one with everything is higher than a laptop's window leaves room for.
+OF_ACTS: Final = ("did", "recency", "sequence", "occurrence", "same_day", "cart", "rate", "trend")
+OF_PERSONS: Final = tuple(kind for kind in KINDS if kind not in OF_ACTS)
