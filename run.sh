@@ -54,6 +54,10 @@ check() {
 
 install
 export PYTHONPATH="$root"
+# glibc keeps freed arrays of up to 32 MB for itself unless told otherwise: at 67.5 million events the
+# web process then takes 2.4 GB instead of 1.7.
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
+export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-8388608}"
 case "${1:-}" in
   test) shift; check "$@" ;;
   python)

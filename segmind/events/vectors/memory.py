@@ -62,6 +62,6 @@ def _size(value: Arrays) -> int:
 
 #: Columns of rolled days and of sealed files. At 67.5M events (60 days) all counts of all kinds
 #: take about 250 MB, and instants of the kinds that segments ask for as much again.
-COLUMNS: Final = Memory(500_000_000)
+COLUMNS: Final = Memory(400_000_000)
 #: Sums over ranges of days: 15 MB each at 3.7M customers.
-RANGES: Final = Memory(250_000_000)
+RANGES: Final = Memory(180_000_000)
