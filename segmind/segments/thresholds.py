@@ -76,19 +76,6 @@ class CountThreshold(Part):
         return passes.fill_null(False) & (count > 0)
 
     @property
-    def lets_zero_pass(self) -> bool:
-        """Whether somebody who never did it is in."""
-        match self.op:
-            case "at_least" | "exactly" | "between":
-                return self.n == 0
-            case "less_than":
-                return self.n > 0
-            case "at_most":
-                return True
-            case "more_than":
-                return False
-
-    @property
     def means_never(self) -> bool:
         """Whether only zero passes."""
         return (self.op in {"exactly", "at_most"} and self.n == 0) or (

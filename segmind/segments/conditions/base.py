@@ -73,10 +73,3 @@ class Condition(Part):
     def pronoun(self) -> Literal["who", "whose"]:
         """How the sentence is joined to ``customers``."""
         return "who"
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        """Aggregates in which a customer must have a row, or else the condition cannot be met.
-
-        It lets the compiler start from the few who did something instead of from everybody.
-        """
-        return frozenset()

@@ -100,11 +100,6 @@ class Did(Condition, Act, CountThreshold):
             return self.holds_average(aggregate.column("value"), aggregate.column("n"))
         return self.holds(aggregate.column(column))
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        if self.lets_zero_pass and self.metric != "value_average":
-            return frozenset()
-        return frozenset({self._measure(question)[0]})
-
     def sentence(self, words: Words) -> str:
         act, where = phrase(self.event), self.where_words(words)
         when = self.window.words()

@@ -64,9 +64,6 @@ class Rate(Condition, RatioThreshold):
         part, whole = (aggregate.column("n") for aggregate in self._aggregates(question))
         return self.holds(part, whole) & (whole >= self.minimum)
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregates(question)[1]})
-
     def sentence(self, words: Words) -> str:
         when = self.window.words()
         tail = "" if when == "ever" else f" {when}"
@@ -120,9 +117,6 @@ class Trend(Condition, Act, RatioThreshold):
         now, before = (a.column(self._column) for a in self._aggregates(question))
         return self.holds(now, before) & (before >= self.minimum)
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregates(question)[1]})
-
     def sentence(self, words: Words) -> str:
         things = f"{phrase(self.event).noun}s{self.where_words(words)}"
         if self.metric == "value_sum":
@@ -174,9 +168,6 @@ class Rank(Condition):
         # In if fewer than the share have more; integers, so that no rounding moves the boundary.
         ahead = (rank.column("place") - 1) * 10_000
         return (ahead < rank.column("of") * round(self.top_percent * 100)).fill_null(False)
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregate(question)})
 
     def sentence(self, words: Words) -> str:
         when = self.window.words()

@@ -9,7 +9,6 @@ import narwhals as nw
 from pydantic import Field, model_validator
 
 from segmind.events.schema import Channel, Kind, Source
-from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.engagement import Messages
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
@@ -92,9 +91,6 @@ class Engagement(Condition, CountThreshold):
 
     def expression(self, question: Question) -> nw.Expr:
         return self.holds(self._aggregate(question).column("messages"))
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset() if self.lets_zero_pass else frozenset({self._aggregate(question)})
 
     def sentence(self, words: Words) -> str:
         noun = _NOUNS[self.channel]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 from pydantic import Field, field_validator
 
-from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
 from segmind.segments.words import Words
@@ -60,9 +59,6 @@ class AllOf(Group):
         everybody = ~nw.col("customer_id").is_null()
         return reduce(and_, self.expressions(question), everybody)
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset[Aggregate]().union(*(c.presence(question) for c in self.conditions))
-
     def phrase(self, words: Words) -> str:
         if not self.conditions:
             return "who exist"
@@ -76,9 +72,6 @@ class AnyOf(Group):
 
     def expression(self, question: Question) -> nw.Expr:
         return reduce(or_, self.expressions(question))
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset.intersection(*(c.presence(question) for c in self.conditions))
 
     def phrase(self, words: Words) -> str:
         return joined(self.conditions, "or", words)

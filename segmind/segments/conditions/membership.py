@@ -8,7 +8,6 @@ from typing import Literal
 import narwhals as nw
 from pydantic import Field
 
-from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.words import Words
 
@@ -28,9 +27,6 @@ class InSegment(Condition):
 
     def expression(self, question: Question) -> nw.Expr:
         return self.target(question).expression(question)
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return self.target(question).presence(question)
 
     def sentence(self, words: Words) -> str:
         return f"are in {words.segment(self.segment_id)}"

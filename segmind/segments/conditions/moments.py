@@ -47,9 +47,6 @@ class Recency(Condition, Act):
         limit = question.at.last(self.ago.length).since
         return (last >= limit if self.op == "within" else last < limit).fill_null(False)
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset() if self.op == "never" else frozenset({self._aggregate(question)})
-
     def sentence(self, words: Words) -> str:
         act, where = phrase(self.event), self.where_words(words)
         match self.op:
@@ -103,11 +100,6 @@ class Occurrence(Condition, Act):
         if such is not None:
             met = met & (such.column(f"{self.which}_ts") == time)
         return met.fill_null(False)
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        such = self._such(question)
-        needed = {self._bare(question)}
-        return frozenset(needed) if such is None else frozenset({*needed, such})
 
     def sentence(self, words: Words) -> str:
         when = self.window.words()

@@ -8,9 +8,7 @@ from typing import Literal, Self
 import narwhals as nw
 from pydantic import Field, model_validator
 
-from segmind.events.schema import Kind
 from segmind.segments.acts import LINE, Act, phrase
-from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.cart import Cart as CartContents
 from segmind.segments.aggregates.pairs import Pairs
 from segmind.segments.aggregates.same_day import SharedDays
@@ -20,8 +18,6 @@ from segmind.segments.fault import fault
 from segmind.segments.thresholds import CountThreshold
 from segmind.segments.windows import Duration, Ever, Window, day_words
 from segmind.segments.words import Words, ago, times
-
-ADDED = Kind.PRODUCT_ADDED.event_name
 
 
 class Sequence(Condition):
@@ -51,9 +47,6 @@ class Sequence(Condition):
 
     def expression(self, question: Question) -> nw.Expr:
         return self._aggregate(question).column(self._verdict) > 0
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregate(question)})
 
     def sentence(self, words: Words) -> str:
         first, then = phrase(self.first.event), phrase(self.then.event)
@@ -99,9 +92,6 @@ class SameDay(Condition, CountThreshold):
     def expression(self, question: Question) -> nw.Expr:
         return self.holds(self._aggregate(question).column("days"))
 
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset() if self.lets_zero_pass else frozenset({self._aggregate(question)})
-
     def sentence(self, words: Words) -> str:
         did = [f"{phrase(act.event).past}{act.where_words(words)}" for act in self.acts]
         did_not = [
@@ -144,14 +134,9 @@ class Cart(Condition):
     def _bought(self, question: Question) -> Totals:
         return Totals(LINE, question.at.ever())
 
-    def _added(self, question: Question) -> Totals:
-        """Who added something late enough: nobody else can be meant."""
-        return Totals(ADDED, question.at.last(self.oldest.length))
-
     def requirements(self, question: Question) -> Iterator[Requirement]:
         yield self._aggregate(question)
         yield self._bought(question)
-        yield self._added(question)
 
     def expression(self, question: Question) -> nw.Expr:
         cart = self._aggregate(question)
@@ -160,9 +145,6 @@ class Cart(Condition):
         latest = question.at.last(self.newest.length).since
         in_time = ((added >= earliest) & (added <= latest)).fill_null(False)
         return in_time & (cart.column("items") > 0)
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregate(question), self._added(question)})
 
     def sentence(self, words: Words) -> str:
         newest, oldest = self.newest, self.oldest

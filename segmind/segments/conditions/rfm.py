@@ -9,7 +9,6 @@ import narwhals as nw
 from pydantic import Field, field_validator, model_validator
 
 from segmind.segments import rfm
-from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.rfm import RfmScores
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import did_you_mean, fault
@@ -69,9 +68,6 @@ class Rfm(Condition):
         for name, wanted in self._scores.items():
             met = met & scores.column(_COLUMNS[name]).is_in(sorted(wanted))
         return met.fill_null(False)
-
-    def presence(self, question: Question) -> frozenset[Aggregate]:
-        return frozenset({self._aggregate(question)})
 
     def sentence(self, words: Words) -> str:
         parts = []
