@@ -55,11 +55,6 @@ class Roster:
         # The ids of a file ascend, so without a gap there are as many as this.
         return slice(first, last + 1) if last - first + 1 == self.height else None
 
-    def take(self, vector: np.ndarray) -> np.ndarray:
-        """The rows' values of a vector by customer id, which is at least ``size`` long."""
-        taken: np.ndarray = vector[self.ids if self.stretch is None else self.stretch]
-        return taken
-
     def ids_at(self, rows: np.ndarray) -> np.ndarray:
         """The ids of these rows (numbers of rows, Int64)."""
         ids: np.ndarray = self.ids[rows] if self.stretch is None else rows + self.stretch.start

@@ -16,7 +16,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from segmind.customers.facts import Facts, read_facts
 from segmind.db import jobs
@@ -226,13 +226,6 @@ def prune(store: Store, now: datetime, kept: timedelta = KEPT) -> int:
             catalogue.retire(conn, old)
             gone += len(old)
     return gone
-
-
-def kept_bytes(conn: Connection) -> tuple[int, int]:
-    """(how many days of all segments are kept, their bytes on disk)."""
-    query = select(func.count(), func.coalesce(func.sum(event_file.c.bytes), 0))
-    count, total = conn.execute(query.where(event_file.c.kind == day_files.KIND)).one()
-    return int(count), int(total)
 
 
 def _blocks(newest_first: list[date]) -> Iterator[list[date]]:

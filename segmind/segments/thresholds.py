@@ -13,7 +13,6 @@ from segmind.segments.part import Part
 
 CountOp = Literal["at_least", "at_most", "exactly", "more_than", "less_than", "between"]
 RatioOp = Literal["at_least", "at_most", "more_than", "less_than"]
-Number = int | float
 
 _LARGEST: Final = 10**15
 _WORDS: Final[dict[str, str]] = {

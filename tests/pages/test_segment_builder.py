@@ -113,8 +113,23 @@ def test_every_built_in_comes_back_from_the_builder_as_it_was(
         segment = found[built_in.key]
         app = open_page("segment", id=segment.id)
         assert_well(app)
-        assert app.button(key=f"seg_{segment.id}_save").disabled or built_in.rule.root.type != "all"
+        assert app.button(key=f"seg_{segment.id}_save").disabled
+        assert "Not saved yet." not in texts(app)
         assert metric(app, "Customers").isdigit()
+
+
+def test_a_new_name_leaves_the_rule_and_its_line_as_they_were(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    with ui.engine.connect() as conn:
+        before = next(s for s in segments.list_segments(conn) if s.key == "cart_abandoners")
+    app = open_page("segment", id=before.id)
+    app.text_input(key=f"seg_{before.id}_name").set_value("Left carts").run()
+    app.button(key=f"seg_{before.id}_save").click().run()
+    assert_well(app)
+    with ui.engine.connect() as conn:
+        after = segments.get(conn, before.id)
+    assert (after.name, after.rule.hash) == ("Left carts", before.rule.hash)
 
 
 def test_a_customer_is_explained(shop: dict[str, int], open_page: Open) -> None:

@@ -19,6 +19,7 @@ from segmind.ui.components.result_card import result_card
 from segmind.ui.components.rule_builder import rule_builder
 from segmind.ui.components.rule_builder.builder import forget
 from segmind.ui.components.rule_builder.exchange import exchange
+from segmind.ui.components.rule_builder.tree import rule_of, tree_of
 from segmind.ui.data import customers, segments
 from segmind.ui.data.segments import Answer
 from segmind.ui.navigation import open_page
@@ -159,7 +160,8 @@ def _save(
     incomplete: bool,
     allowed: bool,
 ) -> None:
-    changed = segment is None or name != segment.name or parse_safe(rule) != segment.rule.as_json()
+    is_same_rule = segment is not None and parse_safe(rule) == _as_built(segment)
+    changed = segment is None or name != segment.name or not is_same_rule
     with st.container(horizontal=True, vertical_alignment="center"):
         saved = st.button(
             "Save" if segment else "Save the segment",
@@ -184,10 +186,18 @@ def _save(
                 say(f"“{made.name}” saved")
                 open_page("segment", id=made.id)
             else:
-                segments.update(segment.id, name=name, rule=rule)
+                # An untouched rule stays as it was written: another form would begin a new line.
+                kept = segment.rule.as_json() if is_same_rule else rule
+                segments.update(segment.id, name=name, rule=kept)
                 forget(key)
-                say("Saved. Its size starts a new line at the next count.")
+                new_line = "" if is_same_rule else " Its size starts a new line at the next count."
+                say(f"Saved.{new_line}")
                 st.rerun()
+
+
+def _as_built(segment: Segment) -> dict[str, Any] | None:
+    """The saved rule in the form that the builder gives it: in a group, if it is one condition."""
+    return parse_safe(rule_of(tree_of(segment.rule.as_json()))[0])
 
 
 def parse_safe(rule: dict[str, Any]) -> dict[str, Any] | None:
