@@ -19,6 +19,7 @@ from segmind.api import (
     index,
     ingest,
     interpreter,
+    lift,
     messages,
     problems,
     read_ahead,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     automations.router,
     analytics.router,
+    lift.router,
     webhooks.router,
 )
 

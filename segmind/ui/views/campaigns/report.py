@@ -17,6 +17,7 @@ from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, revenue, workspace
 from segmind.ui.store import now
+from segmind.ui.views.campaigns.lift import lift_card
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
@@ -40,6 +41,7 @@ def _report(campaign_id: int) -> None:
         f"orders are credited to the last click within {settings.attribution_window_days} days"
     )
     _key_figures(found)
+    lift_card(found.campaign.id)
     left, right = st.columns(2)
     with left:
         _funnel(found)
