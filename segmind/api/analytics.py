@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from segmind import clock
 from segmind.analytics import engagement, funnel, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
+from segmind.analytics.attribution import ledger
 from segmind.analytics.engagement import Which
+from segmind.analytics.rule import last_click
 from segmind.api.analytics_answers import (
     AbandonmentOut,
     Engagement,
@@ -98,7 +99,7 @@ def revenue_of(
         settings = product_settings.load(conn)
         titles = Titles(conn)
     period = period_of(settings, days, since, until, grain)
-    rule = LastClick(days=attribution_days or settings.attribution_window_days)
+    rule = last_click(days=attribution_days or settings.attribution_window_days)
     credited = ledger(facts, period, rule)
     found = revenue.summary(facts, period, credited)
 

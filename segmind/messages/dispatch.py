@@ -109,7 +109,7 @@ class Dispatcher:
         self._watermarks: dict[SourceKey, _Watermark] = {}
         self._paused: dict[str, float] = {}  # provider -> monotonic instant
         self._book = LinkBook(store.settings.secret_key, store.settings.public_url)
-        self._renderer = Renderer(self._book)
+        self._renderer = Renderer(self._book, self._provider_of)
 
     def run_once(self) -> DispatchReport:
         """One round: what waited and is due, then one claim of every open source with messages."""
@@ -206,6 +206,9 @@ class Dispatcher:
             queue = [item for item in good if item.message.channel == channel]
             report.add(self._send_channel(claimed.token, provider, queue))
         return report
+
+    def _provider_of(self, channel: Channel) -> str:
+        return self._registry.for_channel(ChannelName.of_code(int(channel))).name
 
     def _send_channel(
         self, token: UUID, provider: Provider, queue: Sequence[Rendered]

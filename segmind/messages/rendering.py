@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -21,10 +21,15 @@ from segmind.templates import variables, versions
 from segmind.templates.links import Links
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft
-from segmind.workspace.product_settings import ProductSettings
+from segmind.workspace.product_settings import ChannelName, ProductSettings
 
 log = logging.getLogger(__name__)
 
+_NAMES: Final[dict[Channel, ChannelName]] = {
+    Channel.EMAIL: "email",
+    Channel.SMS: "sms",
+    Channel.PUSH: "push",
+}
 #: Template versions never change, so a process keeps those it used.
 _MOST_VERSIONS: Final = 200
 
@@ -49,9 +54,13 @@ class Unrenderable:
 
 @dataclass(slots=True)
 class Renderer:
-    """Renders batches; keeps template versions and link ids it has seen."""
+    """Renders batches; keeps template versions and link ids it has seen.
+
+    ``provider_of``: the name of a channel's provider, which a price may depend on.
+    """
 
     links: LinkBook
+    provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
     _drafts: dict[int, Draft] = field(default_factory=dict)
     _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -72,10 +81,11 @@ class Renderer:
         }
         out: list[Rendered | Unrenderable] = []
         for message in messages:
-            context = _context(message, people.get(message.id), shop)
+            person = people.get(message.id)
+            context = _context(message, person, shop)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                out.append(self._one(message, draft, context, settings))
+                out.append(self._one(message, draft, context, settings, _country(person)))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -90,6 +100,7 @@ class Renderer:
         draft: Draft,
         context: Mapping[str, object],
         settings: ProductSettings,
+        country: str | None,
     ) -> Rendered | Unrenderable:
         content = render(draft, context, self._links(message))
         if isinstance(content, RenderError):
@@ -99,11 +110,14 @@ class Renderer:
         if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
             content = self._with_pixel(message, content)
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
+        price = settings.cost_micros(
+            _NAMES[message.channel], self.provider_of(message.channel), country
+        )
         return Rendered(
             message=message,
             parcel=_parcel(message, content, settings),
             segments=parts,
-            cost_micros=_price(message.channel, settings) * (parts or 1),
+            cost_micros=price * (parts or 1),
         )
 
     def _links(self, message: Claimed) -> Links:
@@ -153,12 +167,8 @@ def _parcel(message: Claimed, content: Content, settings: ProductSettings) -> Pa
     return Parcel(message.public_id, message.address, content, sender)
 
 
-def _price(channel: Channel, settings: ProductSettings) -> int:
-    return {
-        Channel.EMAIL: settings.email_cost_micros,
-        Channel.SMS: settings.sms_cost_micros,
-        Channel.PUSH: settings.push_cost_micros,
-    }[channel]
+def _country(person: RowMapping | None) -> str | None:
+    return person["country"] if person is not None else None
 
 
 def _context(

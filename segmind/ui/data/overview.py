@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from segmind.analytics import overview
-from segmind.analytics.attribution import LastClick
 from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
+from segmind.analytics.rule import last_click
 from segmind.events.schema import Kind
 from segmind.ui.data import campaigns, facts, log, segments, workspace
 from segmind.ui.data.periods import period_of
@@ -35,7 +35,7 @@ def figures(days: int) -> dict[str, Figure]:
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
 def _figures(days: int, window: int, version: str) -> dict[str, Figure]:
     del version
-    return overview.summary(facts.facts(), period_of(days), LastClick(window))
+    return overview.summary(facts.facts(), period_of(days), last_click(window))
 
 
 def has_events() -> bool:

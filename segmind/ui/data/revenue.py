@@ -8,10 +8,11 @@ import polars as pl
 import streamlit as st
 
 from segmind.analytics import funnel, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
+from segmind.analytics.attribution import ledger
 from segmind.analytics.funnel import Abandonment, Funnel
 from segmind.analytics.period import Period
 from segmind.analytics.revenue import Summary
+from segmind.analytics.rule import Rule, last_click
 from segmind.events.schema import Source
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
@@ -56,7 +57,7 @@ def earned(days: int) -> Earned:
 @st.cache_data(ttl=60, max_entries=12, show_spinner=False)
 def _earned(days: int, window: int, version: str) -> Earned:
     del version
-    asked, period, rule = facts.facts(), period_of(days), LastClick(window)
+    asked, period, rule = facts.facts(), period_of(days), last_click(window)
     credits = ledger(asked, period, rule)
     past = ledger(asked, period.before(), rule)
     return Earned(
@@ -84,7 +85,7 @@ def of_source(kind: str, number: int) -> Credit:
 def _credits(window: int, version: str) -> dict[tuple[int, int], tuple[int, int]]:
     """Orders and revenue by kind and number of the source."""
     del version
-    entries = ledger(facts.facts(), period_of(400), LastClick(window)).by(
+    entries = ledger(facts.facts(), period_of(400), last_click(window)).by(
         "source_kind", "source_id"
     )
     columns = entries.select("source_kind", "source_id", "orders", "revenue")
@@ -125,8 +126,8 @@ def _performance(days: int, version: str) -> pl.DataFrame:
     )
 
 
-def _rule() -> LastClick:
-    return LastClick(workspace.settings().attribution_window_days)
+def _rule() -> Rule:
+    return last_click(workspace.settings().attribution_window_days)
 
 
 def _by_channel(long: pl.DataFrame) -> pl.DataFrame:

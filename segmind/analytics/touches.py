@@ -1,0 +1,244 @@
+"""What may have led to an order: deliveries, human opens and human clicks of messages, by time.
+
+Kept as arrays of whole days, each with a fingerprint that changes whenever a touch of that day
+does, wherever its row lies. Opens and clicks that a machine made are no touches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from segmind.analytics.instants import as_micros
+from segmind.customers.facts import Facts
+from segmind.events import held
+from segmind.events.held import Held, Wanted
+from segmind.events.merges import Merges
+from segmind.events.schema import Kind
+
+Ints = NDArray[np.int64]
+DAY: Final = 86_400_000_000  # microseconds; days of keeping are those of UTC
+#: Customer ids are small numbers from one sequence; beyond this they are looked up by sorting.
+_LARGEST: Final = 200_000_000
+
+
+class Act(IntEnum):
+    """What a touch is, the deeper the larger."""
+
+    DELIVERED = 0
+    OPENED = 1
+    CLICKED = 2
+
+
+ACTS: Final = len(Act)
+#: Channel 0: a message whose channel nobody told.
+LANES: Final = 4 * ACTS
+_KINDS: Final[dict[int, Act]] = {
+    int(Kind.MESSAGE_DELIVERED): Act.DELIVERED,
+    int(Kind.MESSAGE_OPENED): Act.OPENED,
+    int(Kind.MESSAGE_CLICKED): Act.CLICKED,
+}
+
+
+def lane(channel: int, act: Act) -> int:
+    """The number under which touches of a channel (0: unknown) and act are found."""
+    return channel * ACTS + int(act)
+
+
+@dataclass(frozen=True, eq=False)
+class Touches:
+    """Touches in order of (ts, message, lane).
+
+    ``ts``: microseconds since 1970. ``maker``: see ``maker_columns``.
+    """
+
+    ts: Ints
+    customer: Ints
+    message: Ints
+    lane: NDArray[np.int8]
+    maker: Ints
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Touches:
+        """``rows`` of the log, as ``_WANTED`` names their columns."""
+        human = (pl.col("kind") == int(Kind.MESSAGE_DELIVERED)) | ~pl.col("machine").fill_null(
+            value=False
+        )
+        act = pl.col("kind").replace_strict(
+            {kind: int(act) for kind, act in _KINDS.items()}, return_dtype=pl.Int8, default=None
+        )
+        told = (
+            rows.lazy()
+            .filter(human, pl.col("message_id").is_not_null())
+            .select(
+                as_micros("ts"),
+                "customer_id",
+                "message_id",
+                (pl.col("channel").fill_null(0) * ACTS + act).cast(pl.Int8).alias("lane"),
+                (
+                    (pl.col("source_id").fill_null(-1) + 1) * 8 + pl.col("source_kind").fill_null(0)
+                ).alias("maker"),
+            )
+            .sort("ts", "message_id", "lane")
+            .collect()
+        )
+        return cls(*(told[name].to_numpy() for name in told.columns))
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def between(self, since: int, until: int) -> slice:
+        low, high = np.searchsorted(self.ts, (since, until))
+        return slice(int(low), int(high))
+
+    def take(self, at: slice | Ints, customer: Ints | None = None) -> Touches:
+        """Those at ``at``; ``customer`` stands for theirs."""
+        own = self.customer[at] if customer is None else customer
+        return Touches(self.ts[at], own, self.message[at], self.lane[at], self.maker[at])
+
+    def prints(self, customer: Ints | None = None) -> NDArray[np.uint64]:
+        """A number for each touch, the same for the same touch."""
+        own = self.customer if customer is None else customer
+        mixed = np.zeros(len(own), np.uint64)
+        for column, factor in (
+            (self.ts, 0x9E3779B97F4A7C15),
+            (own, 0xC2B2AE3D27D4EB4F),
+            (self.message, 0x165667B19E3779F9),
+            (self.lane.astype(np.int64), 0x27D4EB2F165667C5),
+            (self.maker, 0x85EBCA77C2B2AE63),
+        ):
+            mixed ^= column.view(np.uint64) * np.uint64(factor)
+            mixed *= np.uint64(0xFF51AFD7ED558CCD)
+            mixed ^= mixed >> np.uint64(32)
+        return mixed
+
+    def by_day(self, prints: NDArray[np.uint64]) -> dict[int, int]:
+        """The sum of ``prints`` (one for each touch) by day since 1970."""
+        days = self.ts // DAY
+        firsts = np.flatnonzero(np.diff(days, prepend=days[0] - 1)) if len(days) else days
+        sums = np.add.reduceat(prints, firsts) if len(days) else prints
+        return dict(zip(days[firsts].tolist(), sums.tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _Settled:
+    touches: Touches
+    days: dict[int, int]
+
+
+class TouchBook:
+    """The touches of one snapshot, merged customers under their present id."""
+
+    def __init__(self, source: Held[_Settled]) -> None:
+        self._settled = source.settled.touches
+        self._moved = _Moved(source.merges)
+        raw = Touches.of(source.fresh)
+        self._fresh = raw.take(slice(None), self._moved.mapped(raw.customer))
+        self._prints = dict(source.settled.days)
+        self._add(self._fresh.by_day(self._fresh.prints()))
+        moved = self._settled.take(self._moved.places(self._settled.customer))
+        if len(moved):
+            now = moved.prints(self._moved.mapped(moved.customer)) - moved.prints()
+            self._add(moved.by_day(now))
+
+    def _add(self, prints: dict[int, int]) -> None:
+        for day, number in prints.items():
+            self._prints[day] = (self._prints.get(day, 0) + number) % 2**64
+
+    def print_of(self, day: int) -> int:
+        """A number that stands for all touches of this UTC day; 0: there are none."""
+        return self._prints.get(day, 0)
+
+    def of(self, customers: Ints, since: int, until: int) -> Touches:
+        """The touches of these customers in ``[since, until)``, in no promised order."""
+        at = self._settled.between(since, until)
+        own = self._moved.mapped(self._settled.customer[at])
+        among = is_among(own, customers)
+        old = self._settled.take(np.flatnonzero(among) + at.start, own[among])
+        part = self._fresh.between(since, until)
+        fresh = self._fresh.take(
+            np.flatnonzero(is_among(self._fresh.customer[part], customers)) + part.start
+        )
+        if not len(fresh):
+            return old
+        pairs = (
+            (old.ts, fresh.ts), (old.customer, fresh.customer), (old.message, fresh.message),
+            (old.lane, fresh.lane), (old.maker, fresh.maker),
+        )  # fmt: skip
+        return Touches(*(np.concatenate(pair) for pair in pairs))
+
+
+class _Moved:
+    """Merged customers, looked up quickly."""
+
+    def __init__(self, merges: Merges) -> None:
+        self._merges = merges
+        gone = merges.frame["from_id"].to_numpy()
+        self._table: Ints | None = None
+        if len(gone) and gone[0] >= 0 and gone[-1] <= _LARGEST:
+            self._table = np.arange(int(gone[-1]) + 1, dtype=np.int64)
+            self._table[gone] = merges.frame["into_id"].to_numpy()
+        self._gone = gone
+
+    def mapped(self, customer: Ints) -> Ints:
+        """The present ids of these customers."""
+        if not len(self._gone):
+            return customer
+        if self._table is None:
+            mapped = self._merges.mapped(pl.col("c"))
+            return pl.DataFrame({"c": customer}).select(mapped)["c"].to_numpy()
+        known = (customer >= 0) & (customer < len(self._table))
+        return np.where(known, self._table[np.where(known, customer, 0)], customer)
+
+    def places(self, customer: Ints) -> Ints:
+        """Where these are of customers who were merged into others."""
+        if not len(self._gone):
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.mapped(customer) != customer)
+
+
+def is_among(customer: Ints, chosen: Ints) -> NDArray[np.bool_]:
+    """Which of these customers are among the chosen."""
+    if not len(chosen) or not len(customer):
+        return np.zeros(len(customer), np.bool_)
+    largest = max(int(chosen.max()), int(customer.max()))
+    if largest > _LARGEST or min(int(chosen.min()), int(customer.min())) < 0:
+        return np.isin(customer, chosen)
+    table = np.zeros(largest + 1, np.bool_)
+    table[chosen] = True
+    found: NDArray[np.bool_] = table[customer]
+    return found
+
+
+def maker_columns(maker: Ints) -> list[pl.Series]:
+    """``source_kind`` Int8 and ``source_id`` Int64 of these makers, null where nobody told."""
+    kind, number = pl.Series("source_kind", maker & 7), pl.Series("source_id", (maker >> 3) - 1)
+    frame = pl.DataFrame([kind, number]).select(
+        pl.when(pl.col("source_kind") > 0).then("source_kind").cast(pl.Int8).alias("source_kind"),
+        pl.when(pl.col("source_id") >= 0).then("source_id").alias("source_id"),
+    )
+    return frame.get_columns()
+
+
+def book(facts: Facts) -> TouchBook:
+    """The touches of these facts, put together again only when receipts came in."""
+    source = held.held(facts.log.rows, _WANTED)
+    return source.derived("touch book", lambda: TouchBook(source))
+
+
+def _prepare(rows: pl.DataFrame) -> _Settled:
+    touches = Touches.of(rows)
+    return _Settled(touches, touches.by_day(touches.prints()))
+
+
+_WANTED: Final = Wanted(
+    "touches",
+    tuple(sorted(_KINDS)),
+    ("customer_id", "ts", "kind", "channel", "message_id", "source_kind", "source_id", "machine"),
+    _prepare,
+)
