@@ -8,7 +8,7 @@ credits one order several times says by how much.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -24,6 +24,7 @@ from segmind.analytics.period import Period
 from segmind.analytics.rule import Rule, last_click
 from segmind.analytics.shares import Shares, shared
 from segmind.analytics.touches import ACTS, maker_columns
+from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
 from segmind.events.derive import ORDER_KEY
 from segmind.events.schema import UTC_INSTANT
@@ -101,24 +102,39 @@ class Ledger:
         return int(self._shares.credited.sum())
 
     @cached_property
-    def covered(self) -> int:
-        """Minor units of the orders that are credited to anything, each order once."""
-        return int(self._made["net"].to_numpy()[self._credited_rows].sum())
+    def counted_twice(self) -> int:
+        """By how many minor units orders are credited with more than they are worth."""
+        order = self._shares.claims.order
+        if not len(order):
+            return 0
+        firsts = np.flatnonzero(np.diff(order, prepend=-1))
+        credited = np.add.reduceat(self._shares.credited, firsts)
+        worth = self._made["net"].to_numpy()[order[firsts]]
+        return int(np.maximum(credited - worth, 0).sum())
 
     @property
-    def counted_twice(self) -> int:
-        """By how many minor units the rule credits more than the credited orders are worth."""
-        return self.credited - self.covered
+    def covered(self) -> int:
+        """Minor units of the orders that are credited, no part of them more than once."""
+        return self.credited - self.counted_twice
 
     @property
     def credited_orders(self) -> int:
         """How many orders are credited to anything."""
-        return len(self._credited_rows)
+        return int(np.count_nonzero(np.diff(self._shares.claims.order, prepend=-1)))
 
-    @cached_property
-    def _credited_rows(self) -> touches.Ints:
-        order = self._shares.claims.order
-        return order[np.diff(order, prepend=-1) != 0]
+    def only(self, which: Which) -> Ledger:
+        """The same orders with the credit of these messages alone; an order that is shared with
+        others keeps their part out."""
+        touch = self._shares.claims.touch
+        mine = np.ones(len(touch), np.bool_)
+        if which.channel is not None:
+            mine &= touch.lane // ACTS == int(which.channel)
+        if which.source is not None:
+            mine &= (touch.maker & 7) == int(which.source)
+        if which.source_id is not None:
+            mine &= (touch.maker >> 3) - 1 == which.source_id
+        shares = Shares(self._shares.claims.where(mine), self._shares.credited[mine])
+        return replace(self, _shares=shares)
 
 
 def summed(credits: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

@@ -31,6 +31,34 @@ DIMENSIONS: Final[dict[Dimension, tuple[str, ...]]] = {
 _KEY: Final = ["customer_id", *derive.ORDER_KEY]
 
 
+def table(
+    conn: Connection,
+    facts: Facts,
+    ledger: Ledger,
+    by: Dimension,
+    members: Mapping[int, pl.Series] | None = None,
+) -> pl.DataFrame:
+    """The ledger's credit by one dimension: its keys (DIMENSIONS), orders, customers, revenue.
+
+    ``members``: of each segment by id, for credit by segment.
+    """
+    match by:
+        case "source":
+            return by_source(ledger)
+        case "channel":
+            return by_channel(ledger)
+        case "step":
+            return by_step(conn, ledger)
+        case "variant":
+            return by_variant(conn, ledger)
+        case "segment":
+            return by_segment(ledger, members or {})
+        case "product":
+            return by_product(facts, ledger)
+        case "day":
+            return by_day(ledger)
+
+
 def by_source(ledger: Ledger) -> pl.DataFrame:
     """source_kind, source_id, channel, orders, customers, revenue; most revenue first."""
     return ledger.by(*DIMENSIONS["source"])

@@ -116,11 +116,9 @@ def returns(
     spent = costs.group_by(keys).agg(pl.col("messages", "parts", "micros").sum())
     both = earned.join(spent, on=keys, how="full", coalesce=True, nulls_equal=True)
     filled = both.with_columns(pl.exclude(keys).fill_null(0))
-    ordered = (
-        filled.sort("month")
-        if by == "month"
-        else filled.sort(["credited", "micros", *keys], descending=[True, True, *[False] * len(keys)])
-    )  # fmt: skip
+    falling = ["credited", "micros"]
+    order = ["month"] if by == "month" else [*falling, *keys]
+    ordered = filled.sort(order, descending=[name in falling for name in order])
     known = incremental or {}
     found = []
     for row in ordered.iter_rows(named=True):

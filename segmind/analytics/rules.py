@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from segmind.analytics.rule import ANY_CHANNEL, Rule, Share, Tier, Window, last_click
+from segmind.analytics.rule import ANY_CHANNEL, Rule, Share, Tier, Window
 from segmind.analytics.touches import Act
 from segmind.errors import InvalidInput
 from segmind.events.schema import Channel
+from segmind.workspace.product_settings import ProductSettings
 
 EMAIL, SMS, PUSH = (int(channel) for channel in Channel)
 
@@ -56,21 +57,30 @@ class Windows:
         return tuple(act for act in Act if act >= self.counts)
 
 
+def windows_of(settings: ProductSettings, days: float | None = None) -> Windows:
+    """The windows that the workspace has set; ``days`` stands for those of every channel."""
+    own = settings.attribution_windows if days is None else {}
+    codes = {channel.label: int(channel) for channel in Channel}
+    return Windows(
+        days=days or settings.attribution_window_days,
+        by_channel=tuple(sorted((codes[name], float(each)) for name, each in own.items())),
+        counts=Act[settings.attribution_touch.upper()],
+    )
+
+
 def rules(windows: Windows | None = None) -> dict[str, Rule]:
     """Every rule by key, the shop's own first, with its windows; then the vendors'."""
     chosen = windows or Windows()
     touches = chosen.of(chosen.acts)
     clicks = Rule("last_click", "last click", (Tier(chosen.of((Act.CLICKED,)), Share.LAST),))
-    if chosen.by_channel == ():
-        clicks = last_click(chosen.days)
     shared = [
-        Rule(key, name, (Tier(touches, share),), source)
-        for key, name, share, source in (
-            ("last_touch", "last touch", Share.LAST, ""),
-            ("first_touch", "first touch", Share.FIRST, ""),
-            ("linear", "linear", Share.LINEAR, ""),
-            ("position_based", "position-based", Share.POSITION, ""),
-            ("time_decay", "time decay", Share.DECAY, ""),
+        Rule(key, name, (Tier(touches, share),))
+        for key, name, share in (
+            ("last_touch", "last touch", Share.LAST),
+            ("first_touch", "first touch", Share.FIRST),
+            ("linear", "linear", Share.LINEAR),
+            ("position_based", "position-based", Share.POSITION),
+            ("time_decay", "time decay", Share.DECAY),
         )
     ]
     return {rule.key: rule for rule in (clicks, *shared, *VENDORS)}

@@ -15,6 +15,7 @@ from segmind.api import (
     automations,
     campaigns,
     customers,
+    earned,
     health,
     index,
     ingest,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     automations.router,
     analytics.router,
+    earned.router,
     webhooks.router,
 )
 

@@ -25,6 +25,7 @@ from segmind.channels.provider import Provider
 from segmind.channels.registry import Registry
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
+from segmind.events.schema import Channel
 from segmind.messages import acknowledge, claim, handover, rates, retry, sources
 from segmind.messages.claim import LEASE_SECONDS, Claim
 from segmind.messages.links import LinkBook

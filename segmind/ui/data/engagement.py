@@ -8,9 +8,9 @@ import polars as pl
 import streamlit as st
 
 from segmind.analytics import engagement
-from segmind.analytics.engagement import Which
 from segmind.analytics.period import Period
 from segmind.analytics.receipt_book import METRICS
+from segmind.analytics.which import Which
 from segmind.events.schema import Channel, Source
 from segmind.ui.data import facts
 from segmind.ui.data.periods import period_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from datetime import timedelta
 
@@ -87,9 +88,9 @@ def _tier(tier: Tier, number: int) -> list[str]:
         PARTITION BY customer_id, id, {thing} ORDER BY ts DESC, message_id DESC) = 1)"""
     if not tier.share.adds_up:
         most = tier.most or 1_000_000
-        return [near, once, f"""got{number} AS (SELECT *, net AS credit FROM once{number}
-            QUALIFY row_number() OVER (PARTITION BY customer_id, id
-                                       ORDER BY ts DESC, message_id DESC) <= {most})"""]  # fmt: skip
+        nth = "row_number() OVER (PARTITION BY customer_id, id ORDER BY ts DESC, message_id DESC)"
+        got = f"SELECT *, net AS credit FROM once{number} QUALIFY {nth} <= {most}"
+        return [near, once, f"got{number} AS ({got})"]
     whole = "PARTITION BY customer_id, id"
     return [
         near,
@@ -136,7 +137,7 @@ def test_a_ledger_of_kept_days_is_that_of_all_days_anew(log: Log, days: list[int
     claims._days.clear()
     for height in (frame.height // 2, frame.height):  # the second log has late events in it
         facts = facts_of(frame.head(height))
-        for low, high in zip(cuts, cuts[1:], strict=False):
+        for low, high in itertools.pairwise(cuts):
             period = Period(
                 SINCE + timedelta(days=low), SINCE + timedelta(days=high, hours=5), BERLIN
             )
