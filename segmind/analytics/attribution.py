@@ -16,14 +16,13 @@ import numpy as np
 import polars as pl
 
 from segmind.analytics import claims, touches
-from segmind.analytics.claims import Claims
 from segmind.analytics.distinct import count_of
 from segmind.analytics.instants import as_instants, micros
 from segmind.analytics.orders import ORDER_COLUMNS, numbered, unordered
 from segmind.analytics.period import Period
 from segmind.analytics.rule import Rule, last_click
-from segmind.analytics.shares import Shares, shared
-from segmind.analytics.touches import ACTS, maker_columns
+from segmind.analytics.shares import Shares, Sharing
+from segmind.analytics.touches import ACTS, TouchBook, maker_columns
 from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
 from segmind.events.derive import ORDER_KEY
@@ -160,10 +159,18 @@ def ledger(facts: Facts, period: Period, rule: Rule | None = None) -> Ledger:
 def ledgers(facts: Facts, period: Period, rules: Mapping[str, Rule]) -> dict[str, Ledger]:
     """The same orders under several rules, whose touches are found once; by the rules' keys."""
     made = unordered(facts, period.since, period.until, as_of=period.until)
+    return share_out(made, touches.book(facts), period, rules)
+
+
+def share_out(
+    made: pl.DataFrame, book: TouchBook, period: Period, rules: Mapping[str, Rule]
+) -> dict[str, Ledger]:
+    """The ledgers of orders (as ``orders.unordered`` gives those of ``period``) and touches."""
     made = made.sort("ts", maintain_order=True)
     windows = np.max([rule.lanes for rule in rules.values()], axis=0)
-    found: Claims = claims.claims(touches.book(facts), made, windows, micros(period.since))
+    found = claims.claims(book, made, windows, micros(period.since))
     net = made["net"].to_numpy()
+    sharing = Sharing(found, net)
     buyers = count_of([made["customer_id"]])
     return {
         key: Ledger(
@@ -173,7 +180,7 @@ def ledgers(facts: Facts, period: Period, rules: Mapping[str, Rule]) -> dict[str
             buyers=buyers,
             net=int(net.sum()),
             _made=made,
-            _shares=shared(found, rule, net),
+            _shares=sharing.under(rule),
         )
         for key, rule in rules.items()
     }

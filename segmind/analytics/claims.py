@@ -21,6 +21,8 @@ from segmind.analytics.touches import DAY, Ints, TouchBook, Touches
 
 #: Claims kept over all days, shops and windows, of 49 bytes each.
 _CLAIMS_KEPT: Final = 6_000_000
+#: Days whose claims are found in one go: their windows overlap, and memory stays bounded.
+_DAYS_TOGETHER: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Claims:
 
     def where(self, chosen: NDArray[np.bool_] | Ints) -> Claims:
         """Only the chosen ones."""
-        at = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        at: Ints = np.arange(len(self))[chosen]
         return Claims(self.order[at], self.touch.take(at), self.age[at])
 
     @classmethod
@@ -48,24 +50,13 @@ class Claims:
         """Claims one after the other; the orders of each part count from its offset."""
         if not parts:
             return _nothing()
-        touch = [
-            np.concatenate([getattr(part.touch, name) for part in parts])
-            for name in ("ts", "customer", "message", "lane", "maker")
-        ]
+        touch = parts[0].touch.and_then(*(part.touch for part in parts[1:]))
         order = [part.order + offset for part, offset in zip(parts, offsets, strict=True)]
         age = np.concatenate([part.age for part in parts])
-        return cls(np.concatenate(order), Touches(*touch), age)
+        return cls(np.concatenate(order), touch, age)
 
 
-@dataclass(frozen=True, eq=False)
-class _Day:
-    customer: Ints
-    ts: Ints
-    prints: tuple[int, ...]
-    claims: Claims
-
-
-_days: OrderedDict[tuple[int, int, bytes], _Day] = OrderedDict()
+_days: OrderedDict[tuple[int, int, bytes], tuple[_Day, Claims]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -80,46 +71,90 @@ def claims(book: TouchBook, orders: pl.DataFrame, windows: Ints, since: int) -> 
     days = ts // DAY
     firsts = np.flatnonzero(np.diff(days, prepend=days[0] - 1)) if len(days) else days
     ends = np.append(firsts[1:], len(days))[: len(firsts)]
-    parts = [
-        _of_day(book, int(days[low]), customer[low:high], ts[low:high], windows, since)
+    asked = [
+        _Day(book, int(days[low]), customer[low:high], ts[low:high], windows, since)
         for low, high in zip(firsts.tolist(), ends.tolist(), strict=True)
     ]
-    return Claims.together(parts, firsts.tolist())
+    parts = [_known(day) for day in asked]
+    for run in _runs([number for number, part in enumerate(parts) if part is None]):
+        for number, found in zip(run, _found(book, [asked[n] for n in run], windows), strict=True):
+            parts[number] = found
+    return Claims.together([part for part in parts if part is not None], firsts.tolist())
 
 
-def _of_day(
-    book: TouchBook, day: int, customer: Ints, ts: Ints, windows: Ints, since: int
-) -> Claims:
-    reach = max(0, int(windows.max()))
-    first = (day * DAY - reach) // DAY
-    prints = tuple(book.print_of(each) for each in range(first, day + 1))
-    # A day that a period begins in is kept beside the same day as another one ends in it.
-    key = (day, max(0, since - day * DAY), windows.tobytes())
+class _Day:
+    """The orders of a UTC day, and what tells whether their claims still hold."""
+
+    def __init__(
+        self, book: TouchBook, day: int, customer: Ints, ts: Ints, windows: Ints, since: int
+    ) -> None:
+        self.day, self.customer, self.ts = day, customer, ts
+        self.reach = max(0, int(windows.max()))
+        first = (day * DAY - self.reach) // DAY
+        self.prints = tuple(book.print_of(each) for each in range(first, day + 1))
+        # A day that a period begins in is kept beside the same day as another one ends in it.
+        self.key = (day, max(0, since - day * DAY), windows.tobytes())
+
+    def same(self, other: _Day) -> bool:
+        return (
+            self.prints == other.prints
+            and np.array_equal(self.customer, other.customer)
+            and np.array_equal(self.ts, other.ts)
+        )
+
+
+def _known(day: _Day) -> Claims | None:
     with _lock:
-        known = _days.get(key)
-        if known is not None:
-            _days.move_to_end(key)
-    if (
-        known is not None
-        and known.prints == prints
-        and np.array_equal(known.customer, customer)
-        and np.array_equal(known.ts, ts)
-    ):
-        return known.claims
-    found = match(book.of(customer, day * DAY - reach, (day + 1) * DAY), customer, ts, windows)
+        kept = _days.get(day.key)
+        if kept is None or not kept[0].same(day):
+            return None
+        _days.move_to_end(day.key)
+        return kept[1]
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    """Neighbours together: the touches before each of them are the same."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1 and len(runs[-1]) < _DAYS_TOGETHER:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _found(book: TouchBook, days: Sequence[_Day], windows: Ints) -> list[Claims]:
+    """The claims of neighbouring days, found together and kept one by one."""
+    customer = np.concatenate([day.customer for day in days])
+    ts = np.concatenate([day.ts for day in days])
+    since, until = days[0].day * DAY - days[0].reach, (days[-1].day + 1) * DAY
+    every = match(book.of(customer, since, until, windows >= 0), customer, ts, windows)
+    starts = np.cumsum([0, *(len(day.ts) for day in days)])
+    cuts = np.searchsorted(every.order, starts)
+    parts = []
+    for number, day in enumerate(days):
+        mine = every.where(np.arange(cuts[number], cuts[number + 1]))
+        parts.append(Claims(mine.order - starts[number], mine.touch, mine.age))
+        _keep(day, parts[-1])
+    return parts
+
+
+def _keep(day: _Day, found: Claims) -> None:
     with _lock:
-        _days[key] = _Day(customer, ts, prints, found)
-        _days.move_to_end(key)
-        kept = sum(len(each.claims) + len(each.ts) for each in _days.values())
+        _days[day.key] = (day, found)
+        _days.move_to_end(day.key)
+        kept = sum(len(each.ts) + len(claims) for each, claims in _days.values())
         while kept > _CLAIMS_KEPT and len(_days) > 1:
-            _, gone = _days.popitem(last=False)
-            kept -= len(gone.claims) + len(gone.ts)
-    return found
+            _, (gone, claims) = _days.popitem(last=False)
+            kept -= len(gone.ts) + len(claims)
 
 
 def match(touches: Touches, customer: Ints, ts: Ints, windows: Ints) -> Claims:
     """Every pair of an order and a touch of its customer at most its lane's window before it; a
-    touch at the order's own instant counts."""
+    touch at the order's own instant counts.
+
+    ``touches`` of these customers only, in order of (ts, message, lane).
+    """
     if not len(touches) or not len(ts) or windows.max() < 0:
         return _nothing()
     # Customer and instant in one number, so that one search finds a stretch of touches.
@@ -130,7 +165,7 @@ def match(touches: Touches, customer: Ints, ts: Ints, windows: Ints) -> Claims:
     if len(people) * width >= 2**63:
         raise OverflowError("A day's orders and windows do not fit 64 bits.")
     own = np.searchsorted(people, touches.customer) * width + (touches.ts - base)
-    sequence = np.lexsort((touches.lane, touches.message, own))
+    sequence = np.argsort(own, kind="stable")
     own = own[sequence]
     of_order = np.searchsorted(people, customer) * width
     high = np.searchsorted(own, of_order + (ts - base), "right")

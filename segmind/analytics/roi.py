@@ -86,7 +86,7 @@ class Return:
         return (self._micros(revenue) - cost) / cost if cost else None
 
     def _micros(self, minor: int) -> int:
-        return minor * _UNIT // 10**self.decimals
+        return minor * _UNIT // int(10**self.decimals)
 
 
 def returns(

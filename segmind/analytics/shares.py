@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segmind.analytics.claims import Claims
 from segmind.analytics.rule import Rule, Share, Tier
@@ -28,42 +29,72 @@ class Shares:
     credited: Ints
 
 
-def shared(claims: Claims, rule: Rule, net: Ints) -> Shares:
-    """The orders' ``net`` (one for each order, not negative) shared out under the rule."""
-    is_open = np.ones(len(net), np.bool_)
-    chosen: list[Ints] = []
-    amounts: list[Ints] = []
-    for tier in rule.tiers:
-        near = claims.age <= tier.lanes[claims.touch.lane]
-        at = np.flatnonzero(near & is_open[claims.order])
-        is_open[claims.order[at]] = False
-        picked, credited = _tier(claims.where(at), tier, net)
-        chosen.append(at[picked])
-        amounts.append(credited)
-    at, credited = np.concatenate(chosen), np.concatenate(amounts)
-    if len(rule.tiers) > 1:
-        sequence = np.argsort(at)
-        at, credited = at[sequence], credited[sequence]
-    return Shares(claims.where(at), credited)
+class Sharing:
+    """Shares orders out under one rule after the other, remembering what rules have in common."""
+
+    def __init__(self, claims: Claims, net: Ints) -> None:
+        self._claims, self._net = claims, net
+        self._near: dict[bytes, Ints] = {}
+        self._things: dict[tuple[bytes, bool], Ints] = {}
+
+    def under(self, rule: Rule) -> Shares:
+        """The shares of all orders under the rule."""
+        order = self._claims.order
+        is_open: NDArray[np.bool_] | None = None
+        chosen: list[Ints] = []
+        amounts: list[Ints] = []
+        for number, tier in enumerate(rule.tiers):
+            at = self._within(tier)
+            if is_open is not None:
+                at = at[is_open[order[at]]]
+            picked = self._picked(at, tier, number)
+            chosen.append(picked)
+            amounts.append(self._amounts(picked, tier))
+            if number + 1 < len(rule.tiers):
+                is_open = np.ones(len(self._net), np.bool_) if is_open is None else is_open
+                is_open[order[at]] = False
+        at, credited = np.concatenate(chosen), np.concatenate(amounts)
+        if len(rule.tiers) > 1:
+            sequence = np.argsort(at)
+            at, credited = at[sequence], credited[sequence]
+        return Shares(self._claims.where(at), credited)
+
+    def _within(self, tier: Tier) -> Ints:
+        """The claims inside the tier's windows."""
+        lanes = tier.lanes
+        if (key := lanes.tobytes()) not in self._near:
+            near = self._claims.age <= lanes[self._claims.touch.lane]
+            self._near[key] = np.flatnonzero(near)
+        return self._near[key]
+
+    def _picked(self, at: Ints, tier: Tier, number: int) -> Ints:
+        """Which of the claims ``at`` get something."""
+        order = self._claims.order[at]
+        if tier.share is Share.LAST:
+            return at[np.diff(order, append=-1) != 0]
+        if tier.share is Share.FIRST:
+            return at[np.diff(order, prepend=-1) != 0]
+        by_source = tier.share is Share.EACH_SOURCE
+        key = (tier.lanes.tobytes(), by_source)
+        if number or key not in self._things:
+            thing = _source(self._claims) if by_source else self._claims.touch.message
+            picked = at[_latest(order, thing[at])]
+            if number:
+                return _last(picked, self._claims.order, tier.most)
+            self._things[key] = picked
+        return _last(self._things[key], self._claims.order, tier.most)
+
+    def _amounts(self, picked: Ints, tier: Tier) -> Ints:
+        order = self._claims.order[picked]
+        if not tier.share.adds_up or tier.share in {Share.LAST, Share.FIRST}:
+            return self._net[order]
+        weights = _weights(tier.share, order, self._claims.age[picked])
+        return largest_remainder(order, weights, self._net)
 
 
-def _tier(claims: Claims, tier: Tier, net: Ints) -> tuple[Ints, Ints]:
-    """Which of the claims get something, and how much."""
-    order = claims.order
-    if tier.share is Share.LAST:
-        picked = np.flatnonzero(np.diff(order, append=-1))
-        return picked, net[order[picked]]
-    if tier.share is Share.FIRST:
-        picked = np.flatnonzero(np.diff(order, prepend=-1))
-        return picked, net[order[picked]]
-    by_source = tier.share is Share.EACH_SOURCE
-    picked = _latest(order, _source(claims) if by_source else claims.touch.message)
-    if tier.most is not None:
-        picked = picked[_from_end(order[picked]) < tier.most]
-    if not tier.share.adds_up:
-        return picked, net[order[picked]]
-    weights = _weights(tier.share, order[picked], claims.age[picked])
-    return picked, largest_remainder(order[picked], weights, net)
+def _last(picked: Ints, orders: Ints, most: int | None) -> Ints:
+    """At most so many of each order, the latest ones."""
+    return picked if most is None else picked[_from_end(orders[picked]) < most]
 
 
 def _source(claims: Claims) -> Ints:
@@ -88,11 +119,11 @@ def _weights(share: Share, order: Ints, age: Ints) -> Ints:
         return np.maximum(weight.astype(np.int64), 1)
     if share is Share.LINEAR:
         return np.ones(len(order), np.int64)
-    firsts, place, size = _groups(order)
-    del firsts
+    _, place, size = _groups(order)
     ends = (place == 0) | (place == size - 1)
     # 40 : 20 / (n - 2) : 40 as whole numbers; two or fewer share equally.
-    return np.where(size <= 2, 1, np.where(ends, 40 * np.maximum(size - 2, 1), 20))
+    weights: Ints = np.where(size <= 2, 1, np.where(ends, 40 * np.maximum(size - 2, 1), 20))
+    return weights
 
 
 def largest_remainder(group: Ints, weight: Ints, amount: Ints) -> Ints:

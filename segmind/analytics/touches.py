@@ -87,7 +87,8 @@ class Touches:
             .sort("ts", "message_id", "lane")
             .collect()
         )
-        return cls(*(told[name].to_numpy() for name in told.columns))
+        ts, customer, message, number, maker = (told[name].to_numpy() for name in told.columns)
+        return cls(ts, customer, message, number, maker)
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -100,6 +101,17 @@ class Touches:
         """Those at ``at``; ``customer`` stands for theirs."""
         own = self.customer[at] if customer is None else customer
         return Touches(self.ts[at], own, self.message[at], self.lane[at], self.maker[at])
+
+    def and_then(self, *others: Touches) -> Touches:
+        """These and the others, one after the other."""
+        every = (self, *others)
+        return Touches(
+            np.concatenate([each.ts for each in every]),
+            np.concatenate([each.customer for each in every]),
+            np.concatenate([each.message for each in every]),
+            np.concatenate([each.lane for each in every]),
+            np.concatenate([each.maker for each in every]),
+        )
 
     def prints(self, customer: Ints | None = None) -> NDArray[np.uint64]:
         """A number for each touch, the same for the same touch."""
@@ -154,23 +166,20 @@ class TouchBook:
         """A number that stands for all touches of this UTC day; 0: there are none."""
         return self._prints.get(day, 0)
 
-    def of(self, customers: Ints, since: int, until: int) -> Touches:
-        """The touches of these customers in ``[since, until)``, in no promised order."""
-        at = self._settled.between(since, until)
+    def of(self, customers: Ints, since: int, until: int, lanes: NDArray[np.bool_]) -> Touches:
+        """The touches of these customers in ``[since, until)`` in the chosen lanes, in order."""
+        part = self._settled.between(since, until)
+        at = np.flatnonzero(lanes[self._settled.lane[part]]) + part.start
         own = self._moved.mapped(self._settled.customer[at])
-        among = is_among(own, customers)
-        old = self._settled.take(np.flatnonzero(among) + at.start, own[among])
+        among = np.flatnonzero(is_among(own, customers))
+        old = self._settled.take(at[among], own[among])
         part = self._fresh.between(since, until)
-        fresh = self._fresh.take(
-            np.flatnonzero(is_among(self._fresh.customer[part], customers)) + part.start
-        )
+        chosen = lanes[self._fresh.lane[part]] & is_among(self._fresh.customer[part], customers)
+        fresh = self._fresh.take(np.flatnonzero(chosen) + part.start)
         if not len(fresh):
             return old
-        pairs = (
-            (old.ts, fresh.ts), (old.customer, fresh.customer), (old.message, fresh.message),
-            (old.lane, fresh.lane), (old.maker, fresh.maker),
-        )  # fmt: skip
-        return Touches(*(np.concatenate(pair) for pair in pairs))
+        both = old.and_then(fresh)
+        return both.take(np.lexsort((both.lane, both.message, both.ts)))
 
 
 class _Moved:

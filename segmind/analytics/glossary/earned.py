@@ -8,9 +8,9 @@ from segmind.analytics.glossary.term import Area, Term
 
 AREA: Final = Area(
     "Revenue, attribution and return",
-    "Attributed revenue is credit by a rule: it says which messages were there before an order, not "
-    "what would have happened without them. The rules, their windows and the vendors' pages that "
-    "describe theirs are in `segmind/analytics/rules.py`; every answer names the rule it used.",
+    "Attributed revenue is credit by a rule: it says which messages were there before an order, "
+    "not what would have happened without them. The rules, their windows and the vendors' pages "
+    "that describe theirs are in `segmind/analytics/rules.py`; every answer names its rule.",
     (
         Term(
             ("Net revenue",), "currency",
@@ -114,12 +114,12 @@ AREA: Final = Area(
             ("profit_micros",),
         ),
         Term(
-            ("ROI", "Return on messages"), "times", "what a spent unit brought beyond itself",
+            ("ROI", "Return on messages"), "%", "what a spent unit brought beyond itself",
             "(attributed revenue - message cost - discounts) / (message cost + discounts); a dash "
             "where nothing was spent", "`analytics.roi.Return.roi`", ("roi",),
         ),
         Term(
-            ("Incremental revenue", "Incremental ROI"), "currency; times",
+            ("Incremental revenue", "Incremental ROI"), "currency; %",
             "what messages caused, by experiment",
             "revenue per recipient - revenue per customer held out, x recipients, with its 95 % "
             "interval; not shown where nobody was held out", "`analytics.roi.Incremental`",

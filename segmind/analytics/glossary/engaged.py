@@ -44,7 +44,8 @@ AREA: Final = Area(
         ),
         Term(
             ("Reactions", "First 48 hours"), "messages", "receipts over time",
-            "messages by the bucket of their first such receipt", "`analytics.engagement.over_time`",
+            "messages by the bucket of their first such receipt",
+            "`analytics.engagement.over_time`",
         ),
         Term(
             ("Funnel",), "messages", "from queued to ordered",

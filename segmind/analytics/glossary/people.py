@@ -28,7 +28,7 @@ AREA: Final = Area(
             "`segments.movements`, `segments.migration`",
         ),
         Term(
-            ("What let members in", "What put members out"), "customers",
+            ("Why they entered", "Why they left"), "customers",
             "by which condition customers entered or left",
             "those whose verdict changed at that condition", "`segments.movements`",
         ),

@@ -163,7 +163,7 @@ def test_only_days_with_other_touches_are_found_anew(monkeypatch: pytest.MonkeyP
     real = claims.match
 
     def counted(*args: object) -> object:
-        asked.append(len(args[2]))  # type: ignore[arg-type]
+        asked.extend(np.unique(args[2] // touches.DAY))  # type: ignore[operator]
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(claims, "match", counted)
@@ -210,7 +210,8 @@ def test_touches_of_merged_customers_claim_the_orders_of_whom_they_became() -> N
     day = int(SINCE.timestamp()) // 86_400
     people = np.array([1])
     span = (day * touches.DAY, (day + 1) * touches.DAY)
-    assert (len(mine.of(people, *span)), len(alone.of(people, *span))) == (1, 0)
+    every = np.ones(touches.LANES, np.bool_)
+    assert (len(mine.of(people, *span, every)), len(alone.of(people, *span, every))) == (1, 0)
     assert mine.print_of(day) != alone.print_of(day)
     fresh = book(Held(touches._prepare(rows.clear()), rows, merged))
     assert fresh.print_of(day) == mine.print_of(day)
