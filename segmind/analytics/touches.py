@@ -52,7 +52,7 @@ def lane(channel: int, act: Act) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Touches:
-    """Touches in order of (ts, message, lane).
+    """Touches in order of time, unless it is said otherwise.
 
     ``ts``: microseconds since 1970. ``maker``: see ``maker_columns``.
     """
@@ -84,7 +84,7 @@ class Touches:
                     (pl.col("source_id").fill_null(-1) + 1) * 8 + pl.col("source_kind").fill_null(0)
                 ).alias("maker"),
             )
-            .sort("ts", "message_id", "lane")
+            .sort("ts")
             .collect()
         )
         ts, customer, message, number, maker = (told[name].to_numpy() for name in told.columns)
@@ -167,7 +167,7 @@ class TouchBook:
         return self._prints.get(day, 0)
 
     def of(self, customers: Ints, since: int, until: int, lanes: NDArray[np.bool_]) -> Touches:
-        """The touches of these customers in ``[since, until)`` in the chosen lanes, in order."""
+        """The touches of these customers in ``[since, until)`` in the chosen lanes, in no order."""
         part = self._settled.between(since, until)
         at = np.flatnonzero(lanes[self._settled.lane[part]]) + part.start
         own = self._moved.mapped(self._settled.customer[at])
@@ -176,10 +176,7 @@ class TouchBook:
         part = self._fresh.between(since, until)
         chosen = lanes[self._fresh.lane[part]] & is_among(self._fresh.customer[part], customers)
         fresh = self._fresh.take(np.flatnonzero(chosen) + part.start)
-        if not len(fresh):
-            return old
-        both = old.and_then(fresh)
-        return both.take(np.lexsort((both.lane, both.message, both.ts)))
+        return old.and_then(fresh) if len(fresh) else old
 
 
 class _Moved:

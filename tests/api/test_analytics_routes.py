@@ -149,7 +149,7 @@ def test_engagement_is_compared_and_segments_are_credited(
     _receipts(store, shop, frozen_clock)
     found = shop.get("/analytics/engagement", params={"compare": True}).json()
     assert (found["totals"]["clicked"], found["before"]["clicked"]) == (2, 0)
-    listed = shop.get("/segments").json()["items"]
+    listed = shop.get("/segments").json()["segments"]
     loyal = next(s["id"] for s in listed if s["key"] == "loyal_customers")
     found = shop.get("/analytics/segments", params={"segment_id": loyal}).json()
     assert [s["segment_id"] for s in found["segments"]] == [loyal]

@@ -10,9 +10,9 @@ import streamlit as st
 from segmind.analytics import credit_by, currencies, message_costs, roi, side_by_side
 from segmind.analytics.attribution import Ledger, ledger, ledgers
 from segmind.analytics.credit_by import Dimension
-from segmind.analytics.roi import Incremental, Key
 from segmind.analytics.rule import Rule
 from segmind.analytics.rules import Windows, rule_of, rules, windows_of
+from segmind.channels.channel import Channel
 from segmind.events.schema import Source
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
@@ -26,6 +26,14 @@ from segmind.workspace.currency import decimals
 def choices() -> dict[str, Rule]:
     """Every rule by key, with the windows of the workspace."""
     return rules(_windows())
+
+
+def click_window() -> str:
+    """How long a click counts, in words: ``5 days``, ``5 days (SMS 2)``."""
+    settings = workspace.settings()
+    own = [f"{Channel(name).label} {days}" for name, days in settings.attribution_windows.items()]
+    said = f"{settings.attribution_window_days} days"
+    return f"{said} ({', '.join(own)})" if own else said
 
 
 def foreign(asked: Asked) -> tuple[str, ...]:
@@ -92,7 +100,7 @@ def of_order(asked: Asked, order_row: int) -> pl.DataFrame:
     )
 
 
-@st.cache_resource(ttl=120, max_entries=2, show_spinner=False)
+@st.cache_resource(ttl=120, max_entries=1, show_spinner=False)
 def _books(asked: Asked, windows: Windows, version: str) -> dict[str, Ledger]:
     """Kept as they are: arrays that nobody changes, too large to be copied for every reader."""
     del version
@@ -140,7 +148,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     book = ledger(known, period, rule_of(rule, windows))
     with store().engine.connect() as conn:
         spent = message_costs.costs(conn, period)
-    lines = roi.returns(known, book, spent, by, places, incremental(asked, by))
+    lines = roi.returns(known, book, spent, by, places)
     unit = 10**places
     keys = pl.DataFrame(
         [line.key for line in lines],
@@ -167,12 +175,6 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
             "open": pl.Series(_addresses(keys, by), dtype=pl.String),
         }
     )  # fmt: skip
-
-
-def incremental(asked: Asked, by: roi.By) -> dict[Key, Incremental]:
-    """Incremental revenue by ``roi.KEYS[by]``, from holdouts; whoever had none is not in it."""
-    del asked, by
-    return {}
 
 
 _KINDS = {

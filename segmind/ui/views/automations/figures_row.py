@@ -5,7 +5,7 @@ from __future__ import annotations
 from segmind.automations.automation import Automation
 from segmind.ui import figures
 from segmind.ui.components.metrics import Kpi, metric_row
-from segmind.ui.data import automations, revenue, workspace
+from segmind.ui.data import automations, earned, revenue, workspace
 
 
 def show(automation: Automation) -> None:
@@ -27,7 +27,7 @@ def show(automation: Automation) -> None:
                 "Revenue",
                 figures.money(credit.revenue, settings.currency),
                 help=f"{figures.plural(credit.orders, 'order')} credited to the last click within "
-                f"{settings.attribution_window_days} days; "
+                f"{earned.click_window()}; "
                 f"{figures.plural(totals.messages, 'message')} so far",
             ),
         ]

@@ -15,7 +15,7 @@ from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.components.waterfall_card import waterfall_card
-from segmind.ui.data import campaigns, revenue, workspace
+from segmind.ui.data import campaigns, earned, revenue, workspace
 from segmind.ui.store import now
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
@@ -37,7 +37,7 @@ def _report(campaign_id: int) -> None:
     st.caption(
         f"Figures as of {figures.instant(found.as_of, settings.zone)} · "
         f"{figures.plural(found.holdout, 'customer')} held out · "
-        f"orders are credited to the last click within {settings.attribution_window_days} days"
+        f"orders are credited to the last click within {earned.click_window()}"
     )
     _key_figures(found)
     left, right = st.columns(2)
