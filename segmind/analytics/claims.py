@@ -140,6 +140,8 @@ def _found(book: TouchBook, days: Sequence[_Day], windows: Ints) -> list[Claims]
 
 
 def _keep(day: _Day, found: Claims) -> None:
+    # Slices would keep the orders of the whole period alive.
+    day.customer, day.ts = day.customer.copy(), day.ts.copy()
     with _lock:
         _days[day.key] = (day, found)
         _days.move_to_end(day.key)

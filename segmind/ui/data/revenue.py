@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 import streamlit as st
 
-from segmind.analytics import funnel, revenue, segment_performance
+from segmind.analytics import credit_by, funnel, revenue, segment_performance
 from segmind.analytics.attribution import ledger
 from segmind.analytics.funnel import Abandonment, Funnel
 from segmind.analytics.period import Period
@@ -68,10 +68,10 @@ def _earned(chosen: Asked, key: str, windows: Windows, version: str) -> Earned:
         before=revenue.summary(asked, period.before(), past),
         course=revenue.over_time(asked, period).select("bucket", "net", "orders"),
         credited=_by_channel(revenue.attributed_over_time(credits)),
-        channels=revenue.by_channel(credits).with_columns(
+        channels=credit_by.by_channel(credits).with_columns(
             pl.col("channel").map_elements(channel_name, return_dtype=pl.String)
         ),
-        sources=_named(revenue.by_source(credits)),
+        sources=_named(credit_by.by_source(credits)),
         rule=rule,
         definition=rule.definition(period).what,
     )
