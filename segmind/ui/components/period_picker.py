@@ -65,13 +65,14 @@ def _dates(key: str) -> Stretch:
     picked = st.date_input(
         "From and to",
         (today - timedelta(days=29), today),
+        min_value=date(1970, 1, 1),
         max_value=today,
         key=key,
         bind="query-params",
         label_visibility="collapsed",
         width=250,
     )
-    found = [picked] if isinstance(picked, date) else list(picked or ())
+    found = [picked] if isinstance(picked, date) else sorted(picked or ())
     # Between the two clicks only the first day is known.
     first = found[0] if found else today
     last = found[1] if len(found) > 1 else first
