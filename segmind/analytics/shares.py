@@ -71,9 +71,9 @@ class Sharing:
         """Which of the claims ``at`` get something."""
         order = self._claims.order[at]
         if tier.share is Share.LAST:
-            return at[np.diff(order, append=-1) != 0]
+            return _where(at, np.diff(order, append=-1))
         if tier.share is Share.FIRST:
-            return at[np.diff(order, prepend=-1) != 0]
+            return _where(at, np.diff(order, prepend=-1))
         by_source = tier.share is Share.EACH_SOURCE
         key = (tier.lanes.tobytes(), by_source)
         if number or key not in self._things:
@@ -90,6 +90,11 @@ class Sharing:
             return self._net[order]
         weights = _weights(tier.share, order, self._claims.age[picked])
         return largest_remainder(order, weights, self._net)
+
+
+def _where(at: Ints, chosen: Ints) -> Ints:
+    """Those whose number in ``chosen`` is not 0."""
+    return at[chosen != 0]
 
 
 def _last(picked: Ints, orders: Ints, most: int | None) -> Ints:
@@ -144,7 +149,8 @@ def largest_remainder(group: Ints, weight: Ints, amount: Ints) -> Ints:
     sequence = np.lexsort((-np.arange(len(group)), -rest, group))
     rank = np.empty(len(group), np.int64)
     rank[sequence] = np.arange(len(group)) - np.repeat(firsts, size[firsts])
-    return credited + (rank < left)
+    shares: Ints = credited + (rank < left)
+    return shares
 
 
 def _groups(group: Ints) -> tuple[Ints, Ints, Ints]:

@@ -114,12 +114,12 @@ AREA: Final = Area(
             ("profit_micros",),
         ),
         Term(
-            ("ROI", "Return on messages"), "%", "what a spent unit brought beyond itself",
+            ("ROI", "Return on messages"), "times", "what a spent unit brought beyond itself",
             "(attributed revenue - message cost - discounts) / (message cost + discounts); a dash "
             "where nothing was spent", "`analytics.roi.Return.roi`", ("roi",),
         ),
         Term(
-            ("Incremental revenue", "Incremental ROI"), "currency; %",
+            ("Incremental revenue", "Incremental ROI"), "currency; times",
             "what messages caused, by experiment",
             "revenue per recipient - revenue per customer held out, x recipients, with its 95 % "
             "interval; not shown where nobody was held out", "`analytics.roi.Incremental`",

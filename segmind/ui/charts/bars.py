@@ -25,7 +25,9 @@ def ranked(
         x=list(values),
         orientation="h",
         marker={"color": list(colours) if colours else palette().accent},
-        text=[f"{prefix}{value:{form}}{suffix if suffix == '%' else ''}" for value in values],
+        text=[
+            f"{prefix}{value:{form}}{suffix if suffix in ('%', '×') else ''}" for value in values
+        ],
         textposition="outside",
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",

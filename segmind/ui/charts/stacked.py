@@ -39,5 +39,5 @@ def stacked(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
     fig.update_xaxes(visible=False, range=[0, (max(sums, default=1) or 1) * 1.25])
-    fig.update_layout(barmode="stack", bargap=0.34)
+    fig.update_layout(barmode="stack", bargap=0.34, legend={"traceorder": "normal"})
     return fig

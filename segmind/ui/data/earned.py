@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 import streamlit as st
@@ -177,10 +178,10 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     )  # fmt: skip
 
 
-_KINDS = {
-    "source_kind": pl.Int8,
-    "source_id": pl.Int64,
-    "channel": pl.Int8,
+_KINDS: Final[dict[str, pl.DataType]] = {
+    "source_kind": pl.Int8(),
+    "source_id": pl.Int64(),
+    "channel": pl.Int8(),
     "month": pl.Datetime("us"),
 }
 

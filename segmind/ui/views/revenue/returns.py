@@ -56,11 +56,11 @@ def _bars(found: pl.DataFrame, rule: Rule, title: str) -> None:
     names = [f"{n + 1}. {name[:36]}" for n, name in enumerate(spent["name"])]
     chart_card(
         "Return on messages",
-        "%",
+        "times",
         "ROI: (attributed revenue - message cost - discounts) / (message cost + discounts), by the "
         f"rule {rule.name}. Credit counts in the month of the order, cost in the month of sending. "
         "Things without costs have no return.",
-        ranked(names, [100 * each for each in spent["roi"]], "%") if spent.height else None,
+        ranked(names, spent["roi"].to_list(), "×") if spent.height else None,
         _named(found, title),
         key="rev_returns",
         columns={"Open": st.column_config.LinkColumn(display_text="Open")},
@@ -75,7 +75,10 @@ def _table(found: pl.DataFrame, title: str) -> None:
     currency = workspace.settings().currency
     money = st.column_config.NumberColumn(format=figures.column_format(currency))
     table = _named(found, title)
-    fine = st.column_config.NumberColumn(format=f"%.{figures.digits(currency) + 2}f")
+    if not found["incremental"].count():
+        table = table.select(pl.exclude("^Incremental.*$"))
+    sign, places = figures.sign(currency), figures.digits(currency) + 2
+    fine = st.column_config.NumberColumn(format=f"{sign if len(sign) == 1 else ''}%.{places}f")
     st.dataframe(
         table,
         hide_index=True,
@@ -85,7 +88,7 @@ def _table(found: pl.DataFrame, title: str) -> None:
             "Discounts": money,
             "Attributed": money,
             "Profit": money,
-            "ROI, %": st.column_config.NumberColumn(format="%.0f%%"),
+            "ROI, times": st.column_config.NumberColumn(format="%.1f"),
             "Incremental": money,
             "Incremental, low": money,
             "Incremental, high": money,
@@ -105,7 +108,7 @@ def _named(found: pl.DataFrame, title: str) -> pl.DataFrame:
         pl.col("orders").alias("Orders"),
         pl.col("attributed").alias("Attributed"),
         pl.col("profit").alias("Profit"),
-        (100 * pl.col("roi")).alias("ROI, %"),
+        pl.col("roi").alias("ROI, times"),
         pl.col("incremental").alias("Incremental"),
         pl.col("incremental_low").alias("Incremental, low"),
         pl.col("incremental_high").alias("Incremental, high"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from segmind.analytics.touches import Act
 from segmind.ui import figures
 from segmind.ui.charts.stacked import stacked
 from segmind.ui.components.chart_card import chart_card, head
@@ -119,7 +118,8 @@ def _order(found: Sides, stretch: Stretch) -> None:
             "One order under every rule",
             currency,
             "The order's net revenue as each rule shares it out. Columns are the messages that "
-            "any rule credits, in order of time; an empty row credits nothing.",
+            "any rule credits, with the first touch that any of them counts; an empty row credits "
+            "nothing.",
             table,
             key="rev_one_order",
         )
@@ -153,8 +153,7 @@ def _pivoted(long: pl.DataFrame, found: Sides, unit: int) -> pl.DataFrame:
     }
     rules = found.table["rule"].to_list()
     for row in touches.iter_rows(named=True):
-        act = Act(row["act"]).name.lower()
-        label = f"{row['message']}, {act} {row['at'].astimezone(zone):%-d %b %H:%M}"
+        label = f"{row['message']}, {row['at'].astimezone(zone):%-d %b %H:%M}"
         while label in columns:
             label += " "
         columns[label] = [credit.get((rule, row["message_id"])) for rule in rules]
