@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from segmind.analytics.touches import DAY, Ints, TouchBook, Touches
+from segmind.analytics.touches import DAY, Ints, TouchBook, Touches, numbered
 
 #: Claims kept over all days, shops and windows, of 49 bytes each.
 _CLAIMS_KEPT: Final = 6_000_000
@@ -160,18 +160,17 @@ def match(touches: Touches, customer: Ints, ts: Ints, windows: Ints) -> Claims:
     if not len(touches) or not len(ts) or windows.max() < 0:
         return _nothing()
     # Customer and instant in one number, so that one search finds a stretch of touches.
-    people = np.unique(customer)
     reach = int(windows.max())
     base = min(int(ts.min()) - reach, int(touches.ts.min()))
     width = max(int(ts.max()), int(touches.ts.max())) - base + 1
-    if len(people) * width >= 2**63:
+    whose, of_touch, people = numbered(customer, touches.customer)
+    if people * width >= 2**63:
         raise OverflowError("A day's orders and windows do not fit 64 bits.")
-    own = np.searchsorted(people, touches.customer) * width + (touches.ts - base)
+    own = of_touch * width + (touches.ts - base)
     sequence = _sequence(own, touches)
     own = own[sequence]
-    of_order = np.searchsorted(people, customer) * width
-    high = np.searchsorted(own, of_order + (ts - base), "right")
-    low = np.searchsorted(own, of_order + (ts - base - reach), "left")
+    wanted = whose * width + (ts - base)
+    low, high = _stretches(own, wanted, reach)
     length = high - low
     order = np.repeat(np.arange(len(ts)), length)
     starts = np.cumsum(length) - length
@@ -179,6 +178,17 @@ def match(touches: Touches, customer: Ints, ts: Ints, windows: Ints) -> Claims:
     age = ts[order] - touches.ts[at]
     near = age <= windows[touches.lane[at]]
     return Claims(order[near], touches.take(at[near]), age[near])
+
+
+def _stretches(own: Ints, wanted: Ints, reach: int) -> tuple[Ints, Ints]:
+    """Where in ``own`` (ascending) the numbers from ``wanted - reach`` to ``wanted`` lie."""
+    # Searched in order, so that neighbouring searches touch the same memory.
+    sequence = np.argsort(wanted)
+    ordered = wanted[sequence]
+    low, high = np.empty_like(wanted), np.empty_like(wanted)
+    low[sequence] = np.searchsorted(own, ordered - reach, "left")
+    high[sequence] = np.searchsorted(own, ordered, "right")
+    return low, high
 
 
 def _sequence(own: Ints, touches: Touches) -> Ints:

@@ -221,6 +221,19 @@ def is_among(customer: Ints, chosen: Ints) -> NDArray[np.bool_]:
     return found
 
 
+def numbered(customer: Ints, others: Ints) -> tuple[Ints, Ints, int]:
+    """Small numbers for these customers and for ``others``, who are among them; and how many
+    different ones there are."""
+    largest = int(customer.max())
+    if largest > _LARGEST or int(customer.min()) < 0:
+        people = np.unique(customer)
+        return np.searchsorted(people, customer), np.searchsorted(people, others), len(people)
+    table = np.zeros(largest + 1, np.int32)
+    table[customer] = 1
+    np.cumsum(table, out=table)
+    return table[customer].astype(np.int64) - 1, table[others].astype(np.int64) - 1, int(table[-1])
+
+
 def maker_columns(maker: Ints) -> list[pl.Series]:
     """``source_kind`` Int8 and ``source_id`` Int64 of these makers, null where nobody told."""
     kind, number = pl.Series("source_kind", maker & 7), pl.Series("source_id", (maker >> 3) - 1)

@@ -19,15 +19,14 @@ def ranked(
 ) -> go.Figure:
     """Bars in the given order, the first on top, each with its value written beside it."""
     prefix, form, suffix = unit_format(unit)
+    short = suffix if len(suffix) == 1 else ""
     fig = figure(height=70 + 34 * max(1, len(labels)), legend=False, hover="closest")
     fig.add_bar(
         y=list(labels),
         x=list(values),
         orientation="h",
         marker={"color": list(colours) if colours else palette().accent},
-        text=[
-            f"{prefix}{value:{form}}{suffix if suffix in ('%', '×') else ''}" for value in values
-        ],
+        text=[f"{prefix}{value:{form}}{short}" for value in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
