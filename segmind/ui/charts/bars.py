@@ -31,7 +31,7 @@ def ranked(
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
     )
-    return _lying(fig, values)
+    return _lying(fig, values, room=1.42)
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
@@ -59,11 +59,12 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
     return _lying(fig, [value for _, value in steps])
 
 
-def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
-    room = max((abs(value) for value in values), default=1) or 1
+def _lying(fig: go.Figure, values: Sequence[float], room: float = 1.22) -> go.Figure:
+    """``room``: how much wider than the longest bar, so that its value fits on a narrow screen."""
+    most = max((abs(value) for value in values), default=1) or 1
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[min(0, *values, 0), room * 1.22])
+    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * room])
     fig.update_layout(bargap=0.34)
     return fig

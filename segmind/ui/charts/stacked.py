@@ -38,6 +38,6 @@ def stacked(
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[0, (max(sums, default=1) or 1) * 1.25])
+    fig.update_xaxes(visible=False, range=[0, (max(sums, default=1) or 1) * 1.42])
     fig.update_layout(barmode="stack", bargap=0.34, legend={"traceorder": "normal"})
     return fig
