@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from segmind.analytics.touches import DAY, Ints, TouchBook, Touches, numbered
+from segmind.analytics.customer_numbers import Ints, numbered
+from segmind.analytics.touches import DAY, TouchBook, Touches
 
 #: Claims kept over all days, shops and windows, of 49 bytes each.
 _CLAIMS_KEPT: Final = 6_000_000

@@ -10,8 +10,8 @@ import polars as pl
 from sqlalchemy import Connection
 
 from segmind.analytics.attribution import Ledger, summed
+from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.shares import largest_remainder
-from segmind.analytics.touches import is_among
 from segmind.customers.facts import Facts
 from segmind.db.copy import copy_out
 from segmind.events import derive

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from segmind.analytics.customer_numbers import Ints
 from segmind.analytics.definition import Definition
 from segmind.analytics.period import Period
-from segmind.analytics.touches import LANES, Act, Ints, lane
+from segmind.analytics.touches import LANES, Act, lane
 from segmind.events.schema import Channel
 
 ANY_CHANNEL: Final = (0, *(int(channel) for channel in Channel))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmind.analytics.claims import Claims
+from segmind.analytics.customer_numbers import Ints
 from segmind.analytics.rule import Rule, Share, Tier
-from segmind.analytics.touches import Ints
 from segmind.events.schema import Source
 
 _HOUR: Final = 3_600_000_000  # microseconds

@@ -14,17 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from segmind.analytics.customer_numbers import Ints, Moved, is_among
 from segmind.analytics.instants import as_micros
 from segmind.customers.facts import Facts
 from segmind.events import held
 from segmind.events.held import Held, Wanted
-from segmind.events.merges import Merges
 from segmind.events.schema import Kind
 
-Ints = NDArray[np.int64]
 DAY: Final = 86_400_000_000  # microseconds; days of keeping are those of UTC
-#: Customer ids are small numbers from one sequence; beyond this they are looked up by sorting.
-_LARGEST: Final = 200_000_000
 
 
 class Act(IntEnum):
@@ -148,7 +145,7 @@ class TouchBook:
 
     def __init__(self, source: Held[_Settled]) -> None:
         self._settled = source.settled.touches
-        self._moved = _Moved(source.merges)
+        self._moved = Moved(source.merges)
         raw = Touches.of(source.fresh)
         self._fresh = raw.take(slice(None), self._moved.mapped(raw.customer))
         self._prints = dict(source.settled.days)
@@ -177,61 +174,6 @@ class TouchBook:
         chosen = lanes[self._fresh.lane[part]] & is_among(self._fresh.customer[part], customers)
         fresh = self._fresh.take(np.flatnonzero(chosen) + part.start)
         return old.and_then(fresh) if len(fresh) else old
-
-
-class _Moved:
-    """Merged customers, looked up quickly."""
-
-    def __init__(self, merges: Merges) -> None:
-        self._merges = merges
-        gone = merges.frame["from_id"].to_numpy()
-        self._table: Ints | None = None
-        if len(gone) and gone[0] >= 0 and gone[-1] <= _LARGEST:
-            self._table = np.arange(int(gone[-1]) + 1, dtype=np.int64)
-            self._table[gone] = merges.frame["into_id"].to_numpy()
-        self._gone = gone
-
-    def mapped(self, customer: Ints) -> Ints:
-        """The present ids of these customers."""
-        if not len(self._gone):
-            return customer
-        if self._table is None:
-            mapped = self._merges.mapped(pl.col("c"))
-            return pl.DataFrame({"c": customer}).select(mapped)["c"].to_numpy()
-        known = (customer >= 0) & (customer < len(self._table))
-        return np.where(known, self._table[np.where(known, customer, 0)], customer)
-
-    def places(self, customer: Ints) -> Ints:
-        """Where these are of customers who were merged into others."""
-        if not len(self._gone):
-            return np.zeros(0, np.int64)
-        return np.flatnonzero(self.mapped(customer) != customer)
-
-
-def is_among(customer: Ints, chosen: Ints) -> NDArray[np.bool_]:
-    """Which of these customers are among the chosen."""
-    if not len(chosen) or not len(customer):
-        return np.zeros(len(customer), np.bool_)
-    largest = max(int(chosen.max()), int(customer.max()))
-    if largest > _LARGEST or min(int(chosen.min()), int(customer.min())) < 0:
-        return np.isin(customer, chosen)
-    table = np.zeros(largest + 1, np.bool_)
-    table[chosen] = True
-    found: NDArray[np.bool_] = table[customer]
-    return found
-
-
-def numbered(customer: Ints, others: Ints) -> tuple[Ints, Ints, int]:
-    """Small numbers for these customers and for ``others``, who are among them; and how many
-    different ones there are."""
-    largest = int(customer.max())
-    if largest > _LARGEST or int(customer.min()) < 0:
-        people = np.unique(customer)
-        return np.searchsorted(people, customer), np.searchsorted(people, others), len(people)
-    table = np.zeros(largest + 1, np.int32)
-    table[customer] = 1
-    np.cumsum(table, out=table)
-    return table[customer].astype(np.int64) - 1, table[others].astype(np.int64) - 1, int(table[-1])
 
 
 def maker_columns(maker: Ints) -> list[pl.Series]:

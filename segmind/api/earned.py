@@ -201,18 +201,18 @@ def _groups(
 ) -> list[dict[str, Any]]:
     members: dict[int, pl.Series] = {}
     names: dict[int, str] = {}
-    with store.engine.connect() as conn:
-        if by == "segment":
-            names = {each.id: each.name for each in segment.list_segments(conn)}
     if by == "segment":
-        membership.refresh(store, clock.now(), list(names))
+        with store.engine.connect() as conn:
+            known = segment.list_segments(conn)
+        membership.refresh(store, clock.now(), [each.id for each in known if each.size is None])
+        names = {each.id: each.name for each in known}
         members = {number: membership.members(store, number) for number in names}
     with store.engine.connect() as conn:
         table = credit_by.table(conn, facts, book, by, members)
     if by == "product":
-        known = facts.log.products().select("product_id", pl.coalesce("name", "external_id"))
-        names = dict(known.filter(pl.col("product_id").is_in(table["product_id"].implode()))
-                     .collect().iter_rows())  # fmt: skip
+        products = facts.log.products().select("product_id", pl.coalesce("name", "external_id"))
+        meant = products.filter(pl.col("product_id").is_in(table["product_id"].implode()))
+        names = dict(meant.collect().iter_rows())
     if by in {"segment", "product"}:
         title = [names.get(number) for number in table.to_series(0)]
         return rows(table.with_columns(pl.Series("title", title, pl.String)))

@@ -14,10 +14,9 @@ from segmind.analytics.credit_by import Dimension
 from segmind.analytics.rule import Rule
 from segmind.analytics.rules import Windows, rule_of, rules, windows_of
 from segmind.channels.channel import Channel
-from segmind.events.schema import Source
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
-from segmind.ui.data import facts, segments, workspace
+from segmind.ui.data import credit_names, facts, segments, workspace
 from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 from segmind.ui.store import store
@@ -125,12 +124,12 @@ def _credit(asked: Asked, rule: str, by: Dimension, windows: Windows, version: s
     if by == "product":
         table = table.head(200)
     return table.select(
-        pl.Series("name", _names(table, by), pl.String),
-        pl.Series("channel", _channels(table), pl.String),
+        pl.Series("name", credit_names.names(table, by), pl.String),
+        pl.Series("channel", credit_names.channels(table), pl.String),
         "orders",
         "customers",
         "revenue",
-        pl.Series("open", _addresses(table, by), pl.String),
+        pl.Series("open", credit_names.addresses(table, by), pl.String),
     )
 
 
@@ -164,7 +163,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     }
     return pl.DataFrame(
         {
-            "name": pl.Series(_names(keys, by), dtype=pl.String),
+            "name": pl.Series(credit_names.names(keys, by), dtype=pl.String),
             "messages": [line.messages for line in lines],
             "message_cost": [line.message_cost_micros / 1e6 for line in lines],
             "discount": [line.discount / unit for line in lines],
@@ -173,7 +172,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
             "profit": [line.profit_micros / 1e6 for line in lines],
             "roi": pl.Series([line.roi for line in lines], dtype=pl.Float64),
             **{name: pl.Series(values, dtype=pl.Float64) for name, values in ends.items()},
-            "open": pl.Series(_addresses(keys, by), dtype=pl.String),
+            "open": pl.Series(credit_names.addresses(keys, by), dtype=pl.String),
         }
     )  # fmt: skip
 
@@ -198,56 +197,3 @@ def _members() -> dict[int, pl.Series]:
         except (NotRefreshed, MembersMissing):
             continue  # no scheduler has counted it yet
     return members
-
-
-def _names(table: pl.DataFrame, by: str) -> list[str]:
-    rows = table.to_dicts()
-    match by:
-        case "source":
-            return [source_name(row["source_kind"], row["source_id"]) for row in rows]
-        case "step" | "variant":
-            kind = Source.AUTOMATION if by == "step" else Source.CAMPAIGN
-            only = "whole automation" if by == "step" else "only variant"
-            return [f"{source_name(kind, row['source_id'])}: {row[by] or only}" for row in rows]
-        case "channel":
-            return [channel_name(row["channel"]) or "Unknown" for row in rows]
-        case "segment":
-            known = segments.names()
-            return [known.get(row["segment_id"], f"Segment {row['segment_id']}") for row in rows]
-        case "product":
-            return _products(table)
-        case "month":
-            return [f"{row['month']:%b %Y}" for row in rows]
-        case _:
-            return [f"{row['day']:%-d %b %Y}" for row in rows]
-
-
-def _products(table: pl.DataFrame) -> list[str]:
-    named = facts.facts().log.products().select("product_id", pl.coalesce("name", "external_id"))
-    known = dict(
-        named.filter(pl.col("product_id").is_in(table["product_id"].implode()))
-        .collect()
-        .iter_rows()
-    )
-    return [known.get(number) or "No product named" for number in table["product_id"]]
-
-
-def _channels(table: pl.DataFrame) -> list[str | None]:
-    if "channel" not in table.columns:
-        return [None] * table.height
-    return [channel_name(code) or None for code in table["channel"]]
-
-
-def _addresses(table: pl.DataFrame, by: str) -> list[str | None]:
-    """Where a row's thing can be opened."""
-    pages = {Source.CAMPAIGN: "campaign", Source.AUTOMATION: "automation"}
-    if by == "segment":
-        return [f"/segment?id={number}" for number in table["segment_id"]]
-    if by in {"step", "variant"}:
-        page = "automation" if by == "step" else "campaign"
-        return [f"/{page}?id={number}" for number in table["source_id"]]
-    if by == "source":
-        pairs = table.select("source_kind", "source_id").iter_rows()
-        found = [(pages.get(Source(kind)) if kind else None, number) for kind, number in pairs]
-        return [f"/{page}?id={number}" if page else None for page, number in found]
-    return [None] * table.height
