@@ -65,3 +65,5 @@ def _size(value: Arrays) -> int:
 COLUMNS: Final = Memory(400_000_000)
 #: Sums over ranges of days: 15 MB each at 3.7M customers.
 RANGES: Final = Memory(180_000_000)
+#: Different products of customers over windows: 50 MB for the views of 14 days at 67.5M events.
+PAIRS: Final = Memory(160_000_000)

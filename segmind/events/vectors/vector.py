@@ -19,8 +19,10 @@ from segmind.events.spans import Span
 from segmind.events.vectors import derived, distinct_days, ranges
 from segmind.events.vectors.columns import CUSTOMER
 from segmind.events.vectors.memory import Arrays
+from segmind.events.vectors.nearest import Nearest, Side
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.parts import Pair, Parts
+from segmind.events.vectors.product_sets import ProductSets
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
 
@@ -109,6 +111,17 @@ class Vectors:
         known = pl.col(CUSTOMER) < self.size
         for rows in self.rolled.rows.portions(span, [CUSTOMER, *columns], kind):
             yield now, rows.filter(known)
+
+    def products(self, kind: int, span: Span) -> np.ndarray | None:
+        """How many different products, Int64[size], of a stored kind; events without a product
+        count for none. None where rolled days tell too little: rows are the cheaper way there.
+        """
+        sets = ProductSets(self._parts(span), kind, self.size)
+        return sets.count() if sets.is_possible else None
+
+    def nearest(self, rare: int, frequent: int, side: Side) -> Nearest:
+        """The moments of one act, each with the nearest one of another, which is a stored kind."""
+        return Nearest(self.opened, self.size, self._places, rare, frequent, side)
 
     @cached_property
     def _places(self) -> np.ndarray | None:
