@@ -63,6 +63,12 @@ class Sources:
         return self._facts.rosters
 
     @property
+    def ids(self) -> np.ndarray:
+        """The ids of the customers who are asked about, in the order of the rosters."""
+        none = np.zeros(0, dtype=np.int64)
+        return np.concatenate([none, *(roster.ids for roster in self.rosters)])
+
+    @property
     def are_of_everybody(self) -> bool:
         """Whether the log tells of all customers, and so has vectors worth asking."""
         return self._everything is None

@@ -31,7 +31,7 @@ from segmind.events.vectors.columns import CUSTOMER, as_array, of_rolled_day, of
 from segmind.events.vectors.derived import order_starts, session_starts, started
 from segmind.events.vectors.following import Moments, next_after
 from segmind.events.vectors.instants import inside
-from segmind.events.vectors.memory import COLUMNS, Arrays
+from segmind.events.vectors.memory import PAIRS, Arrays
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
@@ -113,7 +113,7 @@ class Nearest:
         """What the rare moments of a rolled day found on it, and where its frequent ones end."""
         anchor, its = self._anchor, self.rolled.days[day]
         key = (its.rollup, "nearest", self.rare, self.frequent, self.side, anchor.name)
-        found = COLUMNS.recall(key, lambda: self._search(day, anchor.merges))
+        found = PAIRS.recall(key, lambda: self._search(day, anchor.merges))
         column = "last_ts" if self.side is Side.BEFORE else "first_ts"
         return self._by_now(found), self._by_now(of_rolled_day(its.rollup, self.frequent, column))
 

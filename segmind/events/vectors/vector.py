@@ -138,7 +138,7 @@ class Vectors:
     def _sum(self, kind: int, span: Span, column: str) -> np.ndarray:
         parts = self._parts(span)
         paths = [self.rolled.days[day].rollup for day in parts.days]
-        vector = self._own(ranges.total(paths, kind, column), 0)
+        vector = ranges.total(paths, kind, column, self.size)
         self._clear_touched(vector, kind, 0)
         for customers, amounts in self._pairs(parts, kind, column):
             np.add.at(vector, customers, amounts.astype(vector.dtype, copy=False))
@@ -153,7 +153,8 @@ class Vectors:
         is_first = column == "first_ts"
         missing = NOT_YET if is_first else NEVER
         keep: np.ufunc = np.minimum if is_first else np.maximum
-        vector = self._own((ranges.earliest if is_first else ranges.latest)(paths, kind), missing)
+        whole = ranges.earliest if is_first else ranges.latest
+        vector = whole(paths, kind, self.size)
         self._clear_touched(vector, kind, missing)
         for customers, instants in self._pairs(parts, kind, column):
             keep.at(vector, customers, instants)
@@ -182,13 +183,6 @@ class Vectors:
             return arrays
         known = customers < self.size
         return tuple(array[known] for array in arrays)
-
-    def _own(self, vector: np.ndarray, missing: int) -> np.ndarray:
-        """A copy of exactly ``size``."""
-        own = np.full(self.size, missing, dtype=vector.dtype)
-        length = min(self.size, vector.size)
-        own[:length] = vector[:length]
-        return own
 
     def _clear_touched(self, vector: np.ndarray, kind: int, missing: int) -> None:
         """Forget what rollups say of the sessions and orders of touched customers."""
