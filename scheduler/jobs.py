@@ -75,8 +75,12 @@ def enter_automations(store: Store, context: Context) -> None:
     engine.enter(store, context.now())
 
 
+def heed_orders(store: Store, context: Context) -> None:
+    engine.heed(store, context.now())
+
+
 def advance_automations(store: Store, context: Context) -> None:
-    engine.advance(store, context.now(), stopping=context.stopping.is_set)
+    engine.advance(store, context.now(), stopping_now=context.stopping.is_set)
 
 
 def seal_log(store: Store, context: Context) -> None:
@@ -120,7 +124,8 @@ JOBS: Final = (
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
     Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
-    Job("enter", "Start and end automation runs by what is new in the log", 1.0, enter_automations),
+    Job("heed", "End automation runs by what customers have just done", 0.5, heed_orders),
+    Job("enter", "Start automation runs by what is new in the log", 1.0, enter_automations),
     Job("advance", "Move automation runs that are due", 1.0, advance_automations),
     Job("beat", "Say that this scheduler lives", 2.0, beat),
     Job("reap", "Give back what a dead process had claimed", 5.0, reap),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segmind.automations.definition import ChannelName, Definition, InvalidDefinition, parse
+from segmind.automations.definition import Definition, InvalidDefinition, parse
+from segmind.automations.part import ChannelName
 
 CART_RECOVERY = "cart_recovery"
 

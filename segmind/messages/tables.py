@@ -32,6 +32,7 @@ outbox_source = Table(
     Column("state", Text, nullable=False, server_default="open"),  # open, paused, cancelled
     Column("reason", Text, nullable=False, server_default=""),
     Column("rate_per_second", Integer),  # null: the provider's limit
+    Column("fresh_until", Instant),  # messages.sources.IS_OPEN
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
 )
 

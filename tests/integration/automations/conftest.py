@@ -82,6 +82,7 @@ class Shop:
 
     def tick(self, minute: float) -> None:
         """What the scheduler does again and again."""
+        engine.heed(self.store, self.at(minute))
         engine.enter(self.store, self.at(minute))
         engine.advance(self.store, self.at(minute))
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from segmind.automations.definition import Definition
 from segmind.automations.entry import CART_LIFE
-from segmind.automations.walk import Move
+from segmind.automations.flow import Move
 from segmind.automations.world import FactsWorld
 from segmind.events.schema import Kind
 from segmind.segments.words import Words
