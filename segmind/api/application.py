@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from segmind import __version__
 from segmind.api import (
     analytics,
+    automation_runs,
     automations,
     campaigns,
     customers,
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     campaigns.router,
     automations.router,
+    automation_runs.router,
     analytics.router,
     webhooks.router,
 )

@@ -91,7 +91,7 @@ def _trigger(definition: Definition, saying: Saying) -> str:
 def _cause(definition: Definition, saying: Saying) -> str:
     trigger = definition.trigger
     if isinstance(trigger, SegmentTrigger):
-        return f"When a customer {trigger.moves} “{saying.words.segment(trigger.segment_id)}”"
+        return f"When a customer {trigger.moves} {saying.words.segment(trigger.segment_id)}"
     if isinstance(trigger, DateTrigger):
         return _date(trigger)
     if isinstance(trigger, ScheduleTrigger):

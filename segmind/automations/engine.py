@@ -194,7 +194,9 @@ class _Turn:
                 key=address_key(self.store.settings.secret_key),
                 automation_id=automation_id,
                 now=self.now,
-                vars=values.values_for(self.definition, self.world, sending, self.settings),
+                vars=values.values_for(
+                    self.conn, self.definition, self.world, sending, self.settings
+                ),
             ),
         )
 

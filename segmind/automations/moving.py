@@ -12,6 +12,8 @@ from segmind.automations import counts
 from segmind.automations.automation import get
 from segmind.automations.counts import ENTERED
 from segmind.automations.definition import InvalidDefinition
+from segmind.automations.lifecycle import State
+from segmind.errors import Conflict
 from segmind.workspace import audit
 
 
@@ -106,3 +108,37 @@ def move_people(
         {"version": automation.version, "moved": moved, "to": dict(to)},
     )
     return int(moved)
+
+
+def try_again(
+    conn: Connection,
+    automation_id: int,
+    now: datetime,
+    actor: str,
+    *,
+    run_id: int | None = None,
+) -> int:
+    """Let runs that failed (all of them, or one) go on from the step at which they did, once what
+    was wrong has been put right; returns how many.
+
+    Raises:
+        UnknownAutomation; Conflict: the automation was stopped for good.
+    """
+    automation = get(conn, automation_id, lock=True)
+    if automation.state is State.STOPPED:
+        raise Conflict(
+            "The automation was stopped: nobody moves in it any more.",
+            hint="Begin a new one from a copy of its steps.",
+        )
+    tried = conn.execute(
+        text(
+            "UPDATE automation_run SET state = 'waiting', due_at = :now, exit_reason = NULL,"
+            "  exited_at = NULL WHERE automation_id = :id AND state = 'failed'"
+            "  AND (CAST(:run AS bigint) IS NULL OR id = :run)"
+        ),
+        {"now": now, "id": automation_id, "run": run_id},
+    ).rowcount
+    audit.record(
+        conn, actor, "automation.try_again", f"automation {automation_id}", {"runs": tried}
+    )
+    return int(tried)

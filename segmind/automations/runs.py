@@ -51,6 +51,7 @@ def list_runs(
     *,
     state: str | None = None,
     step: str | None = None,
+    customer_id: int | None = None,
     limit: int = 100,
     before: int | None = None,
 ) -> list[Run]:
@@ -60,10 +61,18 @@ def list_runs(
             f"SELECT {_COLUMNS} FROM automation_run WHERE automation_id = :id"
             " AND (CAST(:state AS text) IS NULL OR state = :state)"
             " AND (CAST(:step AS text) IS NULL OR step = :step)"
+            " AND (CAST(:customer AS bigint) IS NULL OR customer_id = :customer)"
             " AND (CAST(:before AS bigint) IS NULL OR id < :before)"
             " ORDER BY id DESC LIMIT :limit"
         ),
-        {"id": automation_id, "state": state, "step": step, "before": before, "limit": limit},
+        {
+            "id": automation_id,
+            "state": state,
+            "step": step,
+            "customer": customer_id,
+            "before": before,
+            "limit": limit,
+        },
     )
     return [Run(**row) for row in rows.mappings()]
 

@@ -1,23 +1,36 @@
-"""What lay in the cart, for the template: items left, their number and their value."""
+"""What templates of an automation can say beside the customer: their cart, their order, what goes
+with it. Only what a text names is looked up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
 
-import polars as pl
+from sqlalchemy import Connection
 
+from segmind.automations import cart, orders
 from segmind.automations.definition import Definition
-from segmind.automations.entry import CART_LIFE
 from segmind.automations.flow import Move
 from segmind.automations.world import FactsWorld
-from segmind.events.schema import Kind
 from segmind.segments.words import Words
+from segmind.templates import versions
+from segmind.templates.template import to_json
 from segmind.workspace.product_settings import ProductSettings
+
+Values = dict[int, dict[str, Any]]
+
+_KINDS: Final[Mapping[str, Callable[[FactsWorld, Sequence[Move], Words], Values]]] = {
+    "cart": cart.of_runs,
+    "order": orders.of_runs,
+    "suggested": orders.suggested,
+}
 
 
 def values_for(
+    conn: Connection,
     definition: Definition,
     world: FactsWorld,
     moves: Sequence[Move],
@@ -25,75 +38,32 @@ def values_for(
 ) -> dict[int, Mapping[str, Any]]:
     """By run id: the values for the templates of those who are sent something.
 
-    ``cart.items`` (name, quantity, price), ``cart.count`` and ``cart.total`` where runs are told
-    apart by cart; nothing otherwise.
+    ``cart`` (items, count, total) as it is now; ``order`` (id, items, count, total): the one that
+    started the run, where runs are told apart by order; ``suggested.items``: what others bought
+    together with it.
     """
-    if definition.key != "cart" or not moves:
-        return {}
-    carts = contents(world, [move.run.customer_id for move in moves], _since(moves))
+    found: dict[int, dict[str, Any]] = {}
     words = Words(currency=settings.currency)
-    return {
-        move.run.id: {"cart": _in_words(carts[move.run.customer_id], words)}
-        for move in moves
-        if move.run.customer_id in carts
-    }
+    wanting: dict[str, list[Move]] = {}
+    for move in moves:
+        for outgoing in move.sends:
+            for kind in _named(conn, outgoing.option.template_version_id or 0):
+                wanting.setdefault(kind, []).append(move)
+    for kind, theirs in wanting.items():
+        if kind != "cart" and definition.key != "order":
+            continue
+        for run_id, values in _KINDS[kind](world, theirs, words).items():
+            found.setdefault(run_id, {})[kind] = values
+    return dict(found)
 
 
-def contents(
-    world: FactsWorld, customers: Sequence[int], since: datetime
-) -> dict[int, list[dict[str, Any]]]:
-    """Customer id -> products left in the cart: name, quantity, price (minor units, or None).
+def _named(conn: Connection, version_id: int) -> tuple[str, ...]:
+    """Which of the values a text names."""
+    return _named_in(json.dumps(to_json(versions.load_version(conn, version_id))))
 
-    Added less removed, strictly after the last line bought, as the segment language has it; an
-    event without a quantity is about one item. The product last added comes first.
-    """
-    rows = world.facts.log.events(
-        kinds=[Kind.PRODUCT_ADDED, Kind.PRODUCT_REMOVED, Kind.ORDER_COMPLETED],
-        since=since,
-        until=world.horizon,
-        columns=["customer_id", "ts", "kind", "product_id", "quantity", "value"],
-    ).filter(pl.col("customer_id").is_in(list(set(customers))))
-    is_order = pl.col("kind") == int(Kind.ORDER_COMPLETED)
-    emptied = pl.col("ts").filter(is_order).max().over("customer_id")
-    is_in = pl.col("kind") == int(Kind.PRODUCT_ADDED)
-    quantity = pl.col("quantity").cast(pl.Int64).fill_null(1)
-    left = (
-        rows.with_columns(emptied=emptied)
-        .filter(~is_order & (pl.col("emptied").is_null() | (pl.col("ts") > pl.col("emptied"))))
-        .with_columns(
-            net=pl.when(is_in).then(quantity).otherwise(-quantity),
-            unit=pl.when(is_in & (quantity > 0)).then(pl.col("value") // quantity),
-        )
-        .group_by("customer_id", "product_id")
-        .agg(pl.col("net").sum(), pl.col("unit").drop_nulls().last(), pl.col("ts").max())
-        .filter(pl.col("net") > 0)
-        .join(world.facts.log.products(), on="product_id", how="left")
-        .sort("customer_id", "ts", "product_id", descending=[False, True, False])
-        .collect()
+
+@lru_cache(maxsize=500)
+def _named_in(text: str) -> tuple[str, ...]:
+    return tuple(
+        kind for kind in _KINDS if re.search(rf'\b{kind}\.|"source": "{kind}"', text) is not None
     )
-    carts: dict[int, list[dict[str, Any]]] = {}
-    for row in left.iter_rows(named=True):
-        carts.setdefault(row["customer_id"], []).append(
-            {
-                "name": row["name"] or row["external_id"] or "",
-                "quantity": row["net"],
-                "price": row["unit"] if row["unit"] is not None else row["price"],
-            }
-        )
-    return carts
-
-
-def _since(moves: Sequence[Move]) -> datetime:
-    return min(move.run.triggered_at for move in moves) - CART_LIFE
-
-
-def _in_words(items: Sequence[Mapping[str, Any]], words: Words) -> dict[str, Any]:
-    total = sum((item["price"] or 0) * item["quantity"] for item in items)
-    return {
-        "items": [
-            {**item, "price": "" if item["price"] is None else words.money(item["price"])}
-            for item in items
-        ],
-        "count": sum(item["quantity"] for item in items),
-        "total": words.money(total),
-    }

@@ -1,4 +1,4 @@
-"""Automations: counts kept with the history, waits that know their beginning, a lease on sending."""
+"""Automations: counts kept with the history, waits that know their beginning, a sending lease."""
 
 from __future__ import annotations
 
