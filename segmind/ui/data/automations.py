@@ -58,10 +58,25 @@ def by_step(automation_id: int) -> list[StepCounts]:
         return numbers.by_step(conn, automation_id)
 
 
-def list_runs(automation_id: int, state: str | None, before: int | None) -> list[Run]:
+def list_runs(
+    automation_id: int,
+    state: str | None,
+    before: int | None,
+    *,
+    step: str | None = None,
+    customer_id: int | None = None,
+) -> list[Run]:
     """Fifty runs, the newest first."""
     with store().engine.connect() as conn:
-        return runs.list_runs(conn, automation_id, state=state, limit=50, before=before)
+        return runs.list_runs(
+            conn,
+            automation_id,
+            state=state,
+            step=step,
+            customer_id=customer_id,
+            limit=50,
+            before=before,
+        )
 
 
 def run_history(run_id: int) -> tuple[Run, list[Passage]]:
@@ -85,10 +100,13 @@ def _kept_content(version_id: int) -> dict[str, Any]:
         return to_json(draft_of(conn, option))
 
 
-def to_edit(definition: Definition) -> dict[str, Any]:
-    """A definition as JSON, with the text of every message in it."""
+@st.cache_data(max_entries=100, show_spinner=False)
+def to_edit(automation_id: int, version: int) -> dict[str, Any]:
+    """A version as JSON, with the text of every message in it; versions never change."""
     with store().engine.connect() as conn:
-        return spelled_out(conn, definition).as_json()
+        return spelled_out(
+            conn, automations.definition_of(conn, automation_id, version)
+        ).as_json()
 
 
 def problems(definition: Definition) -> list[Problem]:

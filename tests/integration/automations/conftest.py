@@ -77,7 +77,7 @@ class Shop:
             product_id=self.product,
             quantity=1,
             value=3990,
-            order_key=order,
+            order_id=None if order is None else f"o-{order}",
         )
         with self.store.engine.begin() as conn:
             ingest.append(conn, [event], self.at(minute if known is None else known))
