@@ -65,11 +65,13 @@ def lines(definition: Definition, saying: Saying | None = None) -> list[Line]:
     found = [Line(None, _trigger(definition, saying))]
     found += [Line(step.id, _step(step, saying), tuple(ways[step.id])) for step in definition.steps]
     if definition.goal is not None:
-        goal = _act(definition.goal.event, definition.goal.where, saying)
+        goal = _act(definition.goal.event, definition.goal.where, saying.words)
         found.append(Line(None, f"Whoever {goal} leaves at once: that is the goal."))
     for rule in definition.exit_rules:
         if rule.event is not None:
-            found.append(Line(None, f"Whoever {_act(rule.event, rule.where, saying)} leaves."))
+            found.append(
+                Line(None, f"Whoever {_act(rule.event, rule.where, saying.words)} leaves.")
+            )
         elif rule.rule is not None:
             found.append(Line(None, f"Who leaves: {_rule(rule.rule, saying)}"))
     return found
@@ -81,22 +83,23 @@ def describe(definition: Definition, saying: Saying | None = None) -> str:
 
 
 def _trigger(definition: Definition, saying: Saying) -> str:
-    text = f"{_cause(definition, saying)}, {_KEYS[definition.key]}"
+    text = f"{cause(definition, saying.words)}, {_KEYS[definition.key]}"
     text += _again(definition.re_entry)
     if definition.entry_filter is not None:
         return f"{text}. Only: {_rule(definition.entry_filter, saying)}"
     return f"{text}."
 
 
-def _cause(definition: Definition, saying: Saying) -> str:
+def cause(definition: Definition, words: Words) -> str:
+    """What starts a run: ``When a customer placed an order``."""
     trigger = definition.trigger
     if isinstance(trigger, SegmentTrigger):
-        return f"When a customer {trigger.moves} {saying.words.segment(trigger.segment_id)}"
+        return f"When a customer {trigger.moves} {words.segment(trigger.segment_id)}"
     if isinstance(trigger, DateTrigger):
         return _date(trigger)
     if isinstance(trigger, ScheduleTrigger):
         return _schedule(trigger)
-    return f"When a customer {_act(trigger.event, trigger.where, saying)}"
+    return f"When a customer {_act(trigger.event, trigger.where, words)}"
 
 
 def _date(trigger: DateTrigger) -> str:
@@ -142,7 +145,7 @@ def _step(step: AnyStep, saying: Saying) -> str:
             days = " or ".join(DAYS[day] for day in step.weekdays)
             return f"Wait until {step.at}{f' on {days}' if days else ''} by the customer's clock."
         case WaitFor():
-            act = _act(step.event, step.where, saying)
+            act = _act(step.event, step.where, saying.words)
             return f"Wait until the customer {act}, at most {length(step.seconds)}."
         case WaitRhythm():
             return (
@@ -188,12 +191,12 @@ def _send(step: Send, saying: Saying) -> str:
     )
 
 
-def _act(event: str, where: tuple[dict[str, Any], ...], saying: Saying) -> str:
+def _act(event: str, where: tuple[dict[str, Any], ...], words: Words) -> str:
     try:
         act = act_of(event, where, "where")
     except SegmindError:
         return phrase(event).past
-    return f"{phrase(event).past}{act.where_words(saying.words)}"
+    return f"{phrase(event).past}{act.where_words(words)}"
 
 
 def _rule(rule: RuleJson, saying: Saying) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, text
 
-from segmind.automations import counts, history
+from segmind.automations import calling, counts, history
 from segmind.automations.flow import InFlight, Move, Outgoing
 from segmind.automations.steps import Option, Send
 from segmind.consent.addresses import COLUMN, as_channel, normalise
@@ -98,6 +98,7 @@ class Doing:
 def apply(conn: Connection, moves: Sequence[Move], doing: Doing) -> int:
     """Do what the moves ask and write them down; returns how many messages were new."""
     _set_traits(conn, moves, doing.now)
+    calling.call(conn, moves, doing.automation_id, doing.now)
     new = 0
     by_option: dict[tuple[str, str], tuple[Outgoing, list[Move]]] = {}
     for move in moves:

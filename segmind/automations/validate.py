@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from segmind.automations import contents, graph
 from segmind.automations.definition import Definition, InvalidDefinition
 from segmind.automations.graph import Problem
-from segmind.automations.steps import Condition, SetTrait, Wait, WaitFor, WaitRhythm
+from segmind.automations.steps import Condition, SetTrait, Wait, WaitFor, WaitRhythm, Webhook
 from segmind.automations.triggers import EventTrigger, SegmentTrigger
 from segmind.automations.world import act_of
+from segmind.callbacks.address import RefusedAddress, check, rules_of
 from segmind.customers.traits import STANDARD, sort_traits
 from segmind.errors import NotFound, SegmindError
 from segmind.events import names
@@ -22,6 +23,7 @@ from segmind.segments.acts import SESSION, event_code, known_events
 from segmind.segments.fault import did_you_mean
 from segmind.segments.rule import parse
 from segmind.segments.segment import get, resolver
+from segmind.settings import from_environment
 from segmind.workspace import product_settings
 
 
@@ -35,6 +37,7 @@ def problems(conn: Connection, definition: Definition) -> list[Problem]:
         *_trigger(conn, definition),
         *_rules(conn, definition, known),
         *_traits(definition),
+        *_calls(definition),
         *contents.problems(conn, definition, settings),
     ]
 
@@ -104,6 +107,16 @@ def _trigger(conn: Connection, definition: Definition) -> Iterator[Problem]:
                 "This segment is archived: nobody enters or leaves it any more.",
                 "Choose another segment.",
             )
+
+
+def _calls(definition: Definition) -> Iterator[Problem]:
+    rules = rules_of(from_environment())
+    for step in definition.steps:
+        if isinstance(step, Webhook):
+            try:
+                check(step.url, rules)
+            except RefusedAddress as error:
+                yield Problem(step.id, f"steps[{step.id}].url", error.message, error.hint or "")
 
 
 def _traits(definition: Definition) -> Iterator[Problem]:

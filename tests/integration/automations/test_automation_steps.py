@@ -269,3 +269,30 @@ def test_messages_stop_when_nobody_looks_for_orders_any_more(shop: Any) -> None:
             text("SELECT fresh_until - clock_timestamp() FROM outbox_source")
         ).scalar_one()
     assert until <= timedelta(seconds=4)
+
+
+def test_a_webhook_step_tells_the_shop_once_and_never_our_own_network(shop: Any) -> None:
+    ada = shop.customer(external_id="c-1")
+    hook = {
+        "kind": "webhook",
+        "id": "tell",
+        "url": "https://shop.example.com/hook",
+        "values": {"gift": True},
+    }
+    with pytest.raises(InvalidDefinition) as caught:
+        shop.live(definition({**hook, "url": "https://10.0.0.8/hook"}))
+    assert caught.value.field == "steps[tell].url"
+    shop.live(definition(hook))
+    shop.did(ada, 1, "checkout_started")
+    shop.tick(1)
+    ((url, body),) = shop.rows("SELECT url, body::jsonb FROM callback")
+    assert url == "https://shop.example.com/hook"
+    assert body["data"] | {"triggered_at": ""} == {
+        "automation_id": 1,
+        "step": "tell",
+        "run_id": 1,
+        "customer_id": ada,
+        "external_id": "c-1",
+        "triggered_at": "",
+        "values": {"gift": True},
+    }

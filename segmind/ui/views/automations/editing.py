@@ -124,7 +124,10 @@ def bar(editing: Editing) -> None:
         st.markdown(said, width="stretch")
         with st.container(horizontal=True, width="content"):
             st.button(
-                "Discard", key=f"{editing.key}_discard", on_click=discard, args=(editing.automation,)
+                "Discard",
+                key=f"{editing.key}_discard",
+                on_click=discard,
+                args=(editing.automation,),
             )
             pressed = st.button(
                 f"Save version {editing.automation.version + 1}",

@@ -1,19 +1,20 @@
-"""The forms of the steps, one function a kind: each takes a step's JSON and gives it as it is now."""
+"""The forms of the steps, a function a kind: each takes a step's JSON and gives it as it is now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import time
 from typing import Any, Final
 
 import streamlit as st
 
+from segmind.automations.describe import DAYS as DAY_NAMES
 from segmind.automations.part import END, WEEKDAYS
 from segmind.segments.acts import phrase
 from segmind.ui.components.rule_builder import acts, inputs, rule_builder
 from segmind.ui.components.rule_builder.tree import rule_of, tree_of
 from segmind.ui.data import segments
 from segmind.ui.views.automations import lengths
-from segmind.automations.describe import DAYS as DAY_NAMES
 from segmind.ui.views.automations.fields import labelled
 from segmind.ui.views.segments.editor import parse_safe
 
@@ -277,8 +278,6 @@ def rule(given: Json | None, *, key: str) -> Json:
 
 def wall_time(given: str, *, key: str) -> str:
     """A time of day."""
-    from datetime import time
-
     picked = st.time_input(
         "Time",
         key=inputs.seeded(key, time.fromisoformat(given)),
