@@ -110,7 +110,7 @@ def _heed(
         reasons = leavers(events_only, [*waiting, *ended], world)
         more = history.let_go(conn, waiting, reasons, world.now)
         left = sum(run.id in reasons for run in waiting)
-        withdrawn = _withdraw(conn, reasons)
+        withdrawn = _withdraw(conn, reasons, world.now)
     woken = sum(
         _wake(conn, automation_id, version, step, world, news)
         for step in definition.steps
@@ -174,28 +174,52 @@ def _runs_of(
     return waiting, ended
 
 
-def _withdraw(conn: Connection, reasons: Mapping[int, str]) -> int:
-    """Messages of these runs that no dispatcher has taken yet are not sent any more."""
+def _withdraw(conn: Connection, reasons: Mapping[int, str], now: datetime) -> int:
+    """Messages of these runs that are not at a provider are not sent any more; how many.
+
+    A claimed one is taken from its dispatcher, whose fence it does not pass then. One that is being
+    handed over, or in doubt, expires: if it turns out that it did not leave, it never does.
+    """
     ids = list(
         conn.execute(
-            text(
-                "UPDATE message m SET state = :skipped, skip_reason = g.reason"
-                " FROM unnest(CAST(:runs AS bigint[]), CAST(:reasons AS text[])) AS g (run, reason)"
-                " WHERE m.run_id = g.run AND m.source_kind = :kind AND m.state = ANY(:unsent)"
-                " RETURNING m.id"
-            ),
+            text(_WITHDRAW),
             {
                 "skipped": int(MessageState.SKIPPED),
                 "runs": list(reasons),
                 "reasons": list(reasons.values()),
                 "kind": int(Source.AUTOMATION),
-                "unsent": [int(MessageState.READY), int(MessageState.RETRY)],
+                "unsent": [
+                    int(MessageState.READY),
+                    int(MessageState.CLAIMED),
+                    int(MessageState.RETRY),
+                ],
             },
         ).scalars()
     )
     if ids:
         contacts.release(conn, ids)
+    conn.execute(
+        text(
+            "UPDATE message SET expires_at = :now WHERE run_id = ANY(:runs)"
+            " AND source_kind = :kind AND state = ANY(:underway) AND expires_at > :now"
+        ),
+        {
+            "now": now,
+            "runs": list(reasons),
+            "kind": int(Source.AUTOMATION),
+            "underway": [int(MessageState.DISPATCHING), int(MessageState.IN_DOUBT)],
+        },
+    )
     return len(ids)
+
+
+_WITHDRAW = """
+UPDATE message m
+SET state = :skipped, skip_reason = g.reason, claim_token = NULL, lease_until = NULL
+FROM unnest(CAST(:runs AS bigint[]), CAST(:reasons AS text[])) AS g (run, reason)
+WHERE m.run_id = g.run AND m.source_kind = :kind AND m.state = ANY(:unsent)
+RETURNING m.id
+"""
 
 
 def _wake(

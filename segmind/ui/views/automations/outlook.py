@@ -1,4 +1,4 @@
-"""What will happen once an automation is on: how often it would have begun lately, what it sends."""
+"""What will happen once an automation is on: how often it would have begun, what it sends."""
 
 from __future__ import annotations
 
