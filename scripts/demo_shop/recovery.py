@@ -13,10 +13,10 @@ from scripts.demo_shop.outcomes import draw
 from scripts.demo_shop.past import ACTOR, Past, send
 from scripts.demo_shop.stories import CART_RECOVERY, CART_RECOVERY_DAYS, COST_MICROS
 from segmind.automations import automation
-from segmind.automations.steps import Send
 from segmind.automations.entry import CART_LIFE
-from segmind.automations.recipes import cart_recovery
 from segmind.automations.flow import FINISHED, GOAL
+from segmind.automations.recipes import cart_recovery
+from segmind.automations.steps import Send
 from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 
 WAIT = timedelta(minutes=60)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segmind.api.shapes import Body, ChannelName
 from segmind.automations.automation import Automation
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "name": "Thank-you",
     "definition": {
         "trigger": {"kind": "event", "event": "order"},

@@ -97,8 +97,8 @@ class FactsWorld:
         ours = self.facts.zone
         found = dict.fromkeys(customer_ids, ours)
         rows = self.people(customer_ids, "timezone", "country", "phone")
-        for customer_id, *known in rows.iter_rows():
-            possible = candidates(*known, ours.key)
+        for customer_id, timezone, country, phone in rows.iter_rows():
+            possible = candidates(timezone, country, phone, ours.key)
             if len(possible) == 1:
                 found[customer_id] = zone_info(possible[0])
         return found

@@ -138,12 +138,12 @@ def _set_trait(step: Json, key: str) -> Json:
         )
         value: Any = None
         if kind == "a text":
-            given = step["value"] if isinstance(step["value"], str) else ""
-            value = st.text_input("Text", key=inputs.seeded(f"{key}_text", given)) or ""
+            written = step["value"] if isinstance(step["value"], str) else ""
+            value = st.text_input("Text", key=inputs.seeded(f"{key}_text", written)) or ""
         elif kind == "a number":
             is_number = isinstance(step["value"], int | float)
-            given = float(step["value"]) if is_number else 0.0
-            typed = st.number_input("Number", key=inputs.seeded(f"{key}_number", given))
+            known = float(step["value"]) if is_number else 0.0
+            typed = st.number_input("Number", key=inputs.seeded(f"{key}_number", known))
             value = int(typed) if float(typed).is_integer() else float(typed)
         elif kind in {"yes", "no"}:
             value = kind == "yes"
