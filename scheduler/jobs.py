@@ -75,15 +75,15 @@ def brake_campaigns(store: Store, context: Context) -> None:
 
 
 def enter_automations(store: Store, context: Context) -> None:
-    engine.enter(store, context.now())
+    engine.enter(store, context.now)
 
 
 def heed_orders(store: Store, context: Context) -> None:
-    engine.heed(store, context.now())
+    engine.heed(store, context.now)
 
 
 def advance_automations(store: Store, context: Context) -> None:
-    engine.advance(store, context.now(), stopping_now=context.stopping.is_set)
+    engine.advance(store, context.now, stopping_now=context.stopping.is_set)
 
 
 def call_back(store: Store, context: Context) -> None:

@@ -64,26 +64,33 @@ def salt(automation_id: int) -> str:
     return f"automation:{automation_id}"
 
 
-def enter(store: Store, now: datetime) -> Entered:
+#: An instant, or a clock: what takes long looks at it again and again.
+Present = datetime | Callable[[], datetime]
+
+
+def enter(store: Store, now: Present) -> Entered:
     """Start the runs that are triggered. An automation that fails stops no other."""
     return sum((done for done in _each_live(store, entering.scan, now)), Entered())
 
 
-def heed(store: Store, now: datetime) -> Heeded:
+def heed(store: Store, now: Present) -> Heeded:
     """Let those leave whose goal (or exit event) has come, withdrawing what was not sent to them
     yet, and wake those who waited for what has happened; see :mod:`segmind.automations.heeding`."""
     return sum((done for done in _each_live(store, heeding.heed, now)), Heeded())
 
 
 def _each_live(
-    store: Store, pass_: Callable[[Store, Automation, datetime], Done], now: datetime
+    store: Store,
+    pass_: Callable[[Store, Automation, Callable[[], datetime]], Done],
+    now: Present,
 ) -> list[Done]:
+    clock = _clock(now)
     with store.engine.connect() as conn:
         live = automations.list_automations(conn, state=State.LIVE)
     done = []
     for automation in live:
         try:
-            done.append(pass_(store, automation, now))
+            done.append(pass_(store, automation, clock))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
@@ -92,7 +99,7 @@ def _each_live(
 
 
 def advance(
-    store: Store, now: datetime, *, stopping_now: Callable[[], bool] = lambda: False
+    store: Store, now: Present, *, stopping_now: Callable[[], bool] = lambda: False
 ) -> Advanced:
     """Move every run that is due; returns when none is left (or ``stopping_now`` says so).
 
@@ -100,21 +107,26 @@ def advance(
     in its history. Whoever is left in a stopped automation leaves.
     """
     total = Advanced()
+    clock = _clock(now)
     with store.engine.connect() as conn:
-        due = flight.live_with_due(conn, now)
+        due = flight.live_with_due(conn, clock())
         stopped = stopping.unfinished(conn)
     while due and not stopping_now():
         still = []
         for automation_id in due:
-            done = _batch(store, automation_id, now)
+            done = _batch(store, automation_id, clock())
             total += done
             if done.moved + done.failed >= BATCH:
                 still.append(automation_id)
         due = still
     for automation_id in stopped:
-        while not stopping_now() and _let_leave(store, automation_id, now):
+        while not stopping_now() and _let_leave(store, automation_id, clock()):
             continue
     return total
+
+
+def _clock(now: Present) -> Callable[[], datetime]:
+    return now if callable(now) else lambda: now
 
 
 def _let_leave(store: Store, automation_id: int, now: datetime) -> int:

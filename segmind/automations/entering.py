@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,8 +38,9 @@ class Entered:
 _memory = passes.Memory()
 
 
-def scan(store: Store, automation: Automation, now: datetime) -> Entered:
-    """Start the runs that what is new triggers."""
+def scan(store: Store, automation: Automation, clock: Callable[[], datetime]) -> Entered:
+    """Start the runs that what is new up to the present of ``clock`` triggers."""
+    now = clock()
     facts = read_facts(store)
     if not _may_be_due(store, automation, facts, now):
         return Entered()

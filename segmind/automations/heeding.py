@@ -9,7 +9,7 @@ nothing out, so no message leaves after an event that is older than that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,14 +59,15 @@ class Heeded:
 _memory = passes.Memory()
 
 
-def heed(store: Store, automation: Automation, now: datetime) -> Heeded:
-    """Look at the events that arrived since the last pass."""
+def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) -> Heeded:
+    """Look at the events that arrived since the last pass, up to the present of ``clock``."""
     with passes.turn(store, automation, COLUMN) as turn:
         if turn is None:
             return Heeded()
         conn, standing = turn
         until = conn.execute(text("SELECT clock_timestamp()")).scalar_one() + FRESH
-        # Read after that instant: what was ingested before it is in these facts.
+        # Read after that instant: what was ingested before it is in these facts, and before now.
+        now = clock()
         facts = read_facts(store)
         done = Heeded()
         is_new = not _memory.is_same(store, automation, facts)

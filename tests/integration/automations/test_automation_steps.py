@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from segmind.automations import automation as automations
-from segmind.automations import counts, describe, engine, moving, recipes
+from segmind.automations import counts, describe, engine, mentions, moving, recipes
 from segmind.automations.definition import InvalidDefinition, parse
 from segmind.automations.lifecycle import State
 from segmind.automations.validate import problems
@@ -80,6 +80,8 @@ def test_entering_and_leaving_a_segment_starts_a_run(shop: Any) -> None:
     membership.refresh_all(shop.store, shop.at(-8))
     trigger = {"kind": "segment", "segment_id": germans}
     shop.live(definition(TEXT, trigger=trigger))
+    with shop.store.engine.connect() as conn:
+        assert mentions.using_segment(conn, germans) == ["the automation “Cart”"]
     shop.live(definition(TEXT, trigger={**trigger, "moves": "left"}))
     with shop.store.engine.begin() as conn:
         conn.execute(

@@ -7,8 +7,9 @@ from typing import Any, Final
 import streamlit as st
 
 from segmind.channels.channel import Channel
+from segmind.errors import SegmindError
 from segmind.templates.check import check
-from segmind.templates.template import parse_draft
+from segmind.templates.template import parse_draft, to_json
 from segmind.ui import problems
 from segmind.ui.components.badges import CHANNELS
 from segmind.ui.components.message_editor import edit_message, preview_message, show_findings
@@ -39,7 +40,7 @@ def edit(step: Json, key: str) -> Json:
         at = labels.index(picked) if picked in labels else 0
         option = options[at]
         content = edit_message(option["content"], Channel(option["channel"]), key=key)
-        options[at] = {**option, "content": content}
+        options[at] = {**option, "content": _kept(option["content"], content)}
         with problems.shown("Look the message over"):
             address = workspace.settings().postal_address
             show_findings(check(parse_draft(content), postal_address=address))
@@ -48,6 +49,15 @@ def edit(step: Json, key: str) -> Json:
         preview_message(content, people[0].context, workspace.settings(), key=key)
     first, *others = options
     return {**step, **first, **made, "template_version_id": None, "fallbacks": others}
+
+
+def _kept(given: Json, made: Json) -> Json:
+    """A text that says the same stays as it was written: saving would make a version of it."""
+    try:
+        is_same = to_json(parse_draft(given)) == to_json(parse_draft(made))
+    except SegmindError:
+        return made
+    return given if is_same else made
 
 
 def _options(step: Json) -> list[Json]:
