@@ -175,13 +175,14 @@ def set_state(
 
 
 def get(conn: Connection, automation_id: int, *, lock: bool = False) -> Automation:
-    """The automation; ``lock`` holds its row until the transaction ends.
+    """The automation; ``lock`` holds its row until the transaction ends (not against runs that
+    begin, or counts that are added).
 
     Raises:
         UnknownAutomation.
     """
     query = _query().where(table.c.id == automation_id)
-    found = _read(conn, query.with_for_update(of=table) if lock else query)
+    found = _read(conn, query.with_for_update(of=table, key_share=True) if lock else query)
     return _existing(found[0] if found else None, automation_id)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from segmind.automations import counts
+from segmind.automations import counts, heeding, passes
 from segmind.automations.automation import get
 from segmind.automations.counts import ENTERED
 from segmind.automations.definition import InvalidDefinition
@@ -56,6 +56,7 @@ def move_people(
     Raises:
         UnknownAutomation. InvalidDefinition: a step leads nowhere; ``field`` names it.
     """
+    passes.keep_out(conn, automation_id, heeding.COLUMN)
     automation = get(conn, automation_id, lock=True)
     known = {step.id for step in automation.definition.steps}
     here = places(conn, automation_id)
@@ -124,6 +125,7 @@ def try_again(
     Raises:
         UnknownAutomation; Conflict: the automation was stopped for good.
     """
+    passes.keep_out(conn, automation_id, heeding.COLUMN)
     automation = get(conn, automation_id, lock=True)
     if automation.state is State.STOPPED:
         raise Conflict(

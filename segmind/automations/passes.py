@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from segmind.automations.automation import Automation
 from segmind.customers.facts import Facts
 from segmind.db.engine import Store
-from segmind.db.locks import try_lock
+from segmind.db.locks import lock, try_lock
 
 _KEPT = 2_000
 
@@ -82,7 +82,7 @@ def turn(
     """A transaction for one pass, in which no other process makes the same; None when another one
     is at it, or the automation is not live any more. ``column``: where the mark is kept."""
     with store.engine.begin() as conn:
-        if not try_lock(conn, f"automation.{column}:{automation.id}"):
+        if not try_lock(conn, _turn_name(automation.id, column)):
             yield None
             return
         row = conn.execute(
@@ -96,6 +96,16 @@ def turn(
             yield None
             return
         yield conn, Standing(row.live_since, row.seen_to)
+
+
+def keep_out(conn: Connection, automation_id: int, column: str) -> None:
+    """Wait until nobody makes such a pass, and let nobody begin one until the transaction ends:
+    for whoever changes many runs, which a pass would lock in another order."""
+    lock(conn, _turn_name(automation_id, column))
+
+
+def _turn_name(automation_id: int, column: str) -> str:
+    return f"automation.{column}:{automation_id}"
 
 
 def mark(conn: Connection, automation: Automation, column: str, now: datetime) -> None:
