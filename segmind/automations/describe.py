@@ -182,12 +182,12 @@ def _send(step: Send, saying: Saying) -> str:
     if not step.fallbacks:
         said = saying.content(step.options[0])
         return f"Send {_CHANNELS[step.channel]}{f': {said}' if said else ''}."
-    each = [_CHANNELS[option.channel] for option in step.options]
-    order = "the customer's favourite first, else " if step.prefer == "customer" else ""
+    first, *others = [_CHANNELS[option.channel] for option in step.options]
     said = saying.content(step.options[0])
+    favourite = " Their favourite channel comes first." if step.prefer == "customer" else ""
     return (
-        f"Send {order}{', or else '.join(each)}, whichever reaches the customer first"
-        f"{f': {said}' if said else ''}."
+        f"Send {first}{f': {said}' if said else ''}; where it does not reach them,"
+        f" {', else '.join(others)}.{favourite}"
     )
 
 

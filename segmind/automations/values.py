@@ -44,11 +44,14 @@ def values_for(
     """
     found: dict[int, dict[str, Any]] = {}
     words = Words(currency=settings.currency)
-    wanting: dict[str, list[Move]] = {}
+    by_version: dict[int, list[Move]] = {}
     for move in moves:
         for outgoing in move.sends:
-            for kind in _named(conn, outgoing.option.template_version_id or 0):
-                wanting.setdefault(kind, []).append(move)
+            by_version.setdefault(outgoing.option.template_version_id or 0, []).append(move)
+    wanting: dict[str, list[Move]] = {}
+    for version_id, theirs in by_version.items():
+        for kind in _named(conn, version_id):
+            wanting.setdefault(kind, []).extend(theirs)
     for kind, theirs in wanting.items():
         if kind != "cart" and definition.key != "order":
             continue

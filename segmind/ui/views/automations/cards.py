@@ -51,12 +51,11 @@ def step(now: Editing, number: int, line: Line | None, counts: StepCounts | None
     step_id = data["id"]
     label, icon = STEPS.get(data["kind"], (data["kind"], "help"))
     with st.container(border=True, gap="xsmall", key=f"{now.key}_card_{step_id}"):
-        with st.container(
-            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-        ):
-            said = plain(line.text) if line is not None else label
-            st.markdown(f"**{number + 1}** :material/{icon}: {said}", width="stretch")
-            if now.allowed:
+        text, menu = st.columns([8, 1], vertical_alignment="top")
+        said = plain(line.text) if line is not None else label
+        text.markdown(f"**{number + 1}** :material/{icon}: {said}")
+        if now.allowed:
+            with menu:
                 _menu(now, step_id)
         st.caption("  \n".join(filter(None, [_ways(now, line), numbers_of(counts)])))
         _faults(now, step_id, ())
@@ -75,7 +74,7 @@ def _form(now: Editing, data: dict[str, Any]) -> None:
     made = content.edit(data, key) if data["kind"] == "send" else forms.edit(data, others, key)
     st.button(
         "Done",
-        key=f"{key}_done",
+        key=f"{key}_close",
         on_click=editing.open_step,
         args=(now.automation, None),
         help="Closes the form; nothing is saved until you save the automation",
@@ -95,19 +94,17 @@ def _put(now: Editing, made: dict[str, Any]) -> None:
 
 
 def _head(now: Editing, part: str, icon: str, text: str) -> None:
-    with st.container(
-        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
-        st.markdown(f":material/{icon}: {plain(text)}", width="stretch")
-        if now.allowed:
-            is_open = editing.opened(now.automation) == part
-            st.button(
-                "Close" if is_open else "Edit",
-                type="tertiary",
-                key=f"{now.key}_open_{part.strip(':')}",
-                on_click=editing.open_step,
-                args=(now.automation, None if is_open else part),
-            )
+    said, change = st.columns([8, 1], vertical_alignment="top")
+    said.markdown(f":material/{icon}: {plain(text)}")
+    if now.allowed:
+        is_open = editing.opened(now.automation) == part
+        change.button(
+            "Close" if is_open else "Edit",
+            type="tertiary",
+            key=f"{now.key}_open_{part.strip(':')}",
+            on_click=editing.open_step,
+            args=(now.automation, None if is_open else part),
+        )
 
 
 def _menu(now: Editing, step_id: str) -> None:

@@ -62,7 +62,7 @@ def one_row(automation: Automation) -> None:
             ("entered", figures.count(totals.entered)),
             ("waiting now", figures.count(totals.waiting)),
             ("messages", figures.count(totals.messages)),
-            ("reached the goal", figures.share(totals.converted, totals.entered)),
+            ("reached goal", figures.share(totals.converted, totals.entered)),
         ],
         key=f"automation_{automation.id}",
     )

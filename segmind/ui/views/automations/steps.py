@@ -49,10 +49,11 @@ def _list(now: editing.Editing, said: list[Line]) -> None:
     counts = {each.step: each for each in automations.by_step(now.automation.id)}
     by_step = {line.step: line for line in said if line.step is not None}
     rules = [line.text for line in said if line.step is None]
-    cards.trigger(now, rules[0] if rules else "What starts it")
-    for number, step in enumerate(now.draft["steps"]):
-        cards.step(now, number, by_step.get(step["id"]), counts.get(step["id"]))
-    cards.ends(now, rules[1:])
+    with st.container(gap="xxsmall"):
+        cards.trigger(now, rules[0] if rules else "What starts it")
+        for number, step in enumerate(now.draft["steps"]):
+            cards.step(now, number, by_step.get(step["id"]), counts.get(step["id"]))
+        cards.ends(now, rules[1:])
 
 
 def _subject(option: Option) -> str:
