@@ -34,8 +34,9 @@ def show(automation: Automation, viewer: Viewer) -> None:
         _list(now, said)
     with right, st.container(border=True, key="aut_picture"):
         st.subheader("Picture", anchor=False)
+        short = lines(now.definition, Saying(words=segments.words()))
         st.mermaid_chart(
-            mermaid(now.definition, said), alt="The steps as a diagram; the list says it all"
+            mermaid(now.definition, short), alt="The steps as a diagram; the list says it all"
         )
 
 
