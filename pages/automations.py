@@ -7,7 +7,7 @@ from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import automations
-from segmind.ui.views.automations.list import from_scratch, one_row, recipes
+from segmind.ui.views.automations.list import from_scratch, recipes, rows
 from segmind.workspace.permissions import Action
 
 viewer = access.gate()
@@ -35,6 +35,5 @@ if not listed:
         icon="account_tree",
         key="automations",
     )
-for automation in listed:
-    one_row(automation)
+rows()
 recipes(allowed=allowed)

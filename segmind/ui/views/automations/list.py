@@ -41,6 +41,14 @@ _BLANK: Final = {
 }
 
 
+@st.fragment(run_every="10s")
+@problems.guarded
+def rows() -> None:
+    """Every automation with its numbers, which follow what happens."""
+    for automation in automations.listed():
+        one_row(automation)
+
+
 def one_row(automation: Automation) -> None:
     """An automation with its state, what starts it, and its numbers."""
     totals = automations.totals(automation.id)
