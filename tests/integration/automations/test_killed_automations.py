@@ -270,7 +270,7 @@ def judge(shop: Shop) -> None:
 
 
 def test_killed_now_and_then_automations_lose_and_double_nothing(shop: Shop) -> None:
-    rehearse(shop, kills=2, databases=0.5, people=14, seed=3)
+    rehearse(shop, kills=2, databases=0.5, people=14, seed=1)
 
 
 @pytest.mark.slow
