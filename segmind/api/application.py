@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from segmind import __version__
 from segmind.api import (
     analytics,
+    automation_runs,
     automations,
     campaigns,
     customers,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     campaigns.router,
     automations.router,
+    automation_runs.router,
     analytics.router,
     earned.router,
     webhooks.router,

@@ -99,7 +99,7 @@ def fresh(
             SELECT {_COLUMNS} FROM message m
             WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
-                              AND s.source_id = :id AND s.state <> 'open')
+                              AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
             ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
         {"kind": source.kind, "id": source.id, "above": above, "limit": limit},
@@ -124,7 +124,7 @@ def waiting(
         text(f"""
             SELECT {_COLUMNS} FROM message m
             LEFT JOIN outbox_source s USING (source_kind, source_id)
-            WHERE m.state = 4 AND m.due_at <= :now AND COALESCE(s.state, 'open') = 'open'
+            WHERE m.state = 4 AND m.due_at <= :now AND {sources.IS_OPEN}
             ORDER BY m.due_at, m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
         {"now": now, "limit": limit},
