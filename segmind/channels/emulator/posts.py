@@ -27,6 +27,7 @@ from segmind.channels.fates import Step
 from segmind.channels.webhook import WEBHOOK_PATH
 
 MOST_EVENTS: Final = 500
+VENDORS: Final = ("twilio", "sendgrid", "visit")
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _LINK: Final = re.compile(r"https?://[^\s\"'<>)]+")
 #: How people say that they want no more: keywords, and what only a person understands.
@@ -43,9 +44,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request to the product. ``kind``: "report", "reply", "visit", "forged" or "replayed"."""
+    """A request to the product by a ``vendor`` or, "visit", by a customer. ``kind``: "report",
+    "reply", "visit", "forged" or "replayed"."""
 
     url: str
+    vendor: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
@@ -148,7 +151,7 @@ class TwilioWriter:
         digest = hmac.new(token or self._token, text.encode(), hashlib.sha1).digest()
         signature = base64.b64encode(digest).decode()
         headers = {**_FORM, "X-Twilio-Signature": signature}
-        return Post(called, urlencode(form).encode(), headers)
+        return Post(called, "twilio", urlencode(form).encode(), headers)
 
     def forged(self, post: Post) -> Post:
         form = dict(parse_qsl(post.body.decode(), keep_blank_values=True))
@@ -173,7 +176,7 @@ class SendGridWriter:
             if word is Word.CLICKED and not letter.tracks("click"):
                 yield from _visits(letter.text("text/html"))
             elif word is Word.UNSUBSCRIBED and (url := _one_click(letter)):
-                yield Post(url, b"List-Unsubscribe=One-Click", _FORM, kind="visit")
+                yield Post(url, "visit", b"List-Unsubscribe=One-Click", _FORM, kind="visit")
             elif word is not Word.OPENED or letter.tracks("open"):
                 reports += _worded(event, letter)
         for start in range(0, len(reports), MOST_EVENTS):
@@ -188,7 +191,7 @@ class SendGridWriter:
             "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
             "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
         }
-        return Post(self._webhook, body, headers)
+        return Post(self._webhook, "sendgrid", body, headers)
 
     def forged(self, post: Post) -> Post:
         reports = json.loads(post.body)
@@ -259,4 +262,5 @@ def _visits(text: str) -> Iterator[Post]:
     found = _LINK.search(text)
     if found:
         agent = {"User-Agent": "Mozilla/5.0 (Linux; Android 14) Mobile Safari/537.36"}
-        yield Post(found.group().replace("&amp;", "&"), b"", agent, "GET", "visit")
+        url = found.group().replace("&amp;", "&")
+        yield Post(url, "visit", b"", agent, "GET", "visit")

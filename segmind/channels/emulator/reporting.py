@@ -7,13 +7,12 @@ those that lead to it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import random
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,12 +25,12 @@ from segmind.channels.channel import Channel
 from segmind.channels.emulator.acceptances import Taken
 from segmind.channels.emulator.identity import Identity
 from segmind.channels.emulator.noise import ORDERLY, Noise
-from segmind.channels.emulator.posts import Event, Post, Writer, writers
+from segmind.channels.emulator.posts import VENDORS, Event, Post, Writer, writers
 from segmind.channels.fates import HABITS, REHEARSAL_SPEED, Habits, fate
 
-_AT_ONCE: Final = 16
+#: Posts in flight by vendor.
+_AT_ONCE: Final = 8
 _TICK_SECONDS: Final = 0.05
-_MOST_A_TICK: Final = 2_000
 #: A post that was not taken is tried again after so many seconds, then given up.
 _AGAIN_AFTER: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 
@@ -60,32 +59,35 @@ class Reporter:
         self._heap: list[tuple[float, int, _Due | Post]] = []
         self._order = itertools.count()
         self._counts: Counter[str] = Counter()
-        self._posting: set[asyncio.Task[None]] = set()
+        self._queues: dict[str, asyncio.Queue[Post]] = defaultdict(asyncio.Queue)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, identity: Identity, seed: int) -> None:
         """Begin to report, in the running loop."""
         self._draw = random.Random(seed)  # noqa: S311 - noise, not a secret
         self._seed = seed
         self._writers: dict[Channel, Writer] = writers(identity, self._product)
-        self._gate = asyncio.Semaphore(_AT_ONCE)
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_AT_ONCE),
+            connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=15.0),
             trust_env=False,
         )
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run())]
+        for vendor in VENDORS:  # each has connections of its own: none waits for another's backlog
+            queue = self._queues[vendor]
+            self._tasks += [asyncio.create_task(self._work(queue)) for _ in range(_AT_ONCE)]
 
     async def stop(self) -> None:
         """Report nothing more."""
-        for task in (self._task, *self._posting):
+        for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
 
     def figures(self) -> dict[str, int]:
         """``waiting`` reports, and posts by what became of them; ``forged_taken`` must stay 0."""
-        return {"waiting": len(self._heap), **dict(sorted(self._counts.items()))}
+        queued = sum(queue.qsize() for queue in self._queues.values())
+        return {"waiting": len(self._heap) + queued, **dict(sorted(self._counts.items()))}
 
     def expect(self, channel: Channel, taken: Sequence[Taken]) -> None:
         """Plan the reports of accepted messages."""
@@ -121,37 +123,34 @@ class Reporter:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
             events: dict[Channel, list[Event]] = {}
-            for _ in range(_MOST_A_TICK):
-                if not self._heap or self._heap[0][0] > now:
-                    break
+            while self._heap and self._heap[0][0] <= now:
                 what = heapq.heappop(self._heap)[2]
                 if isinstance(what, Post):
-                    await self._begin(what)
+                    self._queue(what)
                 else:
                     events.setdefault(what.channel, []).append(what.event)
-            # E-mail first: its 500 events to a post do not keep SMS waiting, the reverse would.
-            for channel, due in sorted(events.items()):
+            for channel, due in events.items():
                 for post in self._writers[channel].posts(due):
-                    await self._begin_noisily(channel, post, now)
+                    self._queue(post)
+                    if post.is_signed:
+                        self._disturb(channel, post, now)
 
-    async def _begin_noisily(self, channel: Channel, post: Post, now: float) -> None:
-        await self._begin(post)
-        if not post.is_signed:
-            return
+    def _disturb(self, channel: Channel, post: Post, now: float) -> None:
         if self._lucky(self._noise.replayed):
             wait = 1.0 + self._draw.random() * self._noise.late_seconds
             self._push(now + wait, replace(post, kind="replayed"))
         if self._lucky(self._noise.forged):
-            await self._begin(self._writers[channel].forged(post))
+            self._queue(self._writers[channel].forged(post))
 
-    async def _begin(self, post: Post) -> None:
-        if not self._is_ours(post.url):
+    def _queue(self, post: Post) -> None:
+        if _origin(post.url) == _origin(self._product):
+            self._queues[post.vendor].put_nowait(post)
+        else:
             self._counts["left_alone"] += 1
-            return
-        await self._gate.acquire()
-        task = asyncio.create_task(self._post(post))
-        self._posting.add(task)
-        task.add_done_callback(self._posting.discard)
+
+    async def _work(self, queue: asyncio.Queue[Post]) -> None:
+        while True:
+            await self._post(await queue.get())
 
     async def _post(self, post: Post) -> None:
         try:
@@ -165,8 +164,6 @@ class Reporter:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = 0
-        finally:
-            self._gate.release()
         taken = 200 <= status < 400
         self._counts[f"{post.kind}_{'taken' if taken else 'refused'}"] += 1
         wants_again = status == 0 or status == 429 or status >= 500
@@ -179,9 +176,6 @@ class Reporter:
             return
         wait = _AGAIN_AFTER[post.tries]
         self._push(time.monotonic() + wait, replace(post, tries=post.tries + 1))
-
-    def _is_ours(self, url: str) -> bool:
-        return _origin(url) == _origin(self._product)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
