@@ -24,7 +24,7 @@ _TEXT: Final = "This is a test message from {shop}, sent by Segmind."
 
 
 class SuppressedAddress(Conflict):
-    """This address must not be used ({reason})."""
+    """This address must not be used: {reason}."""
 
     code = "suppressed_address"
     hint = "Use an address of your own for tests."
@@ -58,7 +58,7 @@ def send_test(store: Store, channel: Channel, address: str, *, actor: str) -> Tr
         hashed = address_hash(address_key(store.settings.secret_key), channel.value, whom)
         said_no = suppressions.among(conn, channel.value, [hashed])
     if hashed in said_no:
-        raise SuppressedAddress(reason=str(said_no[hashed].reason).replace("_", " "))
+        raise SuppressedAddress(reason=said_no[hashed].reason.label)
     provider = open_registry(store).for_channel(channel)
     parcel = Parcel(
         uuid.uuid4(), whom, _content(channel, settings.shop_name), _sender(channel, settings)

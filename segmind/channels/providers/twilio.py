@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, quote, urlencode
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 from uuid import UUID
 
 from twilio.base.exceptions import TwilioException
@@ -113,7 +114,7 @@ LATER: Final[dict[int, float | None]] = {
     63038: 900.0,
 }
 #: The set-up is at fault: nothing of this sender will pass until somebody corrects it.
-SET_UP: Final = frozenset({20003, 20404, 21606, 21659, 21660, 21703, 30002, 30032, 30034})
+SET_UP: Final = frozenset({20003, 20404, 21606, 21609, 21659, 21660, 21703, 30002, 30032, 30034})
 #: The text is at fault, or the pair of sender and country.
 REFUSED: Final[dict[int, str]] = {
     14103: "The text or its media cannot be sent",
@@ -240,9 +241,9 @@ class Twilio:
             message = await self._client.messages.create_async(
                 to=parcel.address,
                 body=content.body,
-                status_callback=self.callback_url(parcel.message_public_id),
                 validity_period=max(1, min(parcel.ttl_seconds, _LONGEST_VALIDITY)),
                 **self._from(parcel),
+                **self._status_callback(parcel),
             )
         except TwilioException as error:
             return self._of_refusal(error)
@@ -258,6 +259,16 @@ class Twilio:
         sender = parcel.sender.address if parcel.sender else self._settings.sender
         name = "messaging_service_sid" if sender.startswith("MG") else "from_"
         return {name: sender}
+
+    def _status_callback(self, parcel: Parcel) -> dict[str, str]:
+        # Twilio refuses a message whose callback it can never reach (21609).
+        if self._cannot_report:
+            return {}
+        return {"status_callback": self.callback_url(parcel.message_public_id)}
+
+    @property
+    def _cannot_report(self) -> bool:
+        return _is_loopback(self._settings.public_url) and not _is_loopback(self._settings.base_url)
 
     def _of_refusal(self, error: TwilioException) -> Outcome:
         status = _number(getattr(error, "status", None))
@@ -310,7 +321,13 @@ class Twilio:
             return Check(False, f"Twilio cannot be reached ({type(error).__name__}).")
         except (ValueError, TypeError, KeyError, AttributeError):
             return Check(False, "Twilio's answer cannot be read.")
-        return Check(True, f"Connected to the Twilio account {short(account.friendly_name)}.")
+        connected = f"Connected to the Twilio account {short(account.friendly_name)}."
+        if self._cannot_report:
+            connected += (
+                f" It cannot report back, though: {self._settings.public_url} is reached from this"
+                " machine only. Set the public address."
+            )
+        return Check(True, connected)
 
     # --- reports -----------------------------------------------------------------------------
 
@@ -429,6 +446,16 @@ def _inbound(form: dict[str, str], at: datetime) -> Deliveries | Refused:
             ),
         )
     )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _number(value: Any) -> int:
