@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from segmind.channels import sms_parts
 from segmind.channels.content import Content, EmailContent, Slots, SmsContent
 from segmind.channels.provider import Parcel, Sender
 from segmind.consent.purpose import Purpose
+from segmind.db.literals import literal
 from segmind.errors import SegmindError
 from segmind.events.schema import Channel
 from segmind.messages.claim import Claimed
@@ -64,6 +65,7 @@ class Renderer:
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
         people = _people(conn, messages)
+        prices = {channel: _price(channel, settings) for channel in Channel}
         shop = {
             "name": settings.shop_name,
             "url": shop_url,
@@ -75,7 +77,8 @@ class Renderer:
             context = _context(message, people.get(message.id), shop)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                out.append(self._one(message, draft, context, settings))
+                price = prices[message.channel]
+                out.append(self._one(message, draft, context, settings, price))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -90,6 +93,7 @@ class Renderer:
         draft: Draft,
         context: Mapping[str, object],
         settings: ProductSettings,
+        price: int,
     ) -> Rendered | Unrenderable:
         content = render(draft, context, self._links(message))
         if isinstance(content, RenderError):
@@ -103,7 +107,7 @@ class Renderer:
             message=message,
             parcel=_parcel(message, content, settings),
             segments=parts,
-            cost_micros=_price(message.channel, settings) * (parts or 1),
+            cost_micros=price * (parts or 1),
         )
 
     def _links(self, message: Claimed) -> Links:
@@ -111,9 +115,14 @@ class Renderer:
         page = book.unsubscribe(public_id) if message.purpose is not Purpose.TRANSACTIONAL else None
         if message.purpose is Purpose.TEST:
             return Links(unsubscribe_url=page)
-        return Links(
-            link_for=lambda url: book.click(public_id, version_id, url), unsubscribe_url=page
-        )
+        made: dict[str, str] = {}  # an e-mail has its links twice, in HTML and in text
+
+        def link_for(url: str) -> str:
+            if url not in made:
+                made[url] = book.click(public_id, version_id, url)
+            return made[url]
+
+        return Links(link_for=link_for, unsubscribe_url=page)
 
     def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
         """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
@@ -162,20 +171,21 @@ def _price(channel: Channel, settings: ProductSettings) -> int:
 
 
 def _context(
-    message: Claimed, person: RowMapping | None, shop: Mapping[str, Any]
+    message: Claimed, person: Mapping[str, Any] | None, shop: Mapping[str, Any]
 ) -> dict[str, object]:
-    customer = {k: v for k, v in person.items() if k != "message_id"} if person else {}
-    others = {k: v for k, v in message.vars.items() if k not in {"cart", "order"}}
+    given = message.vars
+    others = {k: v for k, v in given.items() if k not in {"cart", "order"}} if given else None
     return variables.context(
-        customer=customer,
+        customer=person,
         shop=shop,
-        cart=message.vars.get("cart"),
-        order=message.vars.get("order"),
+        cart=given.get("cart"),
+        order=given.get("order"),
         values=others,
     )
 
 
-def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, RowMapping]:
+def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str, Any]]:
+    """By message id: the customer as templates know them, under their present id."""
     known = [m for m in messages if m.customer_id is not None]
     rows = conn.execute(
         text("""
@@ -186,6 +196,10 @@ def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, RowMappi
             LEFT JOIN customer_merge g ON g.from_id = given.customer_id
             JOIN customer c ON c.id = COALESCE(g.into_id, given.customer_id)
         """),
-        {"messages": [m.id for m in known], "customers": [m.customer_id for m in known]},
+        {
+            "messages": literal([m.id for m in known]),
+            "customers": literal([m.customer_id for m in known]),
+        },
     )
-    return {row["message_id"]: row for row in rows.mappings()}
+    names = list(rows.keys())[1:]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
