@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from segmind.channels.channel import Channel
+from segmind.channels.fates import REHEARSAL_SPEED
 from segmind.channels.provider import Provider
 from segmind.channels.providers.fcm import Fcm, FcmSettings
-from segmind.channels.providers.sandbox import REHEARSAL_SPEED, Ledger, Sandbox
+from segmind.channels.providers.sandbox import Ledger, Sandbox
 from segmind.channels.providers.sendgrid import SendGrid, SendGridSettings
 from segmind.channels.providers.twilio import Twilio, TwilioSettings
 from segmind.errors import NotFound

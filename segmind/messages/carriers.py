@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segmind.channels import registry
-from segmind.channels.providers.sandbox import REHEARSAL_SPEED
+from segmind.channels.fates import REHEARSAL_SPEED
 from segmind.channels.registry import Registry
 from segmind.db.engine import Store
 from segmind.messages.sandbox_carrier import CarrierBook
