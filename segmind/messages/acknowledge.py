@@ -86,11 +86,7 @@ def acknowledge(
     fresh = [v for v in verdicts if v.message.id in present]
     evidence.append_sent(
         conn,
-        [
-            v.message
-            for v in fresh
-            if v.state is State.ACCEPTED and present[v.message.id]
-        ],
+        [v.message for v in fresh if v.state is State.ACCEPTED and present[v.message.id]],
         now,
     )
     _suppress(conn, key, fresh, now)
@@ -129,7 +125,7 @@ def _judge(
             return _later(message, outcome, now + wait, "setup", returned=True)
         case Retry(http_status=status, pause_sender=paused):
             attempts = message.attempt + 1
-            returned = status == _TOO_MANY_REQUESTS or paused
+            returned = status == _TOO_MANY_REQUESTS or paused or outcome.code == "not_started"
             if not returned and policy.is_exhausted(attempts):
                 return _Verdict(message, outcome, State.FAILED, error_class="exhausted")
             wait = policy.wait(attempts, outcome.after_seconds, draw)

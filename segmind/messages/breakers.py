@@ -113,6 +113,7 @@ class Breaker:
     _probes: int = 1
     _probing_since: float | None = None
     _refused: int = 0
+    _throttled: float = 0.0
     _seen: deque[tuple[float, Answers]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,6 +145,10 @@ class Breaker:
         with self._lock:
             self._probing_since = None
 
+    def is_shut(self) -> bool:
+        """Whether nothing may pass just now."""
+        return self.shut_for() > 0
+
     def shut_for(self) -> float:
         """Seconds until anything may pass; 0 when something may now."""
         with self._lock:
@@ -159,6 +164,20 @@ class Breaker:
             elif answers.calls:
                 self._count(answers)
         return answers
+
+    def pace(self) -> float:
+        """Calls per second of late, by this process."""
+        with self._lock:
+            now = self.now()
+            recent = [(at, a.calls) for at, a in self._seen if at >= now - self.policy.window]
+            if not recent:
+                return 0.0
+            return sum(calls for _, calls in recent) / max(1.0, now - recent[0][0])
+
+    def throttled_share(self) -> float:
+        """Which share of the calls of late met a "too many requests"; 0 for a handful of calls."""
+        with self._lock:
+            return self._throttled
 
     def _count(self, answers: Answers) -> None:
         bad = answers.failed + answers.throttled
@@ -184,6 +203,8 @@ class Breaker:
         while self._seen and self._seen[0][0] < now - self.policy.window:
             self._seen.popleft()
         calls = sum(seen.calls for _, seen in self._seen)
+        throttled = sum(seen.throttled for _, seen in self._seen)
+        self._throttled = throttled / calls if calls >= self.policy.fewest else 0.0
         failed = sum(seen.failed + seen.throttled for _, seen in self._seen)
         if calls >= self.policy.fewest and failed >= self.policy.share * calls:
             self._again(answers)

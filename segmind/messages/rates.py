@@ -94,6 +94,14 @@ def teach(conn: Connection, name: str, pace: float, teaching: Teaching = TEACHIN
     return taught is not None
 
 
+def taught(conn: Connection) -> frozenset[str]:
+    """The names of the buckets that have a learnt limit at present."""
+    rows = conn.execute(
+        text(f"SELECT name FROM send_bucket b WHERE {_LEARNED} IS NOT NULL"), _growth(TEACHING)
+    )
+    return frozenset(rows.scalars())
+
+
 #: The learnt limit as it has grown until now; null once it is forgotten.
 _LEARNED: Final = """
     CASE WHEN b.learned_at > clock_timestamp() - make_interval(secs => :forget)
@@ -112,13 +120,6 @@ def _growth(teaching: Teaching) -> dict[str, float]:
 
 def _available(conn: Connection, limit: Limit) -> int | None:
     """How many sends the bucket holds now, locked; None where nothing limits it."""
-    if limit.per_second is None:
-        known = conn.execute(
-            text("SELECT 1 FROM send_bucket WHERE name = :name AND learned IS NOT NULL"),
-            {"name": limit.name},
-        ).scalar()
-        if known is None:
-            return None
     rate = f"LEAST(CAST(:rate AS float8), {_LEARNED})"
     row = conn.execute(
         text(f"""

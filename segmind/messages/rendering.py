@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from segmind.channels import sms_parts
-from segmind.channels.content import Content, EmailContent, Slots, SmsContent
+from segmind.channels.content import EmailContent, Slots, SmsContent
 from segmind.channels.provider import Parcel, Sender
 from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
@@ -65,7 +65,7 @@ class Renderer:
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
         people = _people(conn, messages)
-        prices = {channel: _price(channel, settings) for channel in Channel}
+        terms = {c: (_price(c, settings), sender_of(c, settings)) for c in Channel}
         shop = {
             "name": settings.shop_name,
             "url": shop_url,
@@ -77,8 +77,7 @@ class Renderer:
             context = _context(message, people.get(message.id), shop)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                price = prices[message.channel]
-                out.append(self._one(message, draft, context, settings, price))
+                out.append(self._one(message, draft, context, *terms[message.channel]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -92,8 +91,8 @@ class Renderer:
         message: Claimed,
         draft: Draft,
         context: Mapping[str, object],
-        settings: ProductSettings,
         price: int,
+        sender: Sender | None,
     ) -> Rendered | Unrenderable:
         content = render(draft, context, self._links(message))
         if isinstance(content, RenderError):
@@ -105,7 +104,7 @@ class Renderer:
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
         return Rendered(
             message=message,
-            parcel=_parcel(message, content, settings),
+            parcel=Parcel(message.public_id, message.address, content, sender),
             segments=parts,
             cost_micros=price * (parts or 1),
         )
@@ -153,13 +152,13 @@ def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
     return (*pieces[:-1], f'{head}<img src="', f'" width="1" height="1" alt="">{tail}')
 
 
-def _parcel(message: Claimed, content: Content, settings: ProductSettings) -> Parcel:
-    sender = None
-    if message.channel is Channel.EMAIL and settings.email_from:
-        sender = Sender(settings.email_from, settings.email_from_name)
-    elif message.channel is Channel.SMS and settings.sms_sender:
-        sender = Sender(settings.sms_sender)
-    return Parcel(message.public_id, message.address, content, sender)
+def sender_of(channel: Channel, settings: ProductSettings) -> Sender | None:
+    """Who the workspace's messages on a channel are from; None: whoever the provider knows."""
+    if channel is Channel.EMAIL and settings.email_from:
+        return Sender(settings.email_from, settings.email_from_name)
+    if channel is Channel.SMS and settings.sms_sender:
+        return Sender(settings.sms_sender)
+    return None
 
 
 def _price(channel: Channel, settings: ProductSettings) -> int:

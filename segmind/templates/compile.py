@@ -169,9 +169,7 @@ def _split(template: BoundTemplate) -> Part:
         pieces.append("")
     made = [quick(group, autoescape=template.env.autoescape) for group in nodes]
     ready = tuple(one for one in made if one is not None)
-    return Part(
-        template, tuple(pieces), tuple(nodes), ready if len(ready) == len(nodes) else None
-    )
+    return Part(template, tuple(pieces), tuple(nodes), ready if len(ready) == len(nodes) else None)
 
 
 def _footer(draft: EmailDraft) -> str:

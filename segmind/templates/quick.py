@@ -18,7 +18,6 @@ from liquid.builtin.expressions import FilteredExpression, Path, StringLiteral
 from liquid.builtin.expressions.logical import (
     BooleanExpression,
     LogicalAndExpression,
-    LogicalNotExpression,
     LogicalOrExpression,
 )
 from liquid.builtin.output import OutputNode
@@ -133,9 +132,7 @@ def _shown(look: Callable[[Mapping[str, Any]], Any], autoescape: bool) -> Quick:
     return show
 
 
-def _shown_or(
-    look: Callable[[Mapping[str, Any]], Any], fallback: str, autoescape: bool
-) -> Quick:
+def _shown_or(look: Callable[[Mapping[str, Any]], Any], fallback: str, autoescape: bool) -> Quick:
     def show(values: Mapping[str, Any]) -> str:
         value = look(values)
         if value is None or value is False or value == "":
@@ -199,10 +196,7 @@ def _condition(node: IfNode, autoescape: bool) -> Quick | None:
 
 
 def _truth(expression: Expression) -> Callable[[Mapping[str, Any]], bool] | None:
-    """Whether a condition of names, and, or, not holds: everything is true but false and nil."""
-    if type(expression) is LogicalNotExpression:
-        right = _truth(expression.right)
-        return None if right is None else lambda values: not right(values)
+    """Whether a condition of names, and, or holds: everything is true but false and nil."""
     if type(expression) is LogicalAndExpression or type(expression) is LogicalOrExpression:
         left, right = _truth(expression.left), _truth(expression.right)
         if left is None or right is None:

@@ -28,6 +28,7 @@ from python_http_client.exceptions import HTTPError, handle_error
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
+from segmind.channels import deadline
 from segmind.channels.channel import Channel
 from segmind.channels.content import EmailContent, Slots
 from segmind.channels.delivery import Delivery, Word
@@ -170,7 +171,7 @@ class SendGrid:
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """One request for all recipients of one text; more where texts or addresses demand it."""
         outcomes: dict[int, Outcome] = {}
-        budget = _Budget(MOST_REQUESTS, time.monotonic() + _BATCH_SECONDS)
+        budget = _Budget(MOST_REQUESTS, deadline.until(_BATCH_SECONDS))
         for group in _groups(parcels, outcomes):
             self._send_group(parcels, group, outcomes, budget)
         return [outcomes[i] for i in range(len(parcels))]

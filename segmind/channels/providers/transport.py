@@ -22,6 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.util import Retry as UrllibRetry
 
+from segmind.channels import deadline
 from segmind.channels.outcome import LONGEST_WAIT, InDoubt, Outcome, Retry
 
 #: Seconds to connect and to wait for an answer.
@@ -153,7 +154,7 @@ class Pool:
     ) -> list[Outcome]:
         """One outcome per parcel, in order. ``began``: when the batch was handed over, by
         ``time.monotonic()``."""
-        until = (time.monotonic() if began is None else began) + BATCH_SECONDS
+        until = deadline.until(BATCH_SECONDS, began)
 
         def one(parcel: T) -> Outcome:
             if time.monotonic() > until:

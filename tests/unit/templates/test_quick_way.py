@@ -27,7 +27,6 @@ PIECES = (
     "{% if first_name %}Hi {{ first_name }}{% else %}Hi <all>{% endif %}",
     "{% if customer.city and first_name %}both{% endif %}",
     "{% if customer.city or first_name %} {% endif %}",
-    "{% if not customer.city %}nowhere{% endif %}",
     "a < b & 'c'",
     tracked("https://shop.example.com/?a=1&amp;b={{ first_name }}"),
     tracked("{{ customer.city }}"),

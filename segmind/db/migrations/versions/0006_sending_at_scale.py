@@ -14,9 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Add what buckets learn and what receipts say; vacuum the inbox as often as the outbox."""
     op.add_column("send_bucket", sa.Column("learned", sa.Double(), nullable=True))
-    op.add_column(
-        "send_bucket", sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True)
-    )
+    op.add_column("send_bucket", sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("message", sa.Column("delivery_code", sa.Text(), nullable=True))
     op.execute(
         "ALTER TABLE webhook_inbox SET"
