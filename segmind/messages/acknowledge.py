@@ -123,9 +123,9 @@ def _judge(
             # The set-up is at fault, not the message: it waits and loses no attempt.
             wait = timedelta(seconds=retry.PAUSE_AFTER_REFUSED_SETUP)
             return _later(message, outcome, now + wait, "setup", returned=True)
-        case Retry(http_status=status, pause_sender=paused):
+        case Retry(http_status=status, pause_sender=paused, begun=begun):
             attempts = message.attempt + 1
-            returned = status == _TOO_MANY_REQUESTS or paused or outcome.code == "not_started"
+            returned = status == _TOO_MANY_REQUESTS or paused or not begun
             if not returned and policy.is_exhausted(attempts):
                 return _Verdict(message, outcome, State.FAILED, error_class="exhausted")
             wait = policy.wait(attempts, outcome.after_seconds, draw)

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 #: Outcomes that say that nobody was there to take the call.
 _NOT_REACHED: Final = frozenset({"unreachable"})
-#: Not the provider's doing: the call was never begun.
-_NOT_BEGUN: Final = frozenset({"not_started"})
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -80,7 +78,7 @@ class Answers:
         setup: str | None = None
         wait: float | None = None
         for outcome in outcomes:
-            if isinstance(outcome, Retry) and outcome.code in _NOT_BEGUN:
+            if isinstance(outcome, Retry) and not outcome.begun:
                 continue
             calls += 1
             status = outcome.http_status
