@@ -33,11 +33,7 @@ HISTORY_DAYS = 2
 
 def dispatch(store: Store, context: Context) -> None:
     """Rounds until there is nothing to send; a new message is found within a quarter second."""
-    dispatcher = context.carriers(store).dispatcher
-    while not context.stopping.is_set():
-        report = dispatcher.run_once()
-        if report.seen == 0:
-            return
+    context.carriers(store).lanes.run_until_idle(context.stopping.is_set)
 
 
 def report_from_sandbox(store: Store, context: Context) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from functools import lru_cache
 
 #: Names the signing key inside a token, so that another key can follow one day.
 _KEY_ID = "1"
@@ -29,8 +30,12 @@ def read(secret_key: bytes, use: str, token: str) -> bytes | None:
 
 
 def _mac(secret_key: bytes, use: str, payload: bytes) -> bytes:
-    key = hmac.digest(secret_key, f"segmind link {use}".encode(), "sha256")
-    return hmac.digest(key, payload, "sha256")[:_MAC_BYTES]
+    return hmac.digest(_key_of(secret_key, use), payload, "sha256")[:_MAC_BYTES]
+
+
+@lru_cache(maxsize=64)
+def _key_of(secret_key: bytes, use: str) -> bytes:
+    return hmac.digest(secret_key, f"segmind link {use}".encode(), "sha256")
 
 
 def _text(data: bytes) -> str:

@@ -116,6 +116,9 @@ class ProductSettings(BaseModel):
     email_cost_micros: Micros = 400
     push_cost_micros: Micros = 0
     message_prices: Annotated[tuple[MessagePrice, ...], Field(max_length=MOST_PRICES)] = ()
+    #: Messages (of SMS: parts) a second by provider ("twilio") or by its sender
+    #: ("twilio:+15005550006"), all processes together. What is missing has no limit but 429s.
+    send_limits: dict[ShortText, Annotated[float, Field(gt=0, le=1_000_000)]] = {}
     #: What becomes of a message that nobody can prove sent or unsent, after reconciliation.
     in_doubt_policy: Literal["hold", "assume_sent", "send_again"] = "hold"
     clock_frozen_at: AwareDatetime | None = None
