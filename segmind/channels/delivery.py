@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,12 @@ class Delivery:
     reason: str | None = None  # in words
     text: str | None = None  # what the customer wrote
     suppress: bool = False  # the address must not be used again, whatever the word
+    agent: str | None = None  # the user agent of a visit to one of our links
+    method: str | None = None  # its HTTP method, if not GET
+
+    def with_machine(self, machine: bool) -> Delivery:
+        """The same report under another judgement."""
+        return replace(self, machine=machine)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON without empty values; ``from_json`` is its inverse."""
@@ -60,7 +66,16 @@ class Delivery:
         }
         if self.message_public_id is not None:
             out["message_public_id"] = str(self.message_public_id)
-        for name in ("provider_id", "address", "url", "code", "reason", "text"):
+        for name in (
+            "provider_id",
+            "address",
+            "url",
+            "code",
+            "reason",
+            "text",
+            "agent",
+            "method",
+        ):
             if (value := getattr(self, name)) is not None:
                 out[name] = value
         for name in ("machine", "suppress"):
@@ -93,4 +108,6 @@ class Delivery:
             reason=data.get("reason"),
             text=data.get("text"),
             suppress=bool(data.get("suppress", False)),
+            agent=data.get("agent"),
+            method=data.get("method"),
         )

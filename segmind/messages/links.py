@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,19 +22,14 @@ from segmind.consent.addresses import masked
 from segmind.consent.ledger import ConsentSource
 from segmind.events.schema import Channel
 from segmind.messages import inbox
+from segmind.messages.machines import Act, judge
+from segmind.workspace import product_settings
 
 #: The "provider" of what our own links report.
 OURS: Final = "segmind"
 
 _CLICK: Final = "click"
 _OPEN: Final = "open"
-
-#: A click or open so soon after the hand-over was most likely a scanner's. A flag, never a verdict.
-TOO_QUICK: Final = timedelta(seconds=2)
-_SCANNERS: Final = (
-    "bot", "crawler", "spider", "preview", "scan", "safelinks", "proofpoint", "mimecast",
-    "barracuda", "googleimageproxy", "yahoomailproxy", "python-requests", "curl/", "wget/",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +39,6 @@ class Visit:
     user_agent: str = ""
     ip: str = ""
     method: str = "GET"
-
-    @property
-    def looks_automatic(self) -> bool:
-        agent = self.user_agent.lower()
-        return self.method == "HEAD" or not agent or any(word in agent for word in _SCANNERS)
 
 
 @dataclass(slots=True)
@@ -262,8 +252,9 @@ def _report(
     sent_at, delivered_at = conn.execute(
         text("SELECT sent_at, delivered_at FROM message WHERE public_id = :id"), {"id": public_id}
     ).one_or_none() or (None, None)
-    arrived = delivered_at or sent_at
-    machine = visit.looks_automatic or _too_quick(arrived, now)
+    act = Act(now, url, visit.user_agent, visit.method)
+    rules = product_settings.load(conn).machine_rules
+    machine = judge([act], arrived=delivered_at or sent_at, links=0, rules=rules)[0]
     when = "" if word is Word.UNSUBSCRIBED else f":{int(now.timestamp())}"
     what = "" if url is None else ":" + hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
     delivery = Delivery(
@@ -274,14 +265,10 @@ def _report(
         message_public_id=public_id,
         machine=machine and word is not Word.UNSUBSCRIBED,
         url=url,
+        agent=visit.user_agent,
+        method=visit.method if visit.method != "GET" else None,
     )
     inbox.store(conn, [delivery], now)
-
-
-def _too_quick(arrived: datetime | None, now: datetime) -> bool:
-    """Sooner than a person reads. No time at all means that the product's clock stands still, in
-    which case nothing can be said of it."""
-    return arrived is not None and timedelta() < now - arrived <= TOO_QUICK
 
 
 def _evidence(public_id: UUID, visit: Visit) -> dict[str, Any]:
