@@ -1,9 +1,10 @@
 """Frequency caps: how often somebody may be contacted on a channel, by calendar day and by week.
 
 A day is the customer's own calendar day; a week is any seven days in a row. Hours may have to lie
-between two contacts besides. Each customer has one row per channel with the days of the last
-contacts (with repeats), so that a contact is taken by one statement on one row. A place is reserved when a message is claimed and given back when it is not sent after all, so that any number
-of campaigns together never exceed the cap.
+between two contacts besides, and a customer may have asked for a pause. Each customer has one row
+per channel with the days of the last contacts (with repeats), so that a contact is taken by one
+statement on one row. It is taken when a message is claimed and given back when it is not sent after
+all, so that any number of campaigns together never exceed the cap.
 """
 
 from __future__ import annotations

@@ -41,10 +41,7 @@ class Week:
         """Open except from ``start`` to ``end`` ("21:00" to "09:00" passes midnight); equal ends:
         always open."""
         first, last = _seconds(start), _seconds(end)
-        if first <= last:
-            spans = _tidy([(0, first), (last, _DAY)])
-        else:
-            spans = _tidy([(last, first)])
+        spans = _tidy([(0, first), (last, _DAY)] if first <= last else [(last, first)])
         return cls((spans,) * 7)
 
     @classmethod

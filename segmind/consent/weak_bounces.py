@@ -76,7 +76,8 @@ def record(conn: Connection, bounces: Iterable[WeakBounce]) -> list[tuple[Channe
         # Any window counts that this failure may end or begin: reports come in any order.
         met = conn.execute(
             text("""
-                SELECT 1 FROM weak_bounce ends JOIN weak_bounce b USING (channel, address_hash, code)
+                SELECT 1 FROM weak_bounce ends
+                JOIN weak_bounce b USING (channel, address_hash, code)
                 WHERE channel = :channel AND address_hash = :hashed AND code = :code
                   AND b.at BETWEEN ends.at - CAST(:within AS interval) AND ends.at
                 GROUP BY ends.dedupe_key

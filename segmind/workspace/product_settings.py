@@ -33,9 +33,8 @@ from segmind.workspace.tables import setting
 ChannelName = Literal["email", "sms", "push"]
 ClockText = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 #: 24:00 is the end of a day.
-Hours = tuple[
-    ClockText, Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
-]
+EndText = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+Hours = tuple[ClockText, EndText]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Micros = Annotated[int, Field(ge=0, le=100_000_000)]
 
