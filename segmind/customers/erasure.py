@@ -48,7 +48,7 @@ def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
         CustomerNotFound: nobody has this id, or he was erased.
     """
     current = queries.get(conn, customer_id).id
-    ids = _all_ids(conn, current)
+    ids = all_ids(conn, current)
     customer = _rows(conn, "SELECT * FROM customer WHERE id = ANY(:ids)", [current])[0]
     events = timeline.of_customer(facts, current, limit=None)
     return {
@@ -67,7 +67,7 @@ def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
         ),
         "consents": _rows(
             conn,
-            "SELECT channel, status, source, evidence, at FROM consent_entry "
+            "SELECT channel, purpose, status, source, evidence, actor, at FROM consent_entry "
             "WHERE customer_id = ANY(:ids) ORDER BY id",
             ids,
         ),
@@ -99,7 +99,7 @@ def erase(
     """
     lock(conn, ERASING)
     current = queries.get(conn, customer_id).id
-    ids = _all_ids(conn, current)
+    ids = all_ids(conn, current)
     values = {"ids": ids, "now": now}
     # Whoever is putting a message to him into the outbox is waited for, so that it is found below.
     conn.execute(text("SELECT FROM customer WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), values)
@@ -187,7 +187,8 @@ _WAITING = """
 """
 
 
-def _all_ids(conn: Connection, customer_id: int) -> list[int]:
+def all_ids(conn: Connection, customer_id: int) -> list[int]:
+    """A customer's id and those merged into him: what rows of his may be under."""
     merged = conn.execute(
         text("SELECT from_id FROM customer_merge WHERE into_id = :id ORDER BY from_id"),
         {"id": merging.current_id(conn, customer_id)},

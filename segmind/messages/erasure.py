@@ -14,7 +14,7 @@ from segmind.consent.reasons import SuppressionReason
 from segmind.events.schema import Channel
 
 #: What a kept receipt may say of a person.
-_PERSONAL: Final = ["address", "text", "reason", "url", "agent"]
+PERSONAL: Final = ["address", "text", "reason", "url", "agent"]
 
 
 def forgetting(key: bytes, now: datetime) -> Callable[[Connection, Sequence[int]], None]:
@@ -46,7 +46,7 @@ def forget_customers(
             UPDATE webhook_inbox SET delivery = delivery - CAST(:personal AS text[])
             WHERE message_id IN ({mine})
         """),
-        {**ids, "personal": _PERSONAL},
+        {**ids, "personal": PERSONAL},
     )
     conn.execute(
         text("""

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, text
 
 from segmind.channels.delivery import Delivery, Word
-from segmind.consent import ledger, signed, unsubscribe
+from segmind.consent import caps, signed, unsubscribe
 from segmind.consent.addresses import masked
 from segmind.consent.ledger import ConsentSource
 from segmind.events.schema import Channel
@@ -130,6 +130,15 @@ class Preferences:
     address: str
     is_subscribed: bool
     consents: Mapping[Channel, int | None]
+    suppressed: frozenset[Channel] = frozenset()
+    can_choose: bool = False
+    paused_until: datetime | None = None
+
+    def is_on(self, channel: Channel) -> bool:
+        """Whether marketing may go there as far as the customer decides."""
+        if channel is self.channel:
+            return self.is_subscribed
+        return self.consents[channel] == 1 and channel not in self.suppressed
 
 
 def preferences(conn: Connection, secret_key: bytes, token: str) -> Preferences | None:
@@ -149,6 +158,9 @@ def preferences(conn: Connection, secret_key: bytes, token: str) -> Preferences 
         address=masked(channel, row["address"]),
         is_subscribed=not blocked and consents[channel] != 0,
         consents=consents,
+        suppressed=frozenset(which for which in Channel if row[f"{which.label}_suppressed"]),
+        can_choose=row["present_id"] is not None,
+        paused_until=row["paused_until"],
     )
 
 
@@ -210,10 +222,19 @@ def set_preferences(
         elif which == row["channel"]:
             unsubscribe_post(conn, secret_key, token, now, visit, one_click=False)
         else:
-            ledger.record(
-                conn, row["present_id"], which, 0, ConsentSource.PREFERENCES, evidence,
-                "customer", now,
+            unsubscribe.say(
+                conn, key, which, False, customer_id=row["present_id"],
+                source=ConsentSource.PREFERENCES, evidence=evidence, actor="customer", now=now,
             )  # fmt: skip
+    return True
+
+
+def pause(conn: Connection, secret_key: bytes, token: str, until: datetime) -> bool:
+    """No marketing to the customer before ``until`` (POST only). False: not our link, or nobody."""
+    row = _of_token(conn, secret_key, token)
+    if row is None or row["present_id"] is None:
+        return False
+    caps.pause(conn, row["present_id"], until)
     return True
 
 
@@ -225,7 +246,10 @@ def _of_token(conn: Connection, secret_key: bytes, token: str) -> RowMapping | N
         conn.execute(
             text("""
                 SELECT m.public_id, m.channel, m.address, m.address_hash, c.id AS present_id,
-                       c.email_consent, c.sms_consent, c.push_consent
+                       c.email_consent, c.sms_consent, c.push_consent,
+                       c.email_suppressed, c.sms_suppressed, c.push_suppressed,
+                       (SELECT max(b.paused_until) FROM contact_book b
+                        WHERE b.customer_id = c.id AND b.paused_until > now()) AS paused_until
                 FROM message m
                 LEFT JOIN customer_merge g ON g.from_id = m.customer_id
                 LEFT JOIN customer c
