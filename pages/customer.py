@@ -9,7 +9,7 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import customers
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.customers import memberships, messages, profile, timeline
+from segmind.ui.views.customers import memberships, messages, profile, rights, timeline
 
 viewer = access.gate()
 say_what_was_done()
@@ -45,3 +45,4 @@ with left:
 with right:
     profile.channels(person, viewer)
     profile.about(person)
+    rights.show(person, viewer)

@@ -5,7 +5,7 @@ import streamlit as st
 from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.header import page_header
-from segmind.ui.views.settings import audit, keys, members, sending, workspace
+from segmind.ui.views.settings import audit, consent, keys, members, sending, workspace
 
 viewer = access.gate()
 say_what_was_done()
@@ -14,6 +14,7 @@ page_header("Settings")
 SECTIONS = {
     "Workspace": workspace.show,
     "Sending": sending.show,
+    "Consent": consent.show,
     "API keys": keys.show,
     "Members": members.show,
     "Audit": audit.show,

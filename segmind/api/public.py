@@ -243,12 +243,12 @@ def _choices(request: Request, found: Preferences, shop: str) -> str:
             *boxes,
             pause,
             quiet=True,
-        )  # fmt: skip
+        )
     )
 
 
 def _pause_words(found: Preferences) -> str:
-    if found.paused_until is None:
+    if found.paused_until is None or found.paused_until <= clock.now():
         return ""
     return html.paragraph(f"Paused until {found.paused_until:%-d %B %Y}.", muted=True)
 

@@ -249,7 +249,7 @@ def _of_token(conn: Connection, secret_key: bytes, token: str) -> RowMapping | N
                        c.email_consent, c.sms_consent, c.push_consent,
                        c.email_suppressed, c.sms_suppressed, c.push_suppressed,
                        (SELECT max(b.paused_until) FROM contact_book b
-                        WHERE b.customer_id = c.id AND b.paused_until > now()) AS paused_until
+                        WHERE b.customer_id = c.id) AS paused_until
                 FROM message m
                 LEFT JOIN customer_merge g ON g.from_id = m.customer_id
                 LEFT JOIN customer c
