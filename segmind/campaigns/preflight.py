@@ -16,7 +16,7 @@ from segmind.templates.template import Draft, EmailDraft, SmsDraft
 from segmind.templates.variables import context, sample_context
 from segmind.workspace.product_settings import ProductSettings
 
-#: Mailbox providers whose DMARC policy has others reject what is sent in their name from elsewhere.
+#: Mailbox providers whose DMARC policy has mail in their name rejected if it comes from elsewhere.
 FREE_MAIL: Final = frozenset(
     """aol.com gmail.com googlemail.com gmx.de gmx.net hotmail.com icloud.com live.com mail.ru me.com
     outlook.com proton.me protonmail.com web.de yahoo.com yahoo.co.uk ymail.com""".split()
@@ -36,8 +36,8 @@ _TAG: Final = re.compile(r"<[^>]*>")
 def preflight(draft: Draft, settings: ProductSettings, base_url: str) -> list[Finding]:
     """What can be known of a draft and its sender without asking anybody; errors stop a launch.
 
-    ``base_url`` is where links lead when the settings name no public address. DNS is not asked: that
-    SPF, DKIM and DMARC are right is said by the provider's own check.
+    ``base_url`` is where links lead when the settings name no public address. DNS is not asked:
+    whether SPF, DKIM and DMARC are right is said by the provider's own check.
     """
     if isinstance(draft, EmailDraft):
         found = [*_sender(settings), *_address(settings.public_url or base_url)]
@@ -83,7 +83,7 @@ def _address(url: str) -> Iterator[Finding]:
     host = parts.hostname or ""
     if host in {"localhost", "127.0.0.1", "::1", "0.0.0.0"}:  # noqa: S104
         yield Finding(
-            "warning",
+            "note",
             "public_url",
             "Recipients cannot reach the unsubscribe link: it leads to this machine.",
             "Set the public address in Settings before you send to people.",

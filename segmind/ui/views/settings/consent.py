@@ -42,8 +42,8 @@ def _hours(now: ProductSettings, locked: bool) -> None:
         "a message goes only when all of them are open.",
     )
     st.caption(
-        "Text messages, by the wall clock where the customer lives. Without a state a row holds for "
-        "the whole country. Ask your lawyer: these are careful defaults, not advice."
+        "Text messages, by the wall clock where the customer lives. Without a state, a row holds "
+        "for the whole country. Ask your lawyer: these are careful defaults, not advice."
     )
     rows = [_as_row(rule.model_dump(mode="json")) for rule in now.place_hours.get("sms", ())]
     edited = st.data_editor(
