@@ -18,8 +18,8 @@ from segmind.workspace.product_settings import ProductSettings
 
 #: Mailbox providers whose DMARC policy has mail in their name rejected if it comes from elsewhere.
 FREE_MAIL: Final = frozenset(
-    """aol.com gmail.com googlemail.com gmx.de gmx.net hotmail.com icloud.com live.com mail.ru me.com
-    outlook.com proton.me protonmail.com web.de yahoo.com yahoo.co.uk ymail.com""".split()
+    """aol.com gmail.com googlemail.com gmx.de gmx.net hotmail.com icloud.com live.com mail.ru
+    me.com outlook.com proton.me protonmail.com web.de yahoo.com yahoo.co.uk ymail.com""".split()
 )
 #: The longest names and city that a form is likely to have taken.
 LONGEST: Final = {

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from segmind.consent import replies, unsubscribe
+from segmind.consent import ledger, replies, unsubscribe
 from segmind.consent.addresses import address_key
-from segmind.consent.ledger import ConsentSource
+from segmind.consent.ledger import ConsentEntry, ConsentSource
 from segmind.consent.replies import Reply
 from segmind.customers import erasure, profile, queries, timeline
 from segmind.customers.profile import Profile
@@ -109,6 +109,12 @@ def record_consent(customer_id: int, channel: str, yes: bool, proof: str = "") -
             now=now(),
         )
     _read.clear()
+
+
+def consents(customer_id: int) -> list[ConsentEntry]:
+    """Every recorded yes and no, the newest first."""
+    with store().engine.connect() as conn:
+        return ledger.history(conn, customer_id)
 
 
 def export(customer_id: int) -> bytes:

@@ -165,7 +165,8 @@ def test_a_purpose_of_the_shops_own_does_not_open_the_gate(store: Store, ada: in
 def test_a_list_is_taken_row_by_row_and_survives_the_round_trip(store: Store, ada: int) -> None:
     content = (
         "\ufeffchannel,address,reason\r\nemail,ADA@example.com,\r\n"
-        "sms,+1 415 555 0199,complaint\r\nfax,1,\r\nemail,nobody,\r\nsms,+14155550101,because\r\nemail,,\r\n"
+        "sms,+1 415 555 0199,complaint\r\nfax,1,\r\nemail,nobody,\r\n"
+        "sms,+14155550101,because\r\nemail,,\r\n"
     ).encode()
     rows = suppression_lists.read_csv(content)
     for _ in range(2):
