@@ -75,7 +75,7 @@ def release(conn: Connection, places: Iterable[Place]) -> None:
                     ORDER BY b.customer_id, b.channel FOR UPDATE OF b
                 )
                 UPDATE contact_book b SET
-                    days = b.days[:h.at - 1] || b.days[h.at + 1:],
+                    days = b.days[1 : h.at - 1] || b.days[h.at + 1 :],
                     last_at = b.before_at, before_at = NULL
                 FROM held h
                 WHERE b.customer_id = h.customer_id AND b.channel = h.channel AND h.at IS NOT NULL

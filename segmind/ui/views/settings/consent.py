@@ -205,14 +205,25 @@ def _suppressions(viewer: Viewer) -> None:
     if viewer.may(Action.EDIT_CUSTOMERS):
         _upload()
     if viewer.may(Action.EXPORT_DATA) and counted:
+        _download()
+
+
+def _download() -> None:
+    """Made when asked for: there may be millions."""
+    if "set_suppressions" in st.session_state:
         st.download_button(
             "Download all as CSV",
-            data.suppressions_csv,
+            st.session_state["set_suppressions"],
             file_name="suppressions.csv",
             mime="text/csv",
             icon=":material/download:",
             key="set_suppress_export",
+            on_click=lambda: st.session_state.pop("set_suppressions", None),
         )
+    elif st.button("Make a CSV of all", icon=":material/csv:", key="set_suppress_make"):
+        with problems.shown("Make the list"):
+            st.session_state["set_suppressions"] = data.suppressions_csv()
+            st.rerun()
 
 
 def _upload() -> None:
