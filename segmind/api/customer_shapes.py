@@ -183,3 +183,26 @@ class Erased(BaseModel):
 
     erased: int
     unknown: list[int]
+
+
+class ImportedConsent(Body):
+    """One yes or no, of the customer with the shop's own id."""
+
+    external_id: str = Field(min_length=1, max_length=500)
+    channel: ChannelName
+    consent: bool
+
+
+class ConsentImport(Body):
+    """Up to 10,000 consents with one attestation: who asked, where, and with which words."""
+
+    attestation: str = Field(min_length=10, max_length=2_000)
+    evidence: dict[str, Any] = Field(default={}, description="What else proves them.")
+    consents: list[ImportedConsent] = Field(min_length=1, max_length=10_000)
+
+
+class ConsentsTaken(BaseModel):
+    """``taken`` rows, and the different ids that nobody has."""
+
+    taken: int
+    unknown: list[str]

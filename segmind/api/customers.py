@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Literal
 
+import polars as pl
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
@@ -12,8 +13,10 @@ from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
 from segmind.api.customer_shapes import (
     ChannelOut,
+    ConsentImport,
     ConsentOut,
     Consents,
+    ConsentsTaken,
     CustomerOut,
     Customers,
     Erased,
@@ -30,7 +33,7 @@ from segmind.api.customer_shapes import (
 from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId, present
 from segmind.api.strict_json import StrictRoute
 from segmind.consent import ledger, unsubscribe
-from segmind.consent.addresses import address_key
+from segmind.consent.addresses import address_key, as_channel
 from segmind.customers import erasure, identity, profile, queries, timeline
 from segmind.customers.facts import read_facts
 from segmind.customers.queries import CustomerRow
@@ -189,6 +192,33 @@ def record_consent(
         detail = {"channel": body.channel, "consent": body.consent, "purpose": body.purpose}
         audit.record(conn, caller.actor, "customer.consent", f"customer {known.id}", detail)
     return consents(store, customer_id)
+
+
+@router.post("/consents/import")
+def import_consents(store: StoreOf, caller: Writes, body: ConsentImport) -> ConsentsTaken:
+    """Consents that were given elsewhere, by the shop's own ids. Say where they come from.
+
+    Each row is taken or named as unknown. Suppressed addresses stay suppressed: an import is
+    nobody's own yes.
+    """
+    ids = [row.external_id for row in body.consents]
+    with store.engine.begin() as conn:
+        found = identity.find_many(conn, "user", ids)
+        rows = [
+            {"customer_id": found[row.external_id], "channel": int(as_channel(row.channel)),
+             "status": int(row.consent)}
+            for row in body.consents
+            if row.external_id in found
+        ]  # fmt: skip
+        schema = {"customer_id": pl.Int64(), "channel": pl.Int16(), "status": pl.Int16()}
+        evidence = {**body.evidence, "attestation": body.attestation}
+        taken = ledger.record_many(
+            conn, pl.DataFrame(rows, schema=schema), ledger.ConsentSource.IMPORT, evidence,
+            caller.actor, clock.now(),
+        )  # fmt: skip
+        audit.record(conn, caller.actor, "consents.import", "customers", {"taken": taken})
+    unknown = list(dict.fromkeys(each for each in ids if each not in found))
+    return ConsentsTaken(taken=taken, unknown=unknown)
 
 
 @router.post("/{customer_id}/consents/requests", status_code=HTTPStatus.CREATED)

@@ -61,6 +61,21 @@ def test_an_import_of_consents_needs_an_attestation(shop: Client) -> None:
     assert after["entries"][0]["purpose"] == "newsletter"
 
 
+def test_consents_come_in_bulk_with_one_attestation(shop: Client) -> None:
+    rows = [
+        {"external_id": name, "channel": "email", "consent": yes}
+        for name, yes in (("c-3", True), ("c-4", False), ("nobody", True))
+    ]
+    body = {"attestation": "Paper forms at the till, 2025", "consents": rows}
+    done = shop.post("/customers/consents/import", json=body).json()
+    assert done == {"taken": 2, "unknown": ["nobody"]}
+    found = shop.get(f"/customers/{customer_id(shop, 3)}/consents").json()
+    assert found["current"] == {"email": True}
+    assert found["entries"][0]["evidence"]["attestation"] == body["attestation"]
+    body["attestation"] = "yes"
+    problem(shop.post("/customers/consents/import", json=body), 422, "invalid_input")
+
+
 def test_the_preference_page_sets_channels_and_a_pause(
     shop: Client, visitor: Client, store: Store
 ) -> None:
