@@ -17,6 +17,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.channels.delivery import Delivery, Word
+from segmind.channels.providers.sandbox import NAME as SANDBOX
 from segmind.db import jobs
 from segmind.db.engine import Store
 from segmind.db.locks import lock
@@ -122,6 +123,11 @@ def _portion(conn: Connection, ids: Sequence[int], rules: MachineRules) -> list[
             rules=rules,
         )
         changed = False
+        verdicts = [
+            # The sandbox's people live sixty times as fast: seconds say nothing of them.
+            report.machine if report.provider == SANDBOX else machine
+            for (_, report, _), machine in zip(its, verdicts, strict=True)
+        ]
         for (inbox_id, report, _), machine in zip(its, verdicts, strict=True):
             if machine != report.machine:
                 changed = True
