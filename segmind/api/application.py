@@ -24,10 +24,12 @@ from segmind.api import (
     messages,
     problems,
     read_ahead,
+    replies,
     segment_preview,
     segment_sets,
     segment_time,
     segments,
+    suppressions,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -43,6 +45,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     ingest.router,
     customers.router,
+    suppressions.router,
+    replies.router,
     segment_time.router,  # its fixed paths come before /segments/{segment_id}
     segment_sets.router,
     segment_preview.router,

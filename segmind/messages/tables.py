@@ -68,7 +68,7 @@ message = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("skip_reason", Text),
-    Column("cap_day", Date),  # the contact reserved in contact_count; null: none
+    Column("cap_day", Date),  # the contact reserved in contact_book; null: none
     # Delivery state is kept apart from engagement.
     Column("delivery", SmallInteger, nullable=False, server_default="0"),  # lifecycle.Delivery
     Column("delivery_code", Text),  # the provider's code of a bounce or failure (least of several)

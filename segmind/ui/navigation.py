@@ -18,6 +18,7 @@ _VISIBLE = (
     ("Audience", "customers", "Customers", "group", "Find one person"),
     ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
     ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),
+    ("Engage", "replies", "Replies", "sms", "What customers wrote back"),
     ("Measure", "engagement", "Engagement", "monitoring", "What became of the messages"),
     ("Measure", "revenue", "Revenue", "payments", "What the messages earned"),
     ("Admin", "data", "Data", "database", "The event log, imports and jobs"),
