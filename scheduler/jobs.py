@@ -21,7 +21,7 @@ from segmind.customers import columns
 from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.events import maintenance
-from segmind.messages import reaper, receipts, reconcile, sandbox_post
+from segmind.messages import reaper, receipts, reconcile, sandbox_post, told
 from segmind.segments import history, membership
 from segmind.workspace import product_settings, signing_secret
 
@@ -87,6 +87,8 @@ def call_back(store: Store, context: Context) -> None:
     with store.engine.begin() as conn:
         secrets = signing_secret.valid(conn, store.settings.secret_key, clock.wall())
         deliver.prune(conn, clock.wall())
+        told.prune(conn, clock.wall())
+        told.tell_changes(conn, clock.wall())
     rules = rules_of(store.settings)
     while not context.stopping.is_set():
         if deliver.deliver_due(store, secrets, rules, clock.wall()).seen == 0:

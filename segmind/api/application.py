@@ -26,6 +26,8 @@ from segmind.api import (
     segment_sets,
     segment_time,
     segments,
+    sendgrid_like,
+    twilio_like,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -46,6 +48,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     segment_preview.router,
     segments.router,
     messages.router,
+    twilio_like.router,
+    sendgrid_like.router,
     campaigns.router,
     automations.router,
     analytics.router,

@@ -92,6 +92,8 @@ class ProductSettings(BaseModel):
     timezone: str = "UTC"
     postal_address: Annotated[str, StringConstraints(max_length=500)] = ""
     public_url: str | None = None
+    #: Where the status of single messages is told, unless their sender names another address.
+    status_callback_url: str | None = None
     attribution_window_days: int = Field(default=5, ge=1, le=90)
     holdout_percent: float = Field(default=5.0, ge=0, le=50)
     quiet_hours: dict[ChannelName, QuietHours] = {
