@@ -5,7 +5,7 @@ import streamlit as st
 from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.header import page_header
-from segmind.ui.views.settings import audit, keys, members, sending, workspace
+from segmind.ui.views.settings import audit, keys, members, sending, webhooks, workspace
 
 viewer = access.gate()
 say_what_was_done()
@@ -15,6 +15,7 @@ SECTIONS = {
     "Workspace": workspace.show,
     "Sending": sending.show,
     "API keys": keys.show,
+    "Webhooks": webhooks.show,
     "Members": members.show,
     "Audit": audit.show,
 }
