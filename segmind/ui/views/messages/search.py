@@ -15,6 +15,7 @@ from segmind.ui.data.sources import source_name
 from segmind.ui.store import now
 
 _SOURCES = {"campaign": "Campaigns", "automation": "Automations", "single": "Single messages"}
+_ANY = "any status"
 _DAYS = {"": "Any time", "1": "Today", "7": "Last 7 days", "30": "Last 30 days"}
 
 
@@ -31,8 +32,7 @@ def show() -> Sought:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         status = st.selectbox(
             "Status",
-            ["", *CONDITIONS],
-            format_func=lambda each: each.replace("_", " ").capitalize() or "Any status",
+            [_ANY, *(word.replace("_", " ") for word in CONDITIONS)],
             key="msg_status",
             bind="query-params",
             width=170,
@@ -64,7 +64,7 @@ def show() -> Sought:
     narrowed = _narrowed()
     return Sought(
         text=(text or "").replace("\0", "").strip()[:300],
-        status=status or "",
+        status="" if status in {None, _ANY} else str(status).replace(" ", "_"),
         channel=channel or "",
         source=narrowed[0] or source or "",
         source_id=narrowed[1],
