@@ -12,6 +12,7 @@ from segmind.ui.views.settings import (
     members,
     prices,
     sending,
+    webhooks,
     workspace,
 )
 
@@ -25,6 +26,7 @@ SECTIONS = {
     "Costs": prices.show,
     "Consent": consent.show,
     "API keys": keys.show,
+    "Webhooks": webhooks.show,
     "Members": members.show,
     "Audit": audit.show,
 }

@@ -29,6 +29,7 @@ from segmind.messages import (
     rescore,
     retention,
     sandbox_post,
+    told,
 )
 from segmind.messages.erasure import forgetting
 from segmind.segments import history, membership
@@ -93,11 +94,20 @@ def advance_automations(store: Store, context: Context) -> None:
     engine.advance(store, context.now, stopping_now=context.stopping.is_set)
 
 
+def tell_changes(store: Store, context: Context) -> None:
+    while not context.stopping.is_set():
+        with store.engine.begin() as conn:
+            if told.tell_changes(conn, clock.wall(), RECEIPTS) < RECEIPTS:
+                return
+
+
 def call_back(store: Store, context: Context) -> None:
     """By the system's time: a receiver's clock does not stand still with the product's."""
     with store.engine.begin() as conn:
         secrets = signing_secret.valid(conn, store.settings.secret_key, clock.wall())
         deliver.prune(conn, clock.wall())
+        told.prune(conn, clock.wall())
+    tell_changes(store, context)
     rules = rules_of(store.settings)
     while not context.stopping.is_set():
         if deliver.deliver_due(store, secrets, rules, clock.wall()).seen == 0:

@@ -29,7 +29,9 @@ from segmind.api import (
     segment_sets,
     segment_time,
     segments,
+    sendgrid_like,
     suppressions,
+    twilio_like,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -52,6 +54,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     segment_preview.router,
     segments.router,
     messages.router,
+    twilio_like.router,
+    sendgrid_like.router,
     campaigns.router,
     automations.router,
     automation_runs.router,

@@ -18,10 +18,7 @@ from segmind.events.schema import Channel
 
 #: Whether a source (``s``, which may be missing) lets messages out, in SQL. ``fresh_until``: what
 #: would withdraw its messages has been looked for until lately; null where nothing has to be.
-IS_OPEN = (
-    "COALESCE(s.state, 'open') = 'open'"
-    " AND COALESCE(s.fresh_until > clock_timestamp(), true)"
-)
+IS_OPEN = "COALESCE(s.state, 'open') = 'open' AND COALESCE(s.fresh_until > clock_timestamp(), true)"
 
 
 class SourceState(StrEnum):

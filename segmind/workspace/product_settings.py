@@ -165,6 +165,8 @@ class ProductSettings(BaseModel):
     timezone: str = "UTC"
     postal_address: Annotated[str, StringConstraints(max_length=500)] = ""
     public_url: str | None = None
+    #: Where the status of single messages is told, unless their sender names another address.
+    status_callback_url: str | None = None
     attribution_window_days: int = Field(default=5, ge=1, le=90)
     attribution_windows: dict[ChannelName, Annotated[int, Field(ge=1, le=90)]] = {}
     attribution_touch: Literal["delivered", "opened", "clicked"] = "opened"
