@@ -14,38 +14,19 @@ from typing import Final
 import numpy as np
 
 from segmind.analytics.definition import Definition
+from segmind.analytics.roi import Incremental, Key
 from segmind.customers.facts import Facts
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.experiments import means, monitoring, several, shares
 from segmind.experiments.effect import Effect, Measured
+from segmind.experiments.experiment import HOLDOUT, Experiment
 from segmind.experiments.moments import Moments
 from segmind.experiments.shares import Share
 from segmind.experiments.soundness import RatioCheck, ratio_check
 
 #: What customers bought in so many days before the start sharpens what they bought after it.
 DAYS_BEFORE: Final = 30
-CONTROL: Final = "holdout"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Who was put where, when, and for how long their orders count.
-
-    ``arms``: customer ids (Int64, each id once in all) by variant; ``control``: those held out.
-    ``weights``: the shares they were drawn with, by variant and ``CONTROL``; relative.
-    """
-
-    arms: Mapping[str, np.ndarray]
-    control: np.ndarray
-    weights: Mapping[str, float]
-    start: datetime
-    days: int
-    zone: str
-
-    @property
-    def until(self) -> datetime:
-        return self.start + timedelta(days=self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +120,31 @@ def measure(
             )
             for name, pair in found.items()
         ),
-        control=_arm(CONTROL, control, orders, net),
+        control=_arm(HOLDOUT, control, orders, net),
         ratio=ratio_check(
-            {**{name: len(mine) for name, mine in ids.items()}, CONTROL: len(control)},
+            {**{name: len(mine) for name, mine in ids.items()}, HOLDOUT: len(control)},
             experiment.weights,
         ),
         is_over=is_over,
-        definition=_definition(experiment, as_of, confidence, is_over),
+        definition=_definition(experiment, as_of, confidence, is_over, facts.zone.key),
     )
+
+
+def incremental(
+    facts: Facts, experiments: Mapping[Key, Experiment], as_of: datetime
+) -> dict[Key, Incremental]:
+    """What each experiment with one arm caused in all, for the return on messages (minor units).
+
+    Left out are those that cannot be measured and those with several arms, whose intervals do not
+    add up.
+    """
+    found = {}
+    for key, experiment in experiments.items():
+        lift = measure(facts, experiment, as_of)
+        total = lift.total_revenue if len(lift.arms) == 1 else None
+        if isinstance(total, Effect):
+            found[key] = Incremental(round(total.estimate), round(total.low), round(total.high))
+    return found
 
 
 def _acts(
@@ -192,7 +190,7 @@ def _p_values(found: Mapping[str, Measured]) -> dict[str, float]:
 
 
 def _definition(
-    experiment: Experiment, as_of: datetime, confidence: float, is_over: bool
+    experiment: Experiment, as_of: datetime, confidence: float, is_over: bool, zone: str
 ) -> Definition:
     interval = (
         f"{confidence:.0%} intervals (conversion: Newcombe; revenue: Welch, adjusted by the "
@@ -206,6 +204,6 @@ def _definition(
         window=f"{experiment.days} x 24 h from {experiment.start.isoformat()}",
         start_point="the launch, for everybody; who was not reached counts too",
         tie_break="none: every customer is in one group",
-        zone=experiment.zone,
+        zone=zone,
         as_of=as_of,
     )

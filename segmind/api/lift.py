@@ -8,26 +8,19 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from segmind import clock
-from segmind.analytics.lift import Arm, ArmLift, Experiment, measure
+from segmind.analytics.lift import Arm, ArmLift, measure
 from segmind.api.caller import StoreOf, requires
 from segmind.api.periods import card
 from segmind.api.shapes import MOST_ID, DefinitionCard
 from segmind.campaigns import campaign as campaigns
-from segmind.campaigns.groups import groups
+from segmind.campaigns.groups import experiment_of
 from segmind.customers.facts import read_facts
-from segmind.errors import Conflict
 from segmind.experiments.effect import Effect, Measured
+from segmind.experiments.experiment import DAYS
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/analytics", tags=["Analytics"])
-
-
-class NotLaunchedYet(Conflict):
-    """The campaign has not been launched, so there is no lift to measure."""
-
-    code = "not_launched"
-    hint = "Launch it first; lift is measured from the launch on."
 
 
 class EffectOut(BaseModel):
@@ -77,19 +70,13 @@ class LiftOut(BaseModel):
 def lift_of(
     store: StoreOf,
     campaign_id: Annotated[int, Path(ge=1, le=MOST_ID)],
-    days: Annotated[int, Query(ge=1, le=90, description="How long orders count.")] = 7,
+    days: Annotated[int, Query(ge=1, le=90, description="How long orders count.")] = DAYS,
 ) -> LiftOut:
     """Incremental orders and revenue of a campaign against its holdout."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
         settings = product_settings.load(conn)
-        campaign = campaigns.get(conn, campaign_id)
-        if campaign.launched_at is None or campaign.frozen_at is None:
-            raise NotLaunchedYet
-        drawn = groups(conn, campaign)
-    experiment = Experiment(
-        drawn.arms, drawn.held_out, drawn.weights, campaign.launched_at, days, settings.timezone
-    )
+        experiment = experiment_of(conn, campaigns.get(conn, campaign_id), days)
     found = measure(facts, experiment, clock.now())
     return LiftOut(
         currency=settings.currency,

@@ -16,7 +16,7 @@ from segmind.analytics.rules import Windows, rule_of, rules, windows_of
 from segmind.channels.channel import Channel
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
-from segmind.ui.data import credit_names, facts, segments, workspace
+from segmind.ui.data import credit_names, facts, lift, segments, workspace
 from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 from segmind.ui.store import store
@@ -148,7 +148,8 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     book = ledger(known, period, rule_of(rule, windows))
     with store().engine.connect() as conn:
         spent = message_costs.costs(conn, period)
-    lines = roi.returns(known, book, spent, by, places)
+    caused = lift.caused(period) if by == "source" else {}
+    lines = roi.returns(known, book, spent, by, places, caused)
     unit = 10**places
     keys = pl.DataFrame(
         [line.key for line in lines],

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmind.analytics.lift import Experiment, Lift, measure
+from segmind.analytics.lift import Lift, measure
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS, Kind
 from segmind.experiments.effect import Effect, NotMeasured, WhyNot
+from segmind.experiments.experiment import Experiment
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PEOPLE = 40
@@ -47,7 +48,6 @@ def experiment(arms: dict[str, range], control: range) -> Experiment:
         {**weights, "holdout": float(len(control))},
         START,
         days=7,
-        zone="UTC",
     )
 
 
