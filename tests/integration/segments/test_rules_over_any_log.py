@@ -25,7 +25,7 @@ from segmind.db.engine import Store
 from segmind.events import bulk, compact, ingest, keys, log, names, reading, rollup, seal
 from segmind.events.ingest import NewEvent
 from segmind.events.schema import FIRST_CUSTOM_CODE, Channel, Kind, Source
-from segmind.events.vectors import nearest
+from segmind.events.vectors import merge_anchor
 from segmind.segments import sources
 from segmind.segments.compile import matching_many
 from segmind.segments.explain import explain
@@ -238,7 +238,7 @@ def test_what_rolled_days_keep_of_frequent_acts_answers_the_same(
     steps = data.draw(histories(len(world.events)))
     with (
         mock.patch.object(sources, "FEW", few),  # most acts are frequent then
-        mock.patch.object(nearest, "MOST_MERGED", merged),
+        mock.patch.object(merge_anchor, "MOST_MERGED", merged),
     ):
         for step, detail in steps:
             note(f"{step} {detail}")
