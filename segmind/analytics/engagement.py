@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -22,8 +21,8 @@ from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
 from segmind.analytics.period import Period
 from segmind.analytics.receipt_book import METRICS, Receipts, rows_of
+from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
-from segmind.events.schema import Channel, Source
 
 Ints = NDArray[np.int64]
 #: Codes up to here are counted in an array, more of them by sorting.
@@ -35,15 +34,6 @@ _counted: Final[WeakKeyDictionary[Receipts, OrderedDict[tuple[Period, bool], pl.
     WeakKeyDictionary()
 )
 _lock: Final = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which messages a question is about; None: all of them."""
-
-    channel: Channel | None = None
-    source: Source | None = None
-    source_id: int | None = None
 
 
 def over_time(facts: Facts, period: Period, which: Which | None = None) -> pl.DataFrame:

@@ -110,7 +110,8 @@ class _Search:
         if self.within is None:
             ends = self.sources.last(self.first, self.span)
             alone: np.ndarray = ends >= self.sources.last(self.then, self._onward)
-            return alone & (ends != NEVER)
+            alone &= ends != NEVER
+            return alone
         if not self._first_is_few:
             return self._not_followed_by_few()
         customers, instants, following = self._following()
