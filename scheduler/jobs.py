@@ -11,7 +11,10 @@ from typing import Final
 
 from scheduler.context import Context
 from scheduler.ticker import Job
+from segmind import clock
 from segmind.automations import engine
+from segmind.callbacks import deliver
+from segmind.callbacks.address import rules_of
 from segmind.campaigns import breaker
 from segmind.campaigns import tend as campaigns
 from segmind.consent.addresses import address_key
@@ -26,10 +29,11 @@ from segmind.messages import (
     rescore,
     retention,
     sandbox_post,
+    told,
 )
 from segmind.messages.erasure import forgetting
 from segmind.segments import history, membership
-from segmind.workspace import product_settings
+from segmind.workspace import product_settings, signing_secret
 
 #: Receipts reduced in one go.
 RECEIPTS = 2_000
@@ -41,11 +45,7 @@ JUDGED_AGAIN = timedelta(minutes=30)
 
 def dispatch(store: Store, context: Context) -> None:
     """Rounds until there is nothing to send; a new message is found within a quarter second."""
-    dispatcher = context.carriers(store).dispatcher
-    while not context.stopping.is_set():
-        report = dispatcher.run_once()
-        if report.seen == 0:
-            return
+    context.carriers(store).lanes.run_until_idle(context.stopping.is_set)
 
 
 def report_from_sandbox(store: Store, context: Context) -> None:
@@ -83,11 +83,35 @@ def brake_campaigns(store: Store, context: Context) -> None:
 
 
 def enter_automations(store: Store, context: Context) -> None:
-    engine.enter(store, context.now())
+    engine.enter(store, context.now)
+
+
+def heed_orders(store: Store, context: Context) -> None:
+    engine.heed(store, context.now)
 
 
 def advance_automations(store: Store, context: Context) -> None:
-    engine.advance(store, context.now(), stopping=context.stopping.is_set)
+    engine.advance(store, context.now, stopping_now=context.stopping.is_set)
+
+
+def tell_changes(store: Store, context: Context) -> None:
+    while not context.stopping.is_set():
+        with store.engine.begin() as conn:
+            if told.tell_changes(conn, clock.wall(), RECEIPTS) < RECEIPTS:
+                return
+
+
+def call_back(store: Store, context: Context) -> None:
+    """By the system's time: a receiver's clock does not stand still with the product's."""
+    with store.engine.begin() as conn:
+        secrets = signing_secret.valid(conn, store.settings.secret_key, clock.wall())
+        deliver.prune(conn, clock.wall())
+        told.prune(conn, clock.wall())
+    tell_changes(store, context)
+    rules = rules_of(store.settings)
+    while not context.stopping.is_set():
+        if deliver.deliver_due(store, secrets, rules, clock.wall()).seen == 0:
+            return
 
 
 def seal_log(store: Store, context: Context) -> None:
@@ -144,11 +168,13 @@ JOBS: Final = (
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
     Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
-    Job("enter", "Start and end automation runs by what is new in the log", 1.0, enter_automations),
+    Job("heed", "End automation runs by what customers have just done", 0.5, heed_orders),
+    Job("enter", "Start automation runs by what is new in the log", 1.0, enter_automations),
     Job("advance", "Move automation runs that are due", 1.0, advance_automations),
     Job("beat", "Say that this scheduler lives", 2.0, beat),
     Job("reap", "Give back what a dead process had claimed", 5.0, reap),
     Job("doubts", "Settle messages in doubt by evidence", 10.0, settle_doubts),
+    Job("callbacks", "Call the webhooks of others with what they asked for", 1.0, call_back),
     Job("seal", "Seal recent events", 1.0, seal_log),
     Job("log", "Roll up and compact the event log, remove what nobody needs", 5.0, tend_log),
     Job("mirror", "Write the customers' columns anew", 15.0, mirror_customers),

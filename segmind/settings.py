@@ -36,6 +36,7 @@ VARIABLES: dict[str, str] = {
     "SEGMIND_SENDGRID_BASE_URL": "SendGrid API address, for rehearsals on loopback",
     "SEGMIND_FCM_SERVICE_ACCOUNT": "path of the Firebase service-account JSON",
     "SEGMIND_FCM_BASE_URL": "FCM API address, for rehearsals on loopback",
+    "SEGMIND_CALLBACK_LOOPBACK": "allow: webhooks of ours may go to http://127.0.0.1 (rehearsals)",
     "SEGMIND_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR (default INFO)",
 }
 

@@ -12,9 +12,11 @@ from fastapi import APIRouter, FastAPI
 from segmind import __version__
 from segmind.api import (
     analytics,
+    automation_runs,
     automations,
     campaigns,
     customers,
+    earned,
     health,
     index,
     ingest,
@@ -27,7 +29,9 @@ from segmind.api import (
     segment_sets,
     segment_time,
     segments,
+    sendgrid_like,
     suppressions,
+    twilio_like,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -50,9 +54,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     segment_preview.router,
     segments.router,
     messages.router,
+    twilio_like.router,
+    sendgrid_like.router,
     campaigns.router,
     automations.router,
+    automation_runs.router,
     analytics.router,
+    earned.router,
     webhooks.router,
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
+
 _PERSONAL = (
     "first_name",
     "last_name",
@@ -47,6 +49,10 @@ _EMPTY = text(
     "WHERE id = :from"
 )
 
+_INTO = text(
+    "SELECT from_id, into_id FROM customer_merge WHERE from_id = ANY(CAST(:ids AS bigint[]))"
+)
+
 
 def current_id(conn: Connection, customer_id: int) -> int:
     """The customer that ``customer_id`` was merged into, else itself."""
@@ -58,10 +64,7 @@ def current_id(conn: Connection, customer_id: int) -> int:
 
 def current_ids(conn: Connection, customer_ids: list[int]) -> dict[int, int]:
     """Those of ``customer_ids`` that were merged, with the customers they are part of now."""
-    rows = conn.execute(
-        text("SELECT from_id, into_id FROM customer_merge WHERE from_id = ANY(:ids)"),
-        {"ids": customer_ids},
-    )
+    rows = conn.execute(_INTO, {"ids": literal(customer_ids)})
     return {int(from_id): int(into_id) for from_id, into_id in rows}
 
 

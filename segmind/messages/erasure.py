@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from segmind.consent import replies, suppressions
 from segmind.consent.addresses import COLUMN, address_hash, normalise
 from segmind.consent.reasons import SuppressionReason
-from segmind.events.schema import Channel
+from segmind.events.schema import Channel, Source
 
 #: What a kept receipt may say of a person.
 PERSONAL: Final = ["address", "text", "reason", "url", "agent"]
@@ -48,9 +48,21 @@ def forget_customers(
         """),
         {**ids, "personal": PERSONAL},
     )
+    # What was written for one message alone (by API) names its reader.
     conn.execute(
         text("""
-            UPDATE message SET address = NULL, vars = NULL, error_message = NULL
+            UPDATE template_version v SET body = jsonb_build_object('channel', v.channel)
+            FROM message m
+            WHERE m.customer_id = ANY(:ids) AND m.source_kind = :single
+              AND v.id = m.template_version_id AND v.template_id IS NULL
+              AND v.created_at = m.created_at
+        """),
+        {**ids, "single": int(Source.SINGLE)},
+    )
+    conn.execute(
+        text("""
+            UPDATE message SET address = NULL, vars = NULL, error_message = NULL,
+                   status_callback = NULL
             WHERE customer_id = ANY(:ids)
               AND (address IS NOT NULL OR vars IS NOT NULL OR error_message IS NOT NULL)
         """),

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -299,6 +300,7 @@ def _evidence(public_id: UUID, visit: Visit) -> dict[str, Any]:
     return {"message": str(public_id), "ip": visit.ip, "user_agent": visit.user_agent[:300]}
 
 
+@lru_cache(maxsize=10_000)
 def _link_id(version_id: int, url: str) -> int:
     digest = hashlib.blake2b(f"{version_id}:{url}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

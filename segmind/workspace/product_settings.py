@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import insert
 from segmind.db.locks import lock
 from segmind.errors import InvalidInput
 from segmind.workspace import audit, currency
+from segmind.workspace.prices import MOST_PRICES, MessagePrice, micros_of, repeated
 from segmind.workspace.tables import setting
 
 ChannelName = Literal["email", "sms", "push"]
@@ -148,7 +149,10 @@ _SMS_LAWS: Final = (
 class ProductSettings(BaseModel):
     """The shop's settings.
 
-    Costs are millionths of the currency unit for one e-mail, one SMS part, one push.
+    Costs are millionths of the currency unit for one e-mail, one SMS part, one push;
+    ``message_prices`` narrows them by provider and country. ``attribution_windows``: days by
+    channel where they differ from ``attribution_window_days``; ``attribution_touch``: the
+    shallowest act that counts for rules that share an order among touches.
     A channel missing in ``quiet_hours`` has none; one missing in ``caps`` is not capped.
     ``clock_frozen_at`` lets the product's time stand still (historical data); None: real time.
     ``late_schedule_hours``: a scheduled campaign found later than this is marked missed, not sent.
@@ -161,7 +165,11 @@ class ProductSettings(BaseModel):
     timezone: str = "UTC"
     postal_address: Annotated[str, StringConstraints(max_length=500)] = ""
     public_url: str | None = None
+    #: Where the status of single messages is told, unless their sender names another address.
+    status_callback_url: str | None = None
     attribution_window_days: int = Field(default=5, ge=1, le=90)
+    attribution_windows: dict[ChannelName, Annotated[int, Field(ge=1, le=90)]] = {}
+    attribution_touch: Literal["delivered", "opened", "clicked"] = "opened"
     holdout_percent: float = Field(default=5.0, ge=0, le=50)
     quiet_hours: dict[ChannelName, QuietHours] = {
         "sms": QuietHours(start="20:00", end="09:00"),
@@ -186,6 +194,10 @@ class ProductSettings(BaseModel):
     sms_cost_micros: Micros = 7_900
     email_cost_micros: Micros = 400
     push_cost_micros: Micros = 0
+    message_prices: Annotated[tuple[MessagePrice, ...], Field(max_length=MOST_PRICES)] = ()
+    #: Messages (of SMS: parts) a second by provider ("twilio") or by its sender
+    #: ("twilio:+15005550006"), all processes together. What is missing has no limit but 429s.
+    send_limits: dict[ShortText, Annotated[float, Field(gt=0, le=1_000_000)]] = {}
     #: What becomes of a message that nobody can prove sent or unsent, after reconciliation.
     in_doubt_policy: Literal["hold", "assume_sent", "send_again"] = "hold"
     clock_frozen_at: AwareDatetime | None = None
@@ -194,6 +206,19 @@ class ProductSettings(BaseModel):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    def cost_micros(self, channel: ChannelName, provider: str | None, country: str | None) -> int:
+        """What one part costs on this channel, with this provider, to this country."""
+        otherwise: int = getattr(self, f"{channel}_cost_micros")
+        return micros_of(self.message_prices, channel, provider, country, otherwise)
+
+    @field_validator("message_prices")
+    @classmethod
+    def _each_once(cls, value: tuple[MessagePrice, ...]) -> tuple[MessagePrice, ...]:
+        if (again := repeated(value)) is not None:
+            named = ", ".join(part for part in again.place if part)
+            raise ValueError(f"Give one price for {named}, not two.")
+        return value
 
     @field_validator("currency")
     @classmethod
