@@ -24,8 +24,8 @@ def literal(values: Sequence[Any]) -> str:
         return _array([None if v is None else v.hex for v in values])
     if isinstance(sample, datetime):
         return _array([None if v is None else v.isoformat() for v in values])
-    # Python writes a list of numbers itself, which is several times as fast as one by one. An enum's
-    # member is written by its name there, so it is made a plain number first.
+    # Python writes a list of numbers itself, several times as fast as one by one. It writes a
+    # member of an enum by its name, so that is made a plain number first.
     if not _PLAIN.issuperset(map(type, values)):
         values = [None if v is None else int(v) for v in values]
     return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
