@@ -35,6 +35,13 @@ _FILL = text(
     + ", traits = a.traits || k.traits, created_at = least(k.created_at, a.created_at) "
     "FROM customer a WHERE k.id = :into AND a.id = :from"
 )
+# He was contacted as often as both were.
+_CONTACTS = text("""
+    INSERT INTO contact_book AS b (customer_id, channel, days, last_at)
+    SELECT :into, channel, days, last_at FROM contact_book WHERE customer_id = :from
+    ON CONFLICT (customer_id, channel) DO UPDATE
+    SET days = b.days || excluded.days, last_at = GREATEST(b.last_at, excluded.last_at)
+""")
 _EMPTY = text(
     "UPDATE customer SET "
     + ", ".join(f"{name} = NULL" for name in _PERSONAL)
@@ -80,6 +87,7 @@ def merge(conn: Connection, from_id: int, into_id: int) -> bool:
     conn.execute(text("INSERT INTO customer_merge (from_id, into_id) VALUES (:from, :into)"), ids)
     conn.execute(text("UPDATE identity SET customer_id = :into WHERE customer_id = :from"), ids)
     conn.execute(text("UPDATE device SET customer_id = :into WHERE customer_id = :from"), ids)
+    conn.execute(_CONTACTS, ids)
     conn.execute(_FILL, ids)
     conn.execute(_EMPTY, ids)
     return True
