@@ -80,12 +80,16 @@ class Renderer:
             "currency": settings.currency,
         }
         out: list[Rendered | Unrenderable] = []
+        prices: dict[tuple[Channel, str | None], int] = {}
         for message in messages:
             person = people.get(message.id)
             context = _context(message, person, shop)
+            place = (message.channel, person["country"] if person is not None else None)
+            if place not in prices:
+                prices[place] = self._price(*place, settings)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                out.append(self._one(message, draft, context, settings, _country(person)))
+                out.append(self._one(message, draft, context, settings, prices[place]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -100,7 +104,7 @@ class Renderer:
         draft: Draft,
         context: Mapping[str, object],
         settings: ProductSettings,
-        country: str | None,
+        price: int,
     ) -> Rendered | Unrenderable:
         content = render(draft, context, self._links(message))
         if isinstance(content, RenderError):
@@ -110,15 +114,15 @@ class Renderer:
         if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
             content = self._with_pixel(message, content)
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
-        price = settings.cost_micros(
-            _NAMES[message.channel], self.provider_of(message.channel), country
-        )
         return Rendered(
             message=message,
             parcel=_parcel(message, content, settings),
             segments=parts,
             cost_micros=price * (parts or 1),
         )
+
+    def _price(self, channel: Channel, country: str | None, settings: ProductSettings) -> int:
+        return settings.cost_micros(_NAMES[channel], self.provider_of(channel), country)
 
     def _links(self, message: Claimed) -> Links:
         public_id, version_id, book = message.public_id, message.template_version_id, self.links
@@ -165,10 +169,6 @@ def _parcel(message: Claimed, content: Content, settings: ProductSettings) -> Pa
     elif message.channel is Channel.SMS and settings.sms_sender:
         sender = Sender(settings.sms_sender)
     return Parcel(message.public_id, message.address, content, sender)
-
-
-def _country(person: RowMapping | None) -> str | None:
-    return person["country"] if person is not None else None
 
 
 def _context(
