@@ -103,7 +103,7 @@ def test_orders_in_two_currencies_are_not_added_up(
     with ui.engine.begin() as conn:
         ingest.append(conn, [other], clock.now())
     app = open_page("revenue")
-    assert "orders in EUR beside USD" in app.warning[0].value
+    assert "orders in EUR, which cannot be added up in USD" in app.warning[0].value
     assert not app.metric
 
 
