@@ -36,15 +36,16 @@ def click_window() -> str:
     return f"{said} ({', '.join(own)})" if own else said
 
 
-def foreign(asked: Asked) -> tuple[str, ...]:
-    """Currencies of the period's orders that have no common sum with the workspace's."""
-    return _foreign(asked, workspace.settings().currency, facts.version())
+def no_sum(asked: Asked) -> str:
+    """Why the period's orders have no common sum; empty where they have one."""
+    return _no_sum(asked, workspace.settings().currency, facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=24, show_spinner=False)
-def _foreign(asked: Asked, currency: str, version: str) -> tuple[str, ...]:
+def _no_sum(asked: Asked, currency: str, version: str) -> str:
     del version
-    return currencies.foreign(facts.facts(), period_of(asked), currency)
+    others = currencies.foreign(facts.facts(), period_of(asked), currency)
+    return currencies.reason(others, currency) if others else ""
 
 
 @dataclass(frozen=True)
