@@ -38,6 +38,9 @@ WITHDRAW_WITHIN = timedelta(days=8)
 #: For so long messages may leave after a pass. An event ingested 5 seconds before a provider is
 #: called was there when the pass began; a second is left for claiming and calling.
 FRESH = timedelta(seconds=4)
+#: ... and for so long after its end, so that messages leave also where a pass takes seconds: then
+#: what an event stops is as much older as the pass took.
+LEAST = timedelta(seconds=1)
 COLUMN = "heeded_to"
 
 
@@ -66,7 +69,7 @@ def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
         if turn is None:
             return Heeded()
         conn, standing = turn
-        until = conn.execute(text("SELECT clock_timestamp()")).scalar_one() + FRESH
+        begun = _database_clock(conn)
         # Read after that instant: what was ingested before it is in these facts, and before now.
         now = clock()
         facts = read_facts(store)
@@ -87,10 +90,16 @@ def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
                 more += left
             counts.add(conn, automation.id, more)  # last: nothing is waited for any more
             passes.mark(conn, automation, COLUMN, now)
+        until = max(begun + FRESH, _database_clock(conn) + LEAST)
         sources.keep_fresh(conn, Source.AUTOMATION, automation.id, until)
     if is_new:
         _memory.keep(store, automation, facts, now)
     return done
+
+
+def _database_clock(conn: Connection) -> datetime:
+    found: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return found
 
 
 def _heed(
