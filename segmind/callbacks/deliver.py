@@ -24,8 +24,8 @@ from segmind.callbacks.state import State
 from segmind.db.engine import Store
 
 #: Calls at a time, and how many of them may go to one host: a slow receiver holds up no other.
-BATCH: Final = 64
-PER_HOST: Final = 8
+BATCH: Final = 100
+PER_HOST: Final = 25
 #: Due rows looked at to fill a batch.
 _LOOKED_AT: Final = 2_000
 #: Longer than a batch can take (every call ends after ``client.SECONDS``).

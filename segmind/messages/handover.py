@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
 from segmind.messages import contacts, sources
 from segmind.messages.claim import Claimed
 from segmind.messages.lifecycle import State
@@ -25,6 +26,7 @@ class Marked:
     """A micro-batch on its way to a provider. ``going`` passed the fence; ``held`` did not."""
 
     request_id: UUID
+    provider: str
     going: tuple[Rendered, ...]
     held: tuple[Rendered, ...]
 
@@ -51,14 +53,15 @@ def mark(
             "provider": provider,
             "lease": lease,
             "token": token,
-            "ids": [item.message.id for item in batch],
-            "segments": [item.segments for item in batch],
-            "costs": [item.cost_micros for item in batch],
+            "ids": literal([item.message.id for item in batch]),
+            "segments": literal([item.segments for item in batch]),
+            "costs": literal([item.cost_micros for item in batch]),
         },
     )
-    passed = {row.id for row in rows}
+    passed = set(rows.scalars())
     return Marked(
         request_id,
+        provider,
         tuple(item for item in batch if item.message.id in passed),
         tuple(item for item in batch if item.message.id not in passed),
     )

@@ -104,9 +104,7 @@ def _kept_content(version_id: int) -> dict[str, Any]:
 def to_edit(automation_id: int, version: int) -> dict[str, Any]:
     """A version as JSON, with the text of every message in it; versions never change."""
     with store().engine.connect() as conn:
-        return spelled_out(
-            conn, automations.definition_of(conn, automation_id, version)
-        ).as_json()
+        return spelled_out(conn, automations.definition_of(conn, automation_id, version)).as_json()
 
 
 def problems(definition: Definition) -> list[Problem]:
