@@ -77,7 +77,7 @@ def test_messages_are_found_by_address_and_status_and_turned_page_by_page(
     assert len(app.dataframe[0].value) == 50
     app.text_input(key="msg_q").set_value("+14155550009").run()
     assert app.dataframe[0].value["To"].tolist() == ["+1 ••• 0009"]
-    app = open_page("messages", msg_status="skipped")
+    app = open_page("messages", msg_status="Skipped")
     assert app.dataframe[0].value["Status"].tolist() == ["skipped"]
     assert "No message fits" in texts(open_page("messages", msg_q="nobody@example.com"))
     assert "No message fits" in texts(open_page("messages", campaign=7))
