@@ -12,9 +12,11 @@ from fastapi import APIRouter, FastAPI
 from segmind import __version__
 from segmind.api import (
     analytics,
+    automation_runs,
     automations,
     campaigns,
     customers,
+    earned,
     health,
     index,
     ingest,
@@ -22,11 +24,13 @@ from segmind.api import (
     messages,
     problems,
     read_ahead,
+    replies,
     segment_preview,
     segment_sets,
     segment_time,
     segments,
     sendgrid_like,
+    suppressions,
     twilio_like,
     webhooks,
 )
@@ -43,6 +47,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     ingest.router,
     customers.router,
+    suppressions.router,
+    replies.router,
     segment_time.router,  # its fixed paths come before /segments/{segment_id}
     segment_sets.router,
     segment_preview.router,
@@ -52,7 +58,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     sendgrid_like.router,
     campaigns.router,
     automations.router,
+    automation_runs.router,
     analytics.router,
+    earned.router,
     webhooks.router,
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -58,16 +58,16 @@ class Carriers:
             return self._registry
 
 
-@router.post("/{provider}")
+@router.post("/{provider}", response_model=Taken)
 async def receive(
     request: Request, provider: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
-) -> Taken:
+) -> Any:
     """Take a provider's report. Answers only when it is durable; repeats change nothing."""
     body = await request.body()
     return await run_in_threadpool(_take, request, provider, body)
 
 
-def _take(request: Request, provider: str, body: bytes) -> Taken:
+def _take(request: Request, provider: str, body: bytes) -> Taken | Response:
     doors: Doors = request.app.state.doors
     pace(doors.webhooks, address_of(request) or "local")
     store = store_of(request)
@@ -81,4 +81,7 @@ def _take(request: Request, provider: str, body: bytes) -> Taken:
     answer = receipts.accept(store, registry, provider, call, clock.now())
     if isinstance(answer, Refused):
         raise Refusal(_STATUS[answer.reason], f"webhook_{answer.reason}", answer.detail)
+    xml = registry.named(provider).capabilities.xml_answer
+    if xml is not None:
+        return Response(xml, media_type="application/xml")
     return Taken(reports=answer.reports, new=answer.new)

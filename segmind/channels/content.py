@@ -38,6 +38,7 @@ class EmailContent:
 
     ``slots`` and ``text_slots`` are the same as ``html`` and ``text``, split into what recipients
     share and what they do not; None when they were not rendered from a shared template.
+    ``track_opens``: whether the provider may report opens (clicks are counted by our own links).
     """
 
     subject: str
@@ -47,6 +48,7 @@ class EmailContent:
     headers: Mapping[str, str] = field(default_factory=dict)
     slots: Slots | None = None
     text_slots: Slots | None = None
+    track_opens: bool = True
     channel: Channel = field(default=Channel.EMAIL, init=False)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 
@@ -24,7 +24,8 @@ class Word(StrEnum):
     COMPLAINED = "complained"  # marked as spam
     INBOUND_STOP = "inbound_stop"  # the customer wrote STOP
     INBOUND_START = "inbound_start"  # the customer wrote START
-    INBOUND_TEXT = "inbound_text"  # the customer wrote anything else
+    INBOUND_HELP = "inbound_help"  # the customer wrote HELP; the carrier has answered
+    INBOUND_TEXT = "inbound_text"  # the customer wrote anything else: a person should read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class Delivery:
     reason: str | None = None  # in words
     text: str | None = None  # what the customer wrote
     suppress: bool = False  # the address must not be used again, whatever the word
+    smtp_id: str | None = None  # the e-mail's own id: a late bounce may carry nothing else of ours
+    again_after: float | None = None  # the vendor's advice: another try may work after so many s
+    agent: str | None = None  # the user agent of a visit to one of our links
+    method: str | None = None  # its HTTP method, if not GET
+
+    def with_machine(self, machine: bool) -> Delivery:
+        """The same report under another judgement."""
+        return replace(self, machine=machine)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON without empty values; ``from_json`` is its inverse."""
@@ -60,7 +69,7 @@ class Delivery:
         }
         if self.message_public_id is not None:
             out["message_public_id"] = str(self.message_public_id)
-        for name in ("provider_id", "address", "url", "code", "reason", "text"):
+        for name in _OPTIONAL:
             if (value := getattr(self, name)) is not None:
                 out[name] = value
         for name in ("machine", "suppress"):
@@ -93,4 +102,23 @@ class Delivery:
             reason=data.get("reason"),
             text=data.get("text"),
             suppress=bool(data.get("suppress", False)),
+            smtp_id=data.get("smtp_id"),
+            again_after=data.get("again_after"),
+            agent=data.get("agent"),
+            method=data.get("method"),
         )
+
+
+#: Fields that JSON leaves out where they are None.
+_OPTIONAL: Final = (
+    "provider_id",
+    "address",
+    "url",
+    "code",
+    "reason",
+    "text",
+    "smtp_id",
+    "again_after",
+    "agent",
+    "method",
+)

@@ -20,13 +20,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Proved not sent, and worth another try after ``after_seconds`` (None: our own pace)."""
+    """Proved not sent, and worth another try after ``after_seconds`` (None: our own pace).
+
+    ``begun`` False: no request was made for it, so it should count as no attempt.
+    """
 
     code: str
     detail: str
     after_seconds: float | None = None
     http_status: int | None = None
     pause_sender: bool = False  # nothing else of this sender will pass either, for now
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Rejected:
 
     ``suppress``: the address itself is the reason; do not use it again.
     ``pause_sender``: the set-up is the reason (credentials, sender); others will fail alike.
+    ``blames_content``: the text is the reason; others of the same template may fail alike.
     """
 
     code: str
@@ -51,6 +56,7 @@ class Rejected:
     suppress: bool = False
     pause_sender: bool = False
     http_status: int | None = None
+    blames_content: bool = False
 
 
 Outcome = Accepted | Retry | InDoubt | Rejected

@@ -45,6 +45,7 @@ class Capabilities:
     look_up: bool  # ``find`` can prove that a message was or was not taken
     repeat_is_harmless: bool  # a message sent twice shows once
     counts_parts: bool = False  # its rate and its price count SMS parts
+    xml_answer: str | None = None  # what its webhooks must be answered with, where not JSON
 
 
 @dataclass(frozen=True, slots=True)

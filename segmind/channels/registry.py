@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from segmind.channels.channel import Channel
+from segmind.channels.fates import REHEARSAL_SPEED
 from segmind.channels.provider import Provider
 from segmind.channels.providers.fcm import Fcm, FcmSettings
-from segmind.channels.providers.sandbox import REHEARSAL_SPEED, Ledger, Sandbox
+from segmind.channels.providers.sandbox import Ledger, Sandbox
 from segmind.channels.providers.sendgrid import SendGrid, SendGridSettings
 from segmind.channels.providers.twilio import Twilio, TwilioSettings
-from segmind.errors import NotFound
+from segmind.errors import InvalidInput, NotFound
 from segmind.settings import Settings
 
 
@@ -21,6 +22,13 @@ class UnknownProvider(NotFound):
     """There is no provider {name}."""
 
     code = "unknown_provider"
+
+
+class IncompleteCredentials(InvalidInput):
+    """Some of the credentials are missing."""
+
+    code = "incomplete_credentials"
+    hint = "Give every value that is not marked as optional."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def build(
     say nothing, the environment does. ``ledger`` and ``speed`` are the sandbox's.
 
     Raises:
-        BadServiceAccount: FCM's credentials cannot be read.
+        BadServiceAccount, BadWebhookKey: credentials cannot be read.
     """
     chosen: dict[Channel, Provider] = {
         channel: Sandbox(channel, settings.secret_key, ledger=ledger, speed=speed)
@@ -75,6 +83,20 @@ def build(
         if provider is not None:
             chosen[provider.channel] = provider
     return Registry(chosen)
+
+
+def validate(name: str, values: Mapping[str, str], settings: Settings) -> None:
+    """Refuse credentials that no provider can be made of, before they are stored.
+
+    Raises:
+        UnknownProvider: there is no such vendor.
+        IncompleteCredentials: a needed value is missing.
+        BadServiceAccount, BadWebhookKey: a value cannot be read.
+    """
+    if name not in _VENDORS:
+        raise UnknownProvider(name=name)
+    if _VENDORS[name](values, settings) is None:
+        raise IncompleteCredentials
 
 
 def _twilio(values: Mapping[str, str], settings: Settings) -> Provider | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from segmind.channels import registry
-from segmind.channels.providers.sandbox import REHEARSAL_SPEED
+from segmind.channels.fates import REHEARSAL_SPEED
 from segmind.channels.registry import Registry
 from segmind.db.engine import Store
 from segmind.messages.sandbox_carrier import CarrierBook
-from segmind.workspace import credentials
+from segmind.workspace import credentials, product_settings
 
 
 def open_registry(store: Store, *, speed: float = REHEARSAL_SPEED) -> Registry:
@@ -17,4 +19,6 @@ def open_registry(store: Store, *, speed: float = REHEARSAL_SPEED) -> Registry:
     """
     with store.engine.connect() as conn:
         kept = credentials.load_all(conn, store.settings.secret_key)
-    return registry.build(store.settings, kept, ledger=CarrierBook(store.engine), speed=speed)
+        public_url = product_settings.load(conn).public_url or store.settings.public_url
+    settings = replace(store.settings, public_url=public_url)
+    return registry.build(settings, kept, ledger=CarrierBook(store.engine), speed=speed)

@@ -41,7 +41,9 @@ _EVENT_NAME: Final = {
 #: These may happen to a message many times; the others once.
 _REPEATABLE: Final = frozenset({Word.OPENED, Word.CLICKED})
 #: What a customer writes to us proves nothing of a message of ours.
-_NO_PROOF: Final = frozenset({Word.INBOUND_START, Word.INBOUND_TEXT, Word.INBOUND_STOP})
+_NO_PROOF: Final = frozenset(
+    {Word.INBOUND_START, Word.INBOUND_TEXT, Word.INBOUND_STOP, Word.INBOUND_HELP}
+)
 _ON_CONFLICT_TRIES: Final = 3
 
 

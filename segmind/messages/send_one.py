@@ -148,6 +148,7 @@ def _recipient(conn: Connection, which: Channel, request: SendRequest) -> tuple[
             SELECT c.id, c.{COLUMN[which]} AS address FROM customer c
             WHERE c.erased_at IS NULL AND c.id = COALESCE(
                 (SELECT into_id FROM customer_merge WHERE from_id = :id), :id)
+            FOR SHARE OF c
         """),
         {"id": request.customer_id},
     ).one_or_none()

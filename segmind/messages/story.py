@@ -40,6 +40,7 @@ _RECEIPT = {
     Word.COMPLAINED: "Marked as spam; the address is suppressed",
     Word.INBOUND_STOP: "The customer wrote STOP",
     Word.INBOUND_START: "The customer wrote START",
+    Word.INBOUND_HELP: "The customer asked for help",
     Word.INBOUND_TEXT: "The customer answered",
 }
 _ATTEMPT = {

@@ -32,6 +32,7 @@ outbox_source = Table(
     Column("state", Text, nullable=False, server_default="open"),  # open, paused, cancelled
     Column("reason", Text, nullable=False, server_default=""),
     Column("rate_per_second", Integer),  # null: the provider's limit
+    Column("fresh_until", Instant),  # messages.sources.IS_OPEN
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
 )
 
@@ -67,9 +68,10 @@ message = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("skip_reason", Text),
-    Column("cap_day", Date),  # the contact reserved in contact_count; null: none
+    Column("cap_day", Date),  # the contact reserved in contact_book; null: none
     # Delivery state is kept apart from engagement.
     Column("delivery", SmallInteger, nullable=False, server_default="0"),  # lifecycle.Delivery
+    Column("delivery_code", Text),  # the provider's code of a bounce or failure (least of several)
     Column("segments", SmallInteger),  # SMS parts
     Column("cost_micros", BigInteger),  # millionths of the currency unit
     Column("created_at", Instant, nullable=False),
@@ -213,6 +215,10 @@ webhook_inbox = Table(
         "message_id",
         postgresql_where=text("message_id IS NOT NULL"),
     ),
+    postgresql_with={
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_cost_delay": "0",
+    },
 )
 
 #: Where a tracked link leads. The address is stored here, never in the link.
@@ -248,4 +254,14 @@ send_bucket = Table(
     Column("name", Text, primary_key=True),
     Column("tokens", Double, nullable=False),
     Column("filled_at", Instant, nullable=False),
+    # What the provider's "too many" taught: sends per second, growing since ``learned_at``.
+    Column("learned", Double),
+    Column("learned_at", Instant),
+    # A handful of rows, written thousands of times a minute.
+    postgresql_with={
+        "fillfactor": "20",
+        "autovacuum_vacuum_scale_factor": "0",
+        "autovacuum_vacuum_threshold": "1000",
+        "autovacuum_vacuum_cost_delay": "0",
+    },
 )

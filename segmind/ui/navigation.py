@@ -18,6 +18,7 @@ _VISIBLE = (
     ("Audience", "customers", "Customers", "group", "Find one person"),
     ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
     ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),
+    ("Engage", "replies", "Replies", "sms", "What customers wrote back"),
     ("Engage", "messages", "Messages", "forum", "Find one message and follow it"),
     ("Measure", "engagement", "Engagement", "monitoring", "What became of the messages"),
     (

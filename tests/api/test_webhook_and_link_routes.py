@@ -8,6 +8,7 @@ import pytest
 from api_client import Client, customer_id, each, problem
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from twilio.request_validator import RequestValidator
 
 from segmind import clock
 from segmind.api import web
@@ -18,6 +19,7 @@ from segmind.messages.dispatch import Dispatcher
 from segmind.messages.links import LinkBook
 from segmind.messages.reduce import reduce_inbox
 from segmind.messages.sandbox_post import post_due
+from segmind.workspace import credentials
 
 TEXT = {
     "channel": "email",
@@ -122,6 +124,23 @@ def test_an_unknown_provider_is_not_found_and_an_odd_name_refused(visitor: Clien
     problem(visitor.post("/api/webhooks/pigeon", content=b"{}"), 404, "unknown_provider")
     problem(visitor.post("/api/webhooks/PIGEON!", content=b"{}"), 422, "invalid_input")
     problem(visitor.get("/api/webhooks/sandbox"), 405, "method_not_allowed")
+
+
+def test_twilio_is_answered_with_empty_twiml(store: Store, visitor: Client) -> None:
+    given = {"account_sid": "AC0", "auth_token": "token", "from": "+15005550006"}
+    with store.engine.begin() as conn:
+        credentials.save(
+            conn, store.settings.secret_key, "twilio", given, actor="olga", now=clock.wall()
+        )
+    form = {"MessageSid": "SM1", "From": "+4915112345678", "To": "+15005550006", "Body": "Stop"}
+    url = f"{store.settings.public_url}/api/webhooks/twilio"
+    signature = RequestValidator("token").compute_signature(url, form)
+    headers = {"X-Twilio-Signature": signature}
+    answer = visitor.post("/api/webhooks/twilio", data=form, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/xml"
+    assert answer.text.endswith("<Response/>")
+    assert reduce_inbox(store, clock.now(), 1000) == 1
 
 
 def test_a_click_leads_on_and_is_counted(

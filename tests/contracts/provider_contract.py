@@ -18,7 +18,7 @@ from segmind.channels.content import Content, EmailContent, PushContent, SmsCont
 from segmind.channels.delivery import Delivery
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Parcel, Provider
-from segmind.channels.providers import transport
+from segmind.channels.providers import network, sendgrid
 from segmind.channels.webhook import Deliveries, Refused, WebhookRequest
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -69,12 +69,9 @@ class ProviderContract:
     @pytest.fixture
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Waits 0.6 seconds for an answer, so that the tests of lost answers end soon."""
-        patient = transport.Session.__init__
-
-        def quick(self: transport.Session, *, pool: int = 50, read_seconds: float = 0.6) -> None:
-            patient(self, pool=pool, read_seconds=min(read_seconds, 0.6))
-
-        monkeypatch.setattr(transport.Session, "__init__", quick)
+        monkeypatch.setattr(network, "READ_SECONDS", 0.6)
+        monkeypatch.setattr(network, "CONNECT_SECONDS", 0.3)
+        monkeypatch.setattr(sendgrid, "READ_SECONDS", 0.6)
 
     def outcome(self, answer: Answer) -> tuple[Outcome, Vendor]:
         with vendor(lambda call: self.prepares(call) or answer) as running:

@@ -19,7 +19,7 @@ from segmind.channels.content import EmailContent
 from segmind.channels.delivery import Word
 from segmind.channels.outcome import Accepted, InDoubt, Rejected, Retry
 from segmind.channels.provider import Parcel, Sender, Unknown
-from segmind.channels.providers.sendgrid import SendGrid, SendGridSettings
+from segmind.channels.providers.sendgrid import BadWebhookKey, SendGrid, SendGridSettings
 from segmind.channels.webhook import Deliveries, Refusal, Refused, WebhookRequest
 from segmind.templates.links import Links
 from segmind.templates.render import render
@@ -269,6 +269,39 @@ class TestSendGrid(ProviderContract):
         assert delivery.provider_id == "abc123"
         assert delivery.suppress is (kind == "dropped")
 
+    @pytest.mark.parametrize(
+        ("reason", "suppress"),
+        [
+            ("Bounced Address", True),
+            ("Unsubscribed Address", True),
+            ("Spam Reporting Address", True),
+            ("Invalid", True),
+            ("Invalid SMTPAPI header", False),
+            ("Spam Content (if spam checker app enabled)", False),
+            ("Recipient List over Package Quota", False),
+            (None, False),
+        ],
+    )
+    def test_only_the_addresses_own_fault_suppresses_it(
+        self, reason: str | None, suppress: bool
+    ) -> None:
+        read = make().read_webhook(signed([event(uuid.uuid4(), "dropped", reason=reason)]))
+        assert isinstance(read, Deliveries)
+        assert read.items[0].suppress is suppress
+
+    def test_opens_are_tracked_by_message(self) -> None:
+        quiet = rendered(2)
+        assert isinstance(quiet.content, EmailContent)
+        quiet = replace(quiet, content=replace(quiet.content, track_opens=False))
+        with vendor(taken) as running:
+            make(running.url).send([rendered(1), quiet])
+        tracked = {
+            address: c.json["tracking_settings"]["open_tracking"]["enable"]
+            for c in running.accepted
+            for address in received(c)
+        }
+        assert tracked == {"c1@example.com": True, "c2@example.com": False}
+
     def test_a_machine_open_is_flagged(self) -> None:
         read = make().read_webhook(signed([event(uuid.uuid4(), "open", sg_machine_open=True)]))
         assert isinstance(read, Deliveries)
@@ -319,3 +352,8 @@ class TestSendGrid(ProviderContract):
         assert isinstance(make(keys=(public(PRIVATE),)).read_webhook(request), Refused)
         assert isinstance(make(keys=()).read_webhook(request), Refused)
         assert isinstance(make(keys=("nonsense",)).read_webhook(request), Refused)
+
+    def test_a_webhook_key_that_is_none_is_refused_before_it_is_stored(self) -> None:
+        given = {"api_key": "k", "from": "shop@example.com", "webhook_key": "nonsense"}
+        with pytest.raises(BadWebhookKey):
+            SendGridSettings.of(given)

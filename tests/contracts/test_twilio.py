@@ -17,7 +17,7 @@ from segmind.channels.content import SmsContent
 from segmind.channels.delivery import Word
 from segmind.channels.outcome import Accepted, Rejected, Retry
 from segmind.channels.provider import Found, NotFound, Parcel, Sender, Unknown
-from segmind.channels.providers.twilio import Twilio, TwilioSettings
+from segmind.channels.providers.twilio import UNDELIVERED, Twilio, TwilioSettings
 from segmind.channels.webhook import Deliveries, Refused, WebhookRequest
 
 PUBLIC = "https://shop.example.com"
@@ -104,6 +104,15 @@ class TestTwilio(ProviderContract):
         assert "From" not in service
         assert other["From"] == "+15005550001"
 
+    def test_a_public_address_on_this_machine_is_not_given_to_the_real_twilio(self) -> None:
+        home = TwilioSettings("AC0", SECRET, "+15005550006", "http://127.0.0.1:8631")
+        provider = Twilio(home, KEY)
+        assert "status_callback" not in provider._status_callback(self.parcel())
+        with vendor(self.accepts) as running:
+            near = Twilio(replace(home, base_url=running.url), KEY)
+            assert "status_callback" in near._status_callback(self.parcel())
+            assert near.check().ok
+
     def test_answers_never_reach_another_message(self) -> None:
         parcels = [self.parcel() for _ in range(50)]
         with vendor(self.accepts) as running:
@@ -155,6 +164,28 @@ class TestTwilio(ProviderContract):
         with vendor(lambda call: Answer(500)) as running:
             assert isinstance(make(running.url).find(parcel, AT), Unknown)
 
+    def test_the_lookup_sees_through_what_twilio_does_to_a_text(self) -> None:
+        parcel = replace(self.parcel(), content=SmsContent("It’s  here — now"))
+        at = "Mon, 02 Mar 2026 12:00:05 +0000"
+        for body, wanted in (
+            ("It's here - now", Found("SM9")),
+            ("Sent from your Twilio trial account - It’s here — now", Found("SM9")),
+            ("It's there - now", NotFound()),
+            ("", Unknown),
+        ):
+            row = {"sid": "SM9", "body": body, "date_created": at}
+            answer = Answer(200, json.dumps({"messages": [row], "next_page_uri": None}).encode())
+            with vendor(lambda call, answer=answer: answer) as running:  # type: ignore[misc]
+                found = make(running.url).find(parcel, AT)
+                assert found == wanted or type(found) is wanted
+                assert "DateSent" not in running.calls[0].path
+
+    @pytest.mark.parametrize("status", [404, 405])
+    def test_an_address_that_is_not_twilios_pauses_the_sender(self, status: int) -> None:
+        made, _ = self.outcome(Answer(status, b"<html>"))
+        assert isinstance(made, Retry)
+        assert made.pause_sender
+
     @pytest.mark.parametrize(
         ("form", "word", "suppress"),
         [
@@ -163,6 +194,8 @@ class TestTwilio(ProviderContract):
             ({"MessageStatus": "undelivered", "ErrorCode": "30006"}, Word.BOUNCED_HARD, True),
             ({"MessageStatus": "failed", "ErrorCode": "30007"}, Word.FAILED, False),
             ({"MessageStatus": "failed", "ErrorCode": "21610"}, Word.BOUNCED_HARD, True),
+            ({"MessageStatus": "failed", "ErrorCode": "30008"}, Word.FAILED, False),
+            ({"MessageStatus": "undelivered", "ErrorCode": "99999"}, Word.BOUNCED_SOFT, False),
             ({"MessageStatus": "read"}, Word.OPENED, False),
         ],
     )
@@ -173,6 +206,18 @@ class TestTwilio(ProviderContract):
         (delivery,) = read.items
         assert (delivery.word, delivery.suppress) == (word, suppress)
         assert delivery.dedupe_key == f"SM1:{form['MessageStatus']}"
+
+    @pytest.mark.parametrize("code", list(UNDELIVERED))
+    def test_an_error_of_a_callback_is_told_in_words_with_when_to_try_again(
+        self, code: int
+    ) -> None:
+        provider = make("http://127.0.0.1:1")
+        form = {"MessageStatus": "undelivered", "ErrorCode": str(code)}
+        read = provider.read_webhook(status_of(provider, uuid.uuid4(), **form))
+        assert isinstance(read, Deliveries)
+        (delivery,) = read.items
+        assert (delivery.reason, delivery.again_after) == UNDELIVERED[code]
+        assert delivery.code == str(code)
 
     def test_a_new_status_is_ignored_and_new_fields_do_not_hurt(self) -> None:
         provider = make("http://127.0.0.1:1")
@@ -191,6 +236,14 @@ class TestTwilio(ProviderContract):
             ("Yes, I like it", Word.INBOUND_TEXT),
             ("Please stop writing to me", Word.INBOUND_TEXT),
             ("👍", Word.INBOUND_TEXT),
+            ("¡Alto!", Word.INBOUND_STOP),
+            ("baja por favor", Word.INBOUND_STOP),
+            ("ＳＴＯＰ", Word.INBOUND_STOP),
+            ("désabonner", Word.INBOUND_STOP),
+            ('"opt out" please', Word.INBOUND_STOP),
+            ("STOPPING by tomorrow", Word.INBOUND_TEXT),
+            ("Help", Word.INBOUND_HELP),
+            ("Info, please", Word.INBOUND_TEXT),
             ("", Word.INBOUND_TEXT),
         ],
     )

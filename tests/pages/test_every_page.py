@@ -30,6 +30,7 @@ EMPTY = {
     "revenue": "No orders yet",
     "data": "The log is empty",
     "settings": "Shop",
+    "replies": "Nothing waits to be read",
 }
 
 

@@ -8,6 +8,7 @@ A message carries its own id as the collapse id, so one that is sent twice shows
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import threading
@@ -29,10 +30,13 @@ from segmind.channels.channel import Channel
 from segmind.channels.content import PushContent
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Capabilities, Check, Finding, Parcel, Unknown
+from segmind.channels.providers.network import CONNECT_SECONDS, Answer, network
 from segmind.channels.providers.transport import (
-    CONNECT_SECONDS,
-    Pool,
-    Session,
+    BROKEN,
+    Window,
+    each,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
@@ -44,7 +48,6 @@ from segmind.errors import InvalidInput
 NAME: Final = "fcm"
 _BASE_URL: Final = "https://fcm.googleapis.com"
 _SCOPES: Final = ("https://www.googleapis.com/auth/firebase.messaging",)
-_WORKERS: Final = 32
 _LONGEST_TTL: Final = 28 * 86_400
 _QUOTA_SECONDS: Final = 60.0
 _TOKEN_SECONDS: Final = 4.0
@@ -113,10 +116,9 @@ class Fcm:
             raise BadServiceAccount(field="service_account") from error
         project = settings.service_account["project_id"]
         self._url = f"{settings.base_url}/v1/projects/{project}/messages:send"
-        self._session = Session(pool=_WORKERS)
         self._token = _Token(credentials)
         self._payloads = BaseAPI(credentials=credentials, project_id=project)
-        self._pool = Pool(_WORKERS, NAME)
+        self._window = Window()
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -126,25 +128,27 @@ class Fcm:
         token = self._token.get()
         if not isinstance(token, str):
             return [token] * len(parcels)
-        return self._pool.each(parcels, self._send_one, began)
+        return each(parcels, self._send_one, self._window, began)
 
-    def _send_one(self, parcel: Parcel) -> Outcome:
+    async def _send_one(self, parcel: Parcel) -> Outcome:
         content = parcel.content
         if not isinstance(content, PushContent):
             return Rejected("wrong_content", "FCM carries notifications only.")
-        token = self._token.get()
+        token: str | Retry | None = self._token.now()
+        if token is None:
+            token = await asyncio.to_thread(self._token.get)
         if not isinstance(token, str):
             return token
         try:
-            answer = self._session.request(
+            answer = await network().request(
                 "POST",
                 self._url,
-                data=self._payload(parcel, content),
+                body=self._payload(parcel, content),
                 headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
             )
-        except (requests.RequestException, OSError) as error:
+        except BROKEN as error:
             return of_error(error)
-        if answer.status_code == 401:
+        if answer.status == 401:
             self._token.forget(token)
         return _outcome(answer)
 
@@ -200,6 +204,12 @@ class _Token:
         self._lock = threading.Lock()
         self._refused: str | None = None
 
+    def now(self) -> str | None:
+        """The token, if it needs no fetching; never waits."""
+        credentials = self._credentials
+        token = credentials.token
+        return str(token) if credentials.valid and token != self._refused else None
+
     def get(self) -> str | Retry:
         """The token, or why there is none: nothing was sent then."""
         with self._lock:
@@ -224,8 +234,8 @@ def _no_token(error: Exception) -> Retry:
     return Retry("no_token", detail, pause_sender=refused)
 
 
-def _outcome(answer: requests.Response) -> Outcome:
-    status = answer.status_code
+def _outcome(answer: Answer) -> Outcome:
+    status = answer.status
     data = _json(answer)
     if status == 200:
         name = data.get("name")
@@ -241,14 +251,23 @@ def _outcome(answer: requests.Response) -> Outcome:
         return Rejected(code, f"{DEAD_TOKEN[code]}.", suppress=True, http_status=status)
     if status in (401, 403) or code in SET_UP:
         return Retry(code or str(status), text, None, status, pause_sender=True)
-    if 400 <= status < 500:
-        return Rejected(code or str(status), text, suppress=token_is_wrong, http_status=status)
+    if is_no_api(status):
+        # An unknown token has a code; without one, the address or the project is wrong.
+        return Rejected(str(status), text, pause_sender=True, http_status=status)
+    if not is_ambiguous(status):
+        return Rejected(
+            code or str(status),
+            "This is not a device token." if token_is_wrong else text,
+            suppress=token_is_wrong,
+            http_status=status,
+            blames_content=code == "INVALID_ARGUMENT" and not token_is_wrong,
+        )
     return InDoubt(text, status)
 
 
-def _json(answer: requests.Response) -> dict[str, Any]:
+def _json(answer: Answer) -> dict[str, Any]:
     try:
-        data = answer.json()
+        data = json.loads(answer.body)
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -10,17 +10,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from math import exp
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from segmind.channels.channel import Channel
 from segmind.channels.delivery import Delivery, Word
+from segmind.channels.fates import HABITS, REHEARSAL_SPEED, Step, fate
 from segmind.channels.outcome import Accepted, Outcome
 from segmind.channels.provider import (
     Capabilities,
@@ -43,45 +42,7 @@ NAME: Final = "sandbox"
 SIGNATURE: Final = "X-Sandbox-Signature"
 TIMESTAMP: Final = "X-Sandbox-Timestamp"
 
-#: How much faster than life people open and click: at 60, half of the openers within 40 seconds.
-REHEARSAL_SPEED: Final = 60.0
 LARGEST_BUNDLE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """Shares of the messages of a channel, and how long people take (at speed 1)."""
-
-    hard: float
-    soft: float
-    opened: float  # of the delivered, by people
-    machine: float  # of the delivered, by mail proxies, within seconds
-    clicked: float  # of the delivered
-    left: float  # of the delivered: unsubscribed, or STOP
-    complained: float
-    open_median: float = 2400.0  # seconds
-    open_sigma: float = 1.3
-    hard_reason: str = ""
-    soft_reason: str = ""
-
-
-HABITS: Final[dict[Channel, Habits]] = {
-    Channel.EMAIL: Habits(
-        0.015, 0.015, 0.28, 0.09, 0.08, 0.003, 0.0005,
-        hard_reason="550 5.1.1 The e-mail account does not exist",
-        soft_reason="452 4.2.2 The mailbox is full",
-    ),
-    Channel.SMS: Habits(
-        0.015, 0.015, 0.0, 0.0, 0.08, 0.003, 0.0, open_median=900.0,
-        hard_reason="Unknown destination handset",
-        soft_reason="The handset is switched off",
-    ),
-    Channel.PUSH: Habits(
-        0.015, 0.015, 0.12, 0.0, 0.08, 0.0, 0.0, open_median=600.0,
-        hard_reason="The app was removed from the device",
-        soft_reason="The device did not answer in time",
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,67 +217,23 @@ def _parse(body: bytes) -> Deliveries | Refused:
 
 
 def _plan(ref: ParcelRef, accepted_at: datetime, speed: float) -> list[Delivery]:
-    habits = HABITS[ref.channel]
-    draw = random.Random(ref.message_public_id.int)  # noqa: S311 - a fate, not a secret
     start = accepted_at.astimezone(UTC)
-    arrives = 0.4 + 1.5 * draw.random()
-    fate = draw.random()
-    if fate < habits.hard:
-        return [_report(ref, start, arrives, Word.BOUNCED_HARD, reason=habits.hard_reason)]
-    if fate < habits.hard + habits.soft:
-        return [_report(ref, start, arrives, Word.BOUNCED_SOFT, reason=habits.soft_reason)]
-    reports = [_report(ref, start, arrives, Word.DELIVERED)]
-    reports += _afterwards(ref, start, arrives, habits, draw, speed)
-    return sorted(reports, key=lambda d: d.at)
+    steps = fate(ref.message_public_id, HABITS[ref.channel], speed)
+    return [_report(ref, start, step) for step in steps]
 
 
-def _afterwards(
-    ref: ParcelRef,
-    start: datetime,
-    arrives: float,
-    habits: Habits,
-    draw: random.Random,
-    speed: float,
-) -> Iterator[Delivery]:
-    machine, human, leaving, complaint = (draw.random() for _ in range(4))
-    pause = habits.open_median * exp(habits.open_sigma * draw.gauss(0.0, 1.0)) / speed
-    acts = arrives + 1.0 + min(pause, 3 * 86_400.0)
-    reads = 1.0 + draw.expovariate(1 / 90.0) / speed
-    if machine < habits.machine:
-        yield _report(ref, start, arrives + 0.5 + 3 * draw.random(), Word.OPENED, machine=True)
-    seen = human < max(habits.opened, habits.clicked)
-    if not seen:
-        return
-    if habits.opened:
-        yield _report(ref, start, acts, Word.OPENED)
-    if human < habits.clicked:
-        yield _report(ref, start, acts + reads, Word.CLICKED)
-    # Those who leave or complain have seen the message: their shares are of the delivered.
-    share = max(habits.opened, habits.clicked)
-    if leaving < habits.left / share:
-        word = Word.INBOUND_STOP if ref.channel is Channel.SMS else Word.UNSUBSCRIBED
-        yield _report(ref, start, acts + 2 * reads, word)
-    elif complaint < habits.complained / share:
-        yield _report(ref, start, acts + 2 * reads, Word.COMPLAINED)
-
-
-def _report(
-    ref: ParcelRef,
-    start: datetime,
-    seconds: float,
-    word: Word,
-    *,
-    machine: bool = False,
-    reason: str | None = None,
-) -> Delivery:
-    kind = f"{word.value}-machine" if machine else word.value
+def _report(ref: ParcelRef, start: datetime, step: Step) -> Delivery:
+    word = step.word
+    if word is Word.UNSUBSCRIBED and ref.channel is Channel.SMS:
+        word = Word.INBOUND_STOP
+    kind = f"{word.value}-machine" if step.machine else word.value
     return Delivery(
         word=word,
         provider=NAME,
-        at=start + timedelta(seconds=seconds),
+        at=start + timedelta(seconds=step.seconds),
         dedupe_key=f"{ref.provider_id}:{kind}",
         message_public_id=ref.message_public_id,
         provider_id=ref.provider_id,
-        machine=machine,
-        reason=reason,
+        machine=step.machine,
+        reason=step.reason,
     )

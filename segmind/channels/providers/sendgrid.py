@@ -9,12 +9,14 @@ goes as substitutions of the recipient's own, already escaped.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -22,19 +24,23 @@ from typing import Any, Final
 from urllib.error import HTTPError as UrllibHTTPError
 from uuid import UUID
 
-import requests
 from python_http_client import Client
 from python_http_client.exceptions import HTTPError, handle_error
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
+from segmind.channels import deadline
 from segmind.channels.channel import Channel
 from segmind.channels.content import EmailContent, Slots
 from segmind.channels.delivery import Delivery, Word
 from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Capabilities, Check, Finding, Parcel, Unknown
+from segmind.channels.providers.network import Answer, network
 from segmind.channels.providers.transport import (
-    Session,
+    BROKEN,
+    Mood,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
@@ -48,15 +54,18 @@ from segmind.channels.webhook import (
     refuse_odd,
     refuse_stale,
 )
+from segmind.errors import InvalidInput
 
 NAME: Final = "sendgrid"
 _BASE_URL: Final = "https://api.sendgrid.com"
 #: SendGrid takes less than 10,000 bytes of substitutions for one recipient.
 LARGEST_SUBSTITUTIONS: Final = 9_000
-#: Requests that one batch may take: a refused one is parted until the faulty stand alone.
-MOST_REQUESTS: Final = 60
+#: A refused request is parted until the faulty stand alone, so often for one batch.
+MOST_SPLITS: Final = 29
+_AT_ONCE: Final = 8
 MOST_EVENTS: Final = 10_000
-_READ_SECONDS: Final = 15.0
+#: A request for 500 takes longer to read than one for one.
+READ_SECONDS: float = 15.0
 #: The last request of a batch begins within this time.
 _BATCH_SECONDS: Final = 20.0
 
@@ -73,12 +82,26 @@ EVENT: Final[dict[str, Word]] = {
     "spamreport": Word.COMPLAINED,
     "unsubscribe": Word.UNSUBSCRIBED,
     "group_unsubscribe": Word.UNSUBSCRIBED,
+    # group_resubscribe is ignored: consent comes back by our own forms only, with its evidence.
 }
-#: Why SendGrid drops: these addresses must not be used again.
-_DROPPED_FOR_GOOD: Final = re.compile(
-    r"bounced address|unsubscribed address|spam reporting address|invalid", re.IGNORECASE
-)
+#: Why SendGrid drops an e-mail unsent, and whether the address must not be used again. What is
+#: not listed ("Invalid SMTPAPI header", "Spam Content", "Recipient List over Package Quota") is
+#: the sender's fault.
+DROPPED: Final[dict[str, str]] = {
+    "bounced address": "It bounced before",
+    "unsubscribed address": "The recipient unsubscribed",
+    "spam reporting address": "The recipient reported spam",
+    "invalid": "This is not an address",
+    "invalid address": "This is not an address",
+}
 _PLACE: Final = re.compile(r"personalizations\.(\d+)\b")
+
+
+class BadWebhookKey(InvalidInput):
+    """This is not the public key of an event webhook."""
+
+    code = "bad_webhook_key"
+    hint = "Copy it from SendGrid: Settings, Mail Settings, Event Webhook, Signature Verification."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +117,17 @@ class SendGridSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> SendGridSettings | None:
-        """The settings; None where the key or the sender is missing."""
+        """The settings; None where the key or the sender is missing.
+
+        Raises:
+            BadWebhookKey: the webhook's key cannot be read.
+        """
         key, sender = values.get("api_key", ""), values.get("from", "")
         if not (key and sender):
             return None
         keys = tuple(k.strip() for k in values.get("webhook_key", "").split(",") if k.strip())
+        if any(_verifier(given) is None for given in keys):
+            raise BadWebhookKey(field="webhook_key")
         base = values.get("base_url") or _BASE_URL
         return cls(key, sender, keys, values.get("from_name", ""), base.rstrip("/"))
 
@@ -106,43 +135,43 @@ class SendGridSettings:
 class _Answer:
     """A response as the SDK reads it."""
 
-    def __init__(self, answer: requests.Response) -> None:
+    def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
     def getcode(self) -> int:
-        return self._answer.status_code
+        return self._answer.status
 
     def read(self) -> bytes:
-        return self._answer.content
+        return self._answer.body
 
     def info(self) -> Mapping[str, str]:
         return self._answer.headers
 
 
 class _PooledClient(Client):  # type: ignore[misc]
-    """The SDK's client over our session."""
-
-    session: Session
+    """The SDK's client over our network."""
 
     def _build_client(self, name: str | None = None) -> _PooledClient:
         path = [*self._url_path, name] if name else self._url_path
-        made = _PooledClient(
+        return _PooledClient(
             host=self.host,
             version=self._version,
             request_headers=dict(self.request_headers),
             url_path=path,
         )
-        made.session = self.session
-        return made
 
     def _make_request(self, opener: Any, request: Any, timeout: float | None = None) -> _Answer:
         del opener, timeout
         headers = {**request.headers, **request.unredirected_hdrs}
-        answer = self.session.request(
-            request.get_method(), request.full_url, data=request.data, headers=headers
+        answer = network().call(
+            request.get_method(),
+            request.full_url,
+            headers=headers,
+            body=request.data,
+            seconds=READ_SECONDS,
         )
-        if answer.status_code >= 400:
-            raise handle_error(_as_urllib(answer))
+        if answer.status >= 400:
+            raise handle_error(_as_urllib(request.full_url, answer))
         return _Answer(answer)
 
 
@@ -161,7 +190,6 @@ class SendGrid:
         client = _PooledClient(
             host=settings.base_url, request_headers=self._api.client.request_headers, version=3
         )
-        client.session = Session(pool=8, read_seconds=_READ_SECONDS)
         self._api.client = client
         self._verifiers = [v for v in map(_verifier, settings.webhook_keys) if v is not None]
 
@@ -170,9 +198,17 @@ class SendGrid:
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """One request for all recipients of one text; more where texts or addresses demand it."""
         outcomes: dict[int, Outcome] = {}
-        budget = _Budget(MOST_REQUESTS, time.monotonic() + _BATCH_SECONDS)
-        for group in _groups(parcels, outcomes):
-            self._send_group(parcels, group, outcomes, budget)
+        groups = _groups(parcels, outcomes)
+        mood = Mood(deadline.until(_BATCH_SECONDS))
+        splits = _Splits(MOST_SPLITS)
+
+        def send_group(group: list[int]) -> None:
+            self._send_group(parcels, group, outcomes, mood, splits)
+
+        if len(groups) == 1:
+            send_group(groups[0])
+        else:
+            list(_side_by_side().map(send_group, groups))
         return [outcomes[i] for i in range(len(parcels))]
 
     def _send_group(
@@ -180,37 +216,42 @@ class SendGrid:
         parcels: Sequence[Parcel],
         group: list[int],
         outcomes: dict[int, Outcome],
-        budget: _Budget,
+        mood: Mood,
+        splits: _Splits,
     ) -> None:
-        if not budget.takes_one():
-            late = Retry("not_started", "The batch took too long; this one was not begun.")
+        late = mood.not_begun()
+        if late is not None:
             outcomes.update(dict.fromkeys(group, late))
             return
         made = self._request([parcels[i] for i in group])
         if not isinstance(made, _Refusal):
+            mood.heed(made)
             outcomes.update(dict.fromkeys(group, made))
             return
+        mood.heed(made.outcome)
         # Refused as a whole, so nothing of it was sent: part the faulty from the others.
         faulty = [group[i] for i in made.places if i < len(group)]
         rest = [i for i in group if i not in faulty]
         outcomes.update(dict.fromkeys(faulty, made.outcome))
-        if faulty and rest:
-            self._send_group(parcels, rest, outcomes, budget)
-        elif len(rest) > 1:
-            half = len(rest) // 2
-            self._send_group(parcels, rest[:half], outcomes, budget)
-            self._send_group(parcels, rest[half:], outcomes, budget)
-        elif rest:
+        if len(group) == 1 and rest:
             outcomes[rest[0]] = made.outcome
+        elif rest and not splits.take():
+            outcomes.update(dict.fromkeys(rest, _TOO_MANY_SPLITS))
+        elif rest and faulty:
+            self._send_group(parcels, rest, outcomes, mood, splits)
+        elif rest:
+            half = len(rest) // 2
+            self._send_group(parcels, rest[:half], outcomes, mood, splits)
+            self._send_group(parcels, rest[half:], outcomes, mood, splits)
 
     def _request(self, parcels: Sequence[Parcel]) -> Outcome | _Refusal:
         try:
             answer = self._api.send(_payload(parcels, self._settings))
         except HTTPError as error:
             return _of_refusal(error)
-        except (requests.RequestException, OSError) as error:
+        except BROKEN as error:
             return of_error(error)
-        if answer.status_code not in (200, 202):
+        if answer.status_code != 202:
             return InDoubt(f"SendGrid answered {answer.status_code}.", answer.status_code)
         request_id = str(answer.headers.get("X-Message-Id") or "")
         return Accepted(request_id or str(parcels[0].message_public_id), answer.status_code)
@@ -225,7 +266,7 @@ class SendGrid:
             scopes = json.loads(self._api.client.scopes.get().body).get("scopes", [])
         except HTTPError as error:
             return Check(False, f"SendGrid refuses the key ({error.status_code}).")
-        except (requests.RequestException, OSError) as error:
+        except BROKEN as error:
             return Check(False, f"SendGrid cannot be reached ({type(error).__name__}).")
         except (ValueError, AttributeError):
             return Check(False, "SendGrid's answer cannot be read.")
@@ -259,14 +300,26 @@ class SendGrid:
         return Deliveries(known, ignored=len(read) - len(known))
 
 
-class _Budget:
-    def __init__(self, requests_left: int, until: float) -> None:
-        self._left = requests_left
-        self._until = until
+class _Splits:
+    """How often the requests of one batch may still be parted. Safe to use from several threads."""
 
-    def takes_one(self) -> bool:
-        self._left -= 1
-        return self._left >= 0 and time.monotonic() < self._until
+    def __init__(self, most: int) -> None:
+        self._left = iter(range(most))
+
+    def take(self) -> bool:
+        """Whether there was one left."""
+        return next(self._left, None) is not None
+
+
+_TOO_MANY_SPLITS: Final = Retry(
+    "not_begun", "The request was refused, and parted too often to find out why.", begun=False
+)
+
+
+@functools.cache
+def _side_by_side() -> ThreadPoolExecutor:
+    """Threads that wait for requests of several texts; the network does the work."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +333,11 @@ class _Refusal:
 def _of_refusal(error: HTTPError) -> Outcome | _Refusal:
     status = int(error.status_code)
     text, fields = _errors(error.body)
-    if status >= 500:
+    if is_ambiguous(status):
         return InDoubt(f"SendGrid answered {status}: {text}", status)
     if status == 429:
         return Retry("429", text or "Too many requests.", _wait(error.headers), status)
-    if status in (401, 403):
+    if status in (401, 403) or is_no_api(status):
         return Retry(str(status), text or "The key is refused.", None, status, pause_sender=True)
     if status == 400 and any(f.startswith("from") for f in fields):
         return Retry("sender", text, None, status, pause_sender=True)
@@ -312,13 +365,11 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     return min(max(int(reset) - time.time(), 1.0), LONGEST_WAIT)
 
 
-def _as_urllib(answer: requests.Response) -> UrllibHTTPError:
+def _as_urllib(url: str, answer: Answer) -> UrllibHTTPError:
     headers = Message()
     for name, value in answer.headers.items():
         headers[name] = value
-    return UrllibHTTPError(
-        answer.url, answer.status_code, answer.reason or "", headers, io.BytesIO(answer.content)
-    )
+    return UrllibHTTPError(url, answer.status, "", headers, io.BytesIO(answer.body))
 
 
 # --- payload -----------------------------------------------------------------------------------
@@ -334,7 +385,8 @@ def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[lis
             outcomes[i] = Rejected("wrong_content", "SendGrid carries e-mail only.")
             continue
         shared = content.slots is not None and _substituted(content) <= LARGEST_SUBSTITUTIONS
-        key = (_skeleton(content) if shared else (-1 - i,), parcel.sender)
+        alone = (-1 - i,)
+        key = (_skeleton(content) if shared else alone, parcel.sender, content.track_opens)
         address = parcel.address.casefold()
         for group in groups.setdefault(key, []):
             if address not in addresses[id(group)] and len(group) < SendGrid.batch_size:
@@ -372,7 +424,7 @@ def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str,
         "tracking_settings": {
             # Our own links count clicks; SendGrid's pair of unsubscribe links would double ours.
             "click_tracking": {"enable": False, "enable_text": False},
-            "open_tracking": {"enable": True},
+            "open_tracking": {"enable": content.track_opens},
             "subscription_tracking": {"enable": False},
         },
     }
@@ -440,7 +492,7 @@ def _delivery(event: Any) -> Delivery | None:
     if word is Word.BOUNCED_HARD and event.get("type") == "blocked":
         word = Word.BOUNCED_SOFT
     reason = event.get("reason") or event.get("response")
-    dropped_for_good = word is Word.FAILED and _DROPPED_FOR_GOOD.search(str(reason or ""))
+    dropped = DROPPED.get(str(reason).strip().lower()) if word is Word.FAILED else None
     message_id = str(event.get("sg_message_id") or "").partition(".")[0]
     return Delivery(
         word=word,
@@ -454,7 +506,8 @@ def _delivery(event: Any) -> Delivery | None:
         url=_text(event.get("url")) if word is Word.CLICKED else None,
         code=_text(event.get("status")),
         reason=short(reason) if reason else None,
-        suppress=bool(dropped_for_good),
+        suppress=dropped is not None,
+        smtp_id=_text(event.get("smtp-id")),
     )
 
 

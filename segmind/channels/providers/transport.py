@@ -1,38 +1,43 @@
-"""How providers are reached: pooled connections, bounded waits, no retry that nobody asked for.
+"""What every provider has in common: outcomes of broken requests, batches side by side, no secrets
+in logs.
 
 The vendors' SDKs keep what they do well (authentication, payloads, signatures, errors by name);
-their requests go through here, because their own ways of making them retry in secret or wait for
-ever.
+their requests go through ``network``, because their own ways of making them retry in secret or wait
+for ever.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from types import TracebackType
+from typing import Final, TypeVar
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from urllib3.exceptions import HTTPError as Urllib3Error
-from urllib3.util import Retry as UrllibRetry
+import aiohttp
 
-from segmind.channels.outcome import LONGEST_WAIT, InDoubt, Outcome, Retry
+from segmind.channels import deadline
+from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
+from segmind.channels.providers.network import network
 
-#: Seconds to connect and to wait for an answer.
-CONNECT_SECONDS: Final = 3.05
-READ_SECONDS: Final = 10.0
 #: A batch begins no request later than this many seconds after it was handed over, so that
 #: ``send`` comes back within a minute whatever the vendor does.
-BATCH_SECONDS: Final = 30.0
-LARGEST_ANSWER: Final = 4 * 1024 * 1024
+BATCH_SECONDS: float = 30.0
 
-_SILENCED: Final = ("python_http_client", "twilio", "urllib3", "google.auth", "sendgrid")
+#: What a request that ends without an answer raises.
+BROKEN: Final = (aiohttp.ClientError, TimeoutError, OSError)
+
+log = logging.getLogger(__name__)
+
+_SILENCED: Final = ("python_http_client", "twilio", "urllib3", "google.auth", "sendgrid", "aiohttp")
+#: A batch is broken off when, of at least so many answers, more than half say that the vendor is
+#: in trouble: asking on would only add to it.
+_ENOUGH_ANSWERS: Final = 10
 
 T = TypeVar("T")
 
@@ -41,54 +46,6 @@ def silence_vendor_logs() -> None:
     """Vendors' DEBUG and INFO lines hold keys, numbers and whole messages: never below WARNING."""
     for name in _SILENCED:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-class Session(requests.Session):
-    """A pooled session: no retry, no redirect, no cookies, no time without end."""
-
-    def __init__(self, *, pool: int = 50, read_seconds: float = READ_SECONDS) -> None:
-        super().__init__()
-        adapter = HTTPAdapter(
-            pool_connections=4,
-            pool_maxsize=pool,
-            max_retries=UrllibRetry(0, redirect=0, read=False),
-        )
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-        self._timeouts = (CONNECT_SECONDS, read_seconds)
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = self._timeouts
-        kwargs["allow_redirects"] = False
-        kwargs["stream"] = True
-        until = time.monotonic() + self._timeouts[1] + 2.0
-        response = super().request(*args, **kwargs)
-        self.cookies.clear()
-        _read(response, until)
-        return response
-
-
-def _read(response: requests.Response, until: float) -> None:
-    """Reads the answer within its time and size: a time-out alone lets it drip for ever."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while part := response.raw.read1(65_536, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_ANSWER:
-                raise requests.exceptions.ContentDecodingError("The answer is too large.")
-            if time.monotonic() > until:
-                raise requests.exceptions.ReadTimeout("The answer takes too long.")
-    except (Urllib3Error, OSError) as error:
-        response.close()
-        raise requests.exceptions.ConnectionError(error) from error
-    except requests.RequestException:
-        response.close()
-        raise
-    response.raw.release_conn()
-    response._content = b"".join(parts)
-    response._content_consumed = True
 
 
 def of_error(error: BaseException) -> Outcome:
@@ -100,24 +57,25 @@ def of_error(error: BaseException) -> Outcome:
 
 def proved_not_sent(error: BaseException) -> bool:
     """Whether the connection was never made, so that not one byte of the request left."""
-    seen: set[int] = set()
-    queue: list[object] = [error]
-    while queue:
-        one = queue.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(
-            one,
-            NewConnectionError
-            | ConnectTimeoutError
-            | ConnectionRefusedError
-            | socket.gaierror
-            | ssl.SSLCertVerificationError,
-        ):
-            return True
-        queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return False
+    return isinstance(
+        error,
+        aiohttp.ClientConnectorError  # DNS, refused, unroutable, TLS
+        | aiohttp.ConnectionTimeoutError
+        | aiohttp.InvalidURL
+        | ConnectionRefusedError
+        | ssl.SSLCertVerificationError,
+    )
+
+
+def is_ambiguous(status: int) -> bool:
+    """Whether an answer with this status proves neither that the message was taken nor that it was
+    not: server errors, redirects, and the time-out of something between us and the vendor."""
+    return status < 400 or status >= 500 or status == 408
+
+
+def is_no_api(status: int) -> bool:
+    """Whether the address asked is not the vendor's API at all: a wrong base URL."""
+    return status in (404, 405)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -142,24 +100,129 @@ def short(text: object) -> str:
     return " ".join(str(text).split())[:300]
 
 
-class Pool:
-    """Hands parcels over side by side, and none after the batch's time is over."""
+@dataclass
+class Window:
+    """How many requests may be under way at once: halved when the vendor says "too many", wider by
+    one after as many good answers as it is wide. Belongs to the network's loop."""
 
-    def __init__(self, workers: int, name: str) -> None:
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    width: float = 50.0
+    least: float = 4.0
+    most: float = 100.0
+    _under_way: int = field(default=0, init=False)
+    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
 
-    def each(
-        self, parcels: Sequence[T], send: Callable[[T], Outcome], began: float | None = None
-    ) -> list[Outcome]:
-        """One outcome per parcel, in order. ``began``: when the batch was handed over, by
-        ``time.monotonic()``."""
-        until = (time.monotonic() if began is None else began) + BATCH_SECONDS
+    async def __aenter__(self) -> None:
+        while self._under_way >= int(self.width):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._under_way += 1
 
-        def one(parcel: T) -> Outcome:
-            if time.monotonic() > until:
-                return Retry("not_started", "The batch took too long; this one was not begun.")
-            return send(parcel)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._under_way -= 1
+        for _ in range(max(0, int(self.width) - self._under_way)):
+            if not self._waiting:
+                break
+            self._waiting.popleft().set_result(None)
 
-        if len(parcels) == 1:
-            return [one(parcels[0])]
-        return list(self._executor.map(one, parcels))
+    def heed(self, outcome: Outcome) -> None:
+        """Learn from an answer."""
+        if isinstance(outcome, Retry) and outcome.http_status == 429:
+            self.width = max(self.least, self.width / 2)
+        elif isinstance(outcome, Accepted):
+            self.width = min(self.most, self.width + 1.0 / self.width)
+
+
+@dataclass
+class Mood:
+    """How a batch fares: whether its next request should still be begun."""
+
+    until: float
+    answers: int = 0
+    bad: int = 0
+    last_bad: Retry | None = None
+    refused: Retry | None = None
+
+    def heed(self, outcome: Outcome) -> None:
+        self.answers += 1
+        if isinstance(outcome, Accepted | Rejected):
+            return
+        self.bad += 1
+        if isinstance(outcome, Retry):
+            self.last_bad = outcome
+            if outcome.pause_sender:
+                self.refused = outcome
+
+    def not_begun(self) -> Retry | None:
+        """The outcome of a message that had better not be begun."""
+        if self.refused is not None:
+            return Retry(
+                self.refused.code,
+                self.refused.detail,
+                self.refused.after_seconds,
+                pause_sender=True,
+                begun=False,
+            )
+        if self.answers >= _ENOUGH_ANSWERS and self.bad * 2 > self.answers:
+            wait = self.last_bad.after_seconds if self.last_bad else None
+            return Retry(
+                "not_begun", "The provider is in trouble; this one was not begun.", wait,
+                begun=False,
+            )  # fmt: skip
+        if time.monotonic() > self.until:
+            return Retry(
+                "not_begun", "The batch took too long; this one was not begun.", begun=False
+            )
+        return None
+
+
+def each(
+    parcels: Sequence[T],
+    send: Callable[[T], Awaitable[Outcome]],
+    window: Window,
+    began: float | None = None,
+) -> list[Outcome]:
+    """Sends parcels side by side and none after the batch's time is over; one outcome each, in
+    order. ``began``: when the batch was handed over, by ``time.monotonic()``."""
+    until = deadline.until(BATCH_SECONDS, began)
+    try:
+        return network().run(_each(parcels, send, window, Mood(until)))
+    except TimeoutError:
+        return [InDoubt("The provider did not answer in time.")] * len(parcels)
+
+
+async def _each(
+    parcels: Sequence[T],
+    send: Callable[[T], Awaitable[Outcome]],
+    window: Window,
+    mood: Mood,
+) -> list[Outcome]:
+    outcomes: list[Outcome] = [InDoubt("The batch broke off.")] * len(parcels)
+    queue = iter(range(len(parcels)))
+
+    async def work() -> None:
+        for i in queue:
+            async with window:
+                outcome: Outcome | None = mood.not_begun()
+                if outcome is None:
+                    outcome = await _safely(send, parcels[i])
+                    window.heed(outcome)
+                    mood.heed(outcome)
+            outcomes[i] = outcome
+
+    await asyncio.gather(*(work() for _ in range(min(len(parcels), int(window.most)))))
+    return outcomes
+
+
+async def _safely(send: Callable[[T], Awaitable[Outcome]], parcel: T) -> Outcome:
+    """One parcel's fault must not take the outcomes of the others with it."""
+    try:
+        return await send(parcel)
+    except Exception as error:
+        log.exception("A message could not be handed over.")
+        return InDoubt(f"The call broke ({type(error).__name__}).")

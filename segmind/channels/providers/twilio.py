@@ -6,19 +6,23 @@ used: it hands one thread another's answer, waits for ever by default, and logs 
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
 import hmac
-import threading
+import logging
+import re
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, quote
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 from uuid import UUID
 
-import requests
 from twilio.base.exceptions import TwilioException
-from twilio.http import HttpClient
+from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import (
     SIGNATURE_HEADER,
@@ -43,14 +47,19 @@ from segmind.channels.provider import (
     Parcel,
     Unknown,
 )
+from segmind.channels.providers.network import network
 from segmind.channels.providers.transport import (
-    Pool,
-    Session,
+    BROKEN,
+    Window,
+    each,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
     silence_vendor_logs,
 )
+from segmind.channels.sms_parts import plain
 from segmind.channels.webhook import (
     WEBHOOK_PATH,
     Deliveries,
@@ -63,8 +72,11 @@ from segmind.channels.webhook import (
 NAME: Final = "twilio"
 #: Twilio tries a callback again on any failure, up to five times.
 _CALLBACK_OVERRIDES: Final = "#rc=5&rp=all"
+#: Twilio has replied to STOP and HELP itself; a second confirmation would be one too many.
+EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_TRIAL_NOTICE: Final = "Sent from your Twilio trial account - "
 _LONGEST_VALIDITY: Final = 36_000
-_WORKERS: Final = 25
+_log: Final = logging.getLogger("twilio")
 _BASE_URL: Final = "https://api.twilio.com"
 
 # --- words -------------------------------------------------------------------------------------
@@ -83,6 +95,13 @@ STATUS: Final[dict[str, Word]] = {
     "canceled": Word.FAILED,
 }
 
+#: What Twilio's Advanced Opt-Out made of a reply.
+_OPT_OUT_TYPE: Final = {
+    "STOP": Word.INBOUND_STOP,
+    "START": Word.INBOUND_START,
+    "HELP": Word.INBOUND_HELP,
+}
+
 #: Error codes that mean that the number itself will never work, or must not be used.
 DEAD_NUMBER: Final[dict[int, str]] = {
     21211: "This is not a phone number",
@@ -95,11 +114,37 @@ DEAD_NUMBER: Final[dict[int, str]] = {
 LATER: Final[dict[int, float | None]] = {
     20429: None,
     21611: 900.0,
+    30001: 900.0,
     63017: 60.0,
     63038: 900.0,
 }
 #: The set-up is at fault: nothing of this sender will pass until somebody corrects it.
-SET_UP: Final = frozenset({20003, 20404, 21606, 21659, 21660, 21703, 30002, 30032, 30034})
+SET_UP: Final = frozenset({20003, 20404, 21606, 21609, 21659, 21660, 21703, 30002, 30032, 30034})
+#: The text is at fault, or the pair of sender and country.
+REFUSED: Final[dict[int, str]] = {
+    14103: "The text or its media cannot be sent",
+    21408: "Texting this country is not enabled in the Twilio account",
+    21602: "The text is empty",
+    21612: "The sender cannot reach this number",
+    21617: "The text is longer than 1,600 characters",
+    21658: "The text is longer than the sender's country allows",
+}
+CONTENT: Final = frozenset({14103, 21602, 21617, 21658})
+#: What a status callback's error means, beside ``DEAD_NUMBER``; and after how many seconds another
+#: try may work, if any may. Everything else is final, and not the number's fault.
+UNDELIVERED: Final[dict[int, tuple[str, float | None]]] = {
+    30001: ("The sender's queue at Twilio was full", 900.0),
+    30002: ("The Twilio account is suspended", None),
+    30003: ("The phone is switched off or out of reach", 2_700.0),
+    30004: ("The recipient blocks such messages", None),
+    30005: ("The carrier does not know this number", None),
+    30007: ("The carrier filtered the message as spam", None),
+    30008: ("The carrier gave no reason", 900.0),
+    30022: ("The brand's daily limit (10DLC) is used up", 3_600.0),
+    30032: ("The toll-free sender is not verified", None),
+    30034: ("The sender is not registered for US traffic (10DLC)", None),
+    30036: ("It could not be delivered within its validity", None),
+}
 DAILY_CAP: Final = 63038
 
 
@@ -124,15 +169,17 @@ class TwilioSettings:
         return cls(account, token, sender, public_url, base.rstrip("/"))
 
 
-class _Http(HttpClient):  # type: ignore[misc]
-    """The SDK's requests through our session; remembers headers, which its errors do not carry."""
+#: The headers of the last answer in this task: the SDK's errors do not carry them.
+_headers: ContextVar[Mapping[str, str]] = ContextVar("twilio_headers")
+
+
+class _Http(AsyncHttpClient):  # type: ignore[misc]
+    """The SDK's requests through our network, without its log and its memory of the last one."""
 
     def __init__(self) -> None:
-        super().__init__(None, False, None)
-        self._session = Session()
-        self.last = threading.local()
+        super().__init__(_log, True, None)
 
-    def request(
+    async def request(
         self,
         method: str,
         url: str,
@@ -140,20 +187,25 @@ class _Http(HttpClient):  # type: ignore[misc]
         data: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the session's own is used
+        timeout: float | None = None,  # noqa: ARG002 - the network's own is used
         allow_redirects: bool = False,  # noqa: ARG002
     ) -> Response:
-        self.last.headers = {}
-        answer = self._session.request(
+        given = {**(headers or {})}
+        if auth is not None:
+            given["Authorization"] = _basic(*auth)
+        answer = await network().request(
             method.upper(),
-            url,
-            params=params,
-            data=data,
-            headers=headers,
-            auth=auth,
+            f"{url}?{urlencode(params, doseq=True)}" if params else url,
+            body=urlencode(data, doseq=True).encode() if data else None,
+            headers=given,
         )
-        self.last.headers = answer.headers
-        return Response(answer.status_code, answer.text, answer.headers)
+        _headers.set(answer.headers)
+        return Response(answer.status, answer.text, answer.headers)
+
+
+@functools.lru_cache(maxsize=8)
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 class Twilio:
@@ -162,42 +214,45 @@ class Twilio:
     name: Final = NAME
     channel: Final = Channel.SMS
     capabilities: Final = Capabilities(
-        receipts=True, look_up=True, repeat_is_harmless=False, counts_parts=True
+        receipts=True,
+        look_up=True,
+        repeat_is_harmless=False,
+        counts_parts=True,
+        xml_answer=EMPTY_TWIML,
     )
-    batch_size: Final = 50
+    batch_size: Final = 100
 
     def __init__(self, settings: TwilioSettings, secret_key: bytes) -> None:
         silence_vendor_logs()
         self._settings = settings
         self._key = hashlib.blake2b(secret_key, key=b"twilio callback", digest_size=32).digest()
         self._tokens = [t.strip() for t in settings.auth_token.split(",") if t.strip()]
-        self._http = _Http()
-        self._client = Client(settings.account_sid, self._tokens[0], http_client=self._http)
+        self._client = Client(settings.account_sid, self._tokens[0], http_client=_Http())
         self._client.api.base_url = settings.base_url
-        self._pool = Pool(_WORKERS, NAME)
+        self._window = _window(settings.account_sid, settings.base_url)
         self._callback = settings.public_url.rstrip("/") + WEBHOOK_PATH.format(provider=NAME)
 
     # --- sending -----------------------------------------------------------------------------
 
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """One request per message, side by side."""
-        return self._pool.each(parcels, self._send_one)
+        return each(parcels, self._send_one, self._window)
 
-    def _send_one(self, parcel: Parcel) -> Outcome:
+    async def _send_one(self, parcel: Parcel) -> Outcome:
         content = parcel.content
         if not isinstance(content, SmsContent):
             return Rejected("wrong_content", "Twilio carries text messages only.")
         try:
-            message = self._client.messages.create(
+            message = await self._client.messages.create_async(
                 to=parcel.address,
                 body=content.body,
-                status_callback=self.callback_url(parcel.message_public_id),
                 validity_period=max(1, min(parcel.ttl_seconds, _LONGEST_VALIDITY)),
                 **self._from(parcel),
+                **self._status_callback(parcel),
             )
         except TwilioException as error:
             return self._of_refusal(error)
-        except (requests.RequestException, OSError) as error:
+        except BROKEN as error:
             return of_error(error)
         except (ValueError, TypeError, KeyError, AttributeError):
             return InDoubt("Twilio's answer cannot be read.")
@@ -210,21 +265,33 @@ class Twilio:
         name = "messaging_service_sid" if sender.startswith("MG") else "from_"
         return {name: sender}
 
+    def _status_callback(self, parcel: Parcel) -> dict[str, str]:
+        # Twilio refuses a message whose callback it can never reach (21609).
+        if self._cannot_report:
+            return {}
+        return {"status_callback": self.callback_url(parcel.message_public_id)}
+
+    @property
+    def _cannot_report(self) -> bool:
+        return _is_loopback(self._settings.public_url) and not _is_loopback(self._settings.base_url)
+
     def _of_refusal(self, error: TwilioException) -> Outcome:
         status = _number(getattr(error, "status", None))
         code = _number(getattr(error, "code", None)) or status
-        text = short(getattr(error, "msg", None) or getattr(error, "detail", None) or error)
-        if status == 0 or status >= 500 or status < 400:
+        text = _said(error)
+        if is_ambiguous(status):
             return InDoubt(f"Twilio answered {status}: {text}", status)
         shown = str(code)
         if code in LATER or status == 429:
-            wait = LATER.get(code) or retry_after(self._http.last.headers)
+            wait = LATER.get(code) or retry_after(_headers.get({}))
             return Retry(shown, text, wait, status, pause_sender=code == DAILY_CAP)
-        if code in SET_UP or 35110 < code < 35127 or status in (401, 403):
+        if code in SET_UP or 35110 < code < 35127 or status in (401, 403) or is_no_api(status):
             return Retry(shown, text, None, status, pause_sender=True)
         if code in DEAD_NUMBER:
             return Rejected(shown, f"{DEAD_NUMBER[code]}.", suppress=True, http_status=status)
-        return Rejected(shown, text, http_status=status)
+        if code in REFUSED:
+            text = f"{REFUSED[code]}."
+        return Rejected(shown, text, http_status=status, blames_content=code in CONTENT)
 
     def find(self, parcel: Parcel, since: datetime) -> Finding:
         """Looks among the messages to this number for one with this text since ``since``."""
@@ -233,13 +300,15 @@ class Twilio:
             return NotFound()
         since = since.astimezone(UTC) - timedelta(minutes=1)
         try:
-            rows = self._client.messages.list(
-                to=parcel.address, date_sent_after=since - timedelta(days=1), limit=200
-            )
-            for row in rows:
-                if row.body == content.body and row.date_created and row.date_created >= since:
+            # Not by date sent: what still waits in the sender's queue has none. Newest come first.
+            rows = network().run(self._client.messages.list_async(to=parcel.address, limit=200))
+            recent = [r for r in rows if r.date_created is None or r.date_created >= since]
+            for row in recent:
+                if _is_same_text(row.body or "", content.body):
                     return Found(str(row.sid))
-        except (TwilioException, requests.RequestException, OSError) as error:
+            if any(not row.body for row in recent):
+                return Unknown("Twilio shows a message to this number, but not its text any more.")
+        except (TwilioException, *BROKEN) as error:
             return Unknown(f"Twilio could not be asked ({type(error).__name__}).")
         except (ValueError, TypeError, KeyError, AttributeError):
             return Unknown("Twilio's answer cannot be read.")
@@ -248,15 +317,21 @@ class Twilio:
     def check(self) -> Check:
         """Fetches the account."""
         try:
-            account = self._client.api.v2010.accounts(self._settings.account_sid).fetch()
+            asked = self._client.api.v2010.accounts(self._settings.account_sid)
+            account = network().run(asked.fetch_async())
         except TwilioException as error:
-            text = short(getattr(error, "msg", None) or error)
-            return Check(False, f"Twilio refuses the credentials: {text}")
-        except (requests.RequestException, OSError) as error:
+            return Check(False, f"Twilio refuses the credentials: {_said(error)}")
+        except BROKEN as error:
             return Check(False, f"Twilio cannot be reached ({type(error).__name__}).")
         except (ValueError, TypeError, KeyError, AttributeError):
             return Check(False, "Twilio's answer cannot be read.")
-        return Check(True, f"Connected to the Twilio account {short(account.friendly_name)}.")
+        connected = f"Connected to the Twilio account {short(account.friendly_name)}."
+        if self._cannot_report:
+            connected += (
+                f" It cannot report back, though: {self._settings.public_url} is reached from this"
+                " machine only. Set the public address."
+            )
+        return Check(True, connected)
 
     # --- reports -----------------------------------------------------------------------------
 
@@ -299,6 +374,12 @@ class Twilio:
         return hmac.new(self._key, m.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
 
 
+@functools.lru_cache(maxsize=8)
+def _window(account_sid: str, base_url: str) -> Window:  # noqa: ARG001 - the key of the cache
+    """One account takes about 100 requests at once, whoever makes them."""
+    return Window()
+
+
 def _validates(token: str, url: str, form: dict[str, str], signature: str, algorithm: str) -> bool:
     try:
         return bool(RequestValidator(token).validate(url, form, signature, algorithm))
@@ -329,7 +410,8 @@ def _status(form: dict[str, str], m: str, at: datetime) -> Deliveries | Refused:
     dead = code in DEAD_NUMBER
     if dead and word in (Word.BOUNCED_SOFT, Word.FAILED):
         word = Word.BOUNCED_HARD
-    reason = DEAD_NUMBER.get(code) or form.get("ErrorMessage")
+    known, again_after = UNDELIVERED.get(code, (None, None))
+    reason = DEAD_NUMBER.get(code) or known or form.get("ErrorMessage")
     return Deliveries(
         (
             Delivery(
@@ -343,6 +425,7 @@ def _status(form: dict[str, str], m: str, at: datetime) -> Deliveries | Refused:
                 code=str(code) if code else None,
                 reason=short(reason) if reason else None,
                 suppress=dead,
+                again_after=again_after if word in (Word.BOUNCED_SOFT, Word.FAILED) else None,
             ),
         )
     )
@@ -353,8 +436,7 @@ def _inbound(form: dict[str, str], at: datetime) -> Deliveries | Refused:
     if not sid or not form["From"]:
         return Refused(Refusal.MALFORMED, "The message names no sender.")
     text = form["Body"][:2000]
-    told = {"STOP": Word.INBOUND_STOP, "START": Word.INBOUND_START}
-    word = told.get(form.get("OptOutType", "").upper()) or meaning(text)
+    word = _OPT_OUT_TYPE.get(form.get("OptOutType", "").upper()) or meaning(text)
     return Deliveries(
         (
             Delivery(
@@ -368,6 +450,29 @@ def _inbound(form: dict[str, str], at: datetime) -> Deliveries | Refused:
             ),
         )
     )
+
+
+def _said(error: TwilioException) -> str:
+    """Twilio's own sentence, without what the SDK puts before it ("Unable to create record: ")."""
+    text = short(getattr(error, "msg", None) or getattr(error, "detail", None) or error)
+    return re.sub(r"^Unable to \w+ record: ", "", text)
+
+
+def _is_same_text(theirs: str, ours: str) -> bool:
+    """Twilio may have put a trial account's notice before the text, and signs of GSM-7 in place of
+    typographic ones (Smart Encoding)."""
+    kept, given = (" ".join(plain(text).split()) for text in (theirs, ours))
+    return bool(given) and (kept == given or kept == f"{_TRIAL_NOTICE}{given}")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _number(value: Any) -> int:

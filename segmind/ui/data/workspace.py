@@ -12,7 +12,7 @@ from segmind import clock
 from segmind.db import jobs as job_rows
 from segmind.ui.access import allow
 from segmind.ui.store import now, store
-from segmind.workspace import api_keys, audit, credentials, members, product_settings
+from segmind.workspace import api_keys, audit, members, product_settings
 from segmind.workspace.permissions import Action, Role, require
 from segmind.workspace.product_settings import ProductSettings
 
@@ -100,34 +100,6 @@ def revoke_key(key_id: str) -> None:
     who = allow(Action.MANAGE_KEYS)
     with store().engine.begin() as conn:
         api_keys.revoke(conn, key_id, actor=who.email, now=clock.wall())
-
-
-def stored_credentials() -> dict[str, datetime]:
-    """Which providers have credentials, and since when; never the values."""
-    with store().engine.connect() as conn:
-        return credentials.stored(conn)
-
-
-def save_credentials(provider: str, values: Mapping[str, str]) -> None:
-    """Store a provider's credentials."""
-    who = allow(Action.MANAGE_CREDENTIALS)
-    opened = store()
-    with opened.engine.begin() as conn:
-        credentials.save(
-            conn,
-            opened.settings.secret_key,
-            provider,
-            values,
-            actor=who.email,
-            now=clock.wall(),
-        )
-
-
-def remove_credentials(provider: str) -> None:
-    """Forget a provider's credentials."""
-    who = allow(Action.MANAGE_CREDENTIALS)
-    with store().engine.begin() as conn:
-        credentials.remove(conn, provider, actor=who.email)
 
 
 def audit_entries(before: int | None = None) -> list[audit.Entry]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from segmind.messages.tables import STATUS_FUNCTION, STATUS_TRIGGER
 
 revision = "0008"
-down_revision = "0002"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

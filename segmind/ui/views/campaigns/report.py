@@ -15,7 +15,7 @@ from segmind.ui.charts.bars import funnel
 from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
-from segmind.ui.data import campaigns, revenue, workspace
+from segmind.ui.data import campaigns, earned, revenue, workspace
 from segmind.ui.store import now
 from segmind.ui.views.campaigns import fates
 
@@ -38,7 +38,7 @@ def _report(campaign_id: int) -> None:
     st.caption(
         f"Figures as of {figures.instant(found.as_of, settings.zone)} · "
         f"{figures.plural(found.holdout, 'customer')} held out · "
-        f"orders are credited to the last click within {settings.attribution_window_days} days"
+        f"orders are credited to the last click within {earned.click_window()}"
     )
     _key_figures(found)
     left, right = st.columns(2)

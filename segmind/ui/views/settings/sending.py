@@ -6,40 +6,14 @@ from typing import Any, cast
 
 import streamlit as st
 
-from segmind.ui import figures, problems
+from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.badges import CHANNELS
-from segmind.ui.components.confirm import confirm, say
+from segmind.ui.components.confirm import say
 from segmind.ui.data import workspace as data
+from segmind.ui.views.settings import providers
 from segmind.workspace.permissions import Action
 from segmind.workspace.product_settings import ChannelName, ProductSettings
-
-#: Provider, its name on screen, its channel, and the values that it asks for (secret or not).
-PROVIDERS: dict[str, tuple[str, str, dict[str, tuple[str, bool]]]] = {
-    "twilio": (
-        "Twilio",
-        "sms",
-        {
-            "account_sid": ("Account SID", False),
-            "auth_token": ("Auth token", True),
-            "from": ("Sender: a number or a messaging service id (MG…)", False),
-        },
-    ),
-    "sendgrid": (
-        "SendGrid",
-        "email",
-        {
-            "api_key": ("API key", True),
-            "from": ("Sender address", False),
-            "webhook_key": ("Public key of the signed event webhook", False),
-        },
-    ),
-    "fcm": (
-        "Firebase Cloud Messaging",
-        "push",
-        {"service_account": ("Service account, the whole JSON", True)},
-    ),
-}
 
 
 def show(viewer: Viewer) -> None:
@@ -47,15 +21,7 @@ def show(viewer: Viewer) -> None:
     now = data.settings()
     locked = not viewer.may(Action.EDIT_SETTINGS)
     _rules(now, locked)
-    st.subheader("Providers", anchor=False)
-    st.caption(
-        "A channel without credentials goes to the sandbox, which behaves like a carrier and "
-        "reaches nobody. Credentials are encrypted and never shown again."
-    )
-    stored = data.stored_credentials()
-    with st.grid(3, min_column_width=280):
-        for provider in PROVIDERS:
-            _provider(provider, stored, viewer)
+    providers.show(viewer)
 
 
 def _rules(now: ProductSettings, locked: bool) -> None:
@@ -132,49 +98,9 @@ def _limits(
     if start and end:
         changes["quiet_hours"][channel] = {"start": start, "end": end}
     if day and week:
-        changes["caps"][channel] = {"per_day": int(day), "per_week": int(week)}
+        changes["caps"][channel] = {
+            "per_day": int(day),
+            "per_week": int(week),
+            "gap_hours": cap.gap_hours if cap else 0,
+        }
     changes[cost_field] = round(float(cost or 0) * 1_000_000)
-
-
-def _provider(provider: str, stored: dict[str, Any], viewer: Viewer) -> None:
-    title, channel, fields = PROVIDERS[provider]
-    since = stored.get(provider)
-    locked = not viewer.may(Action.MANAGE_CREDENTIALS)
-    with st.container(border=True, height="stretch", key=f"provider_{provider}"):
-        st.markdown(f"**{title}** · :material/{CHANNELS[channel][1]}: {CHANNELS[channel][0]}")
-        if since:
-            zone = data.settings().zone
-            st.badge("Credentials stored", color="green", icon=":material/lock:")
-            st.caption(f"since {figures.instant(since, zone)}")
-        else:
-            st.badge("Sandbox", color="gray", icon=":material/science:")
-        with st.popover(
-            "Replace credentials" if since else "Enter credentials",
-            disabled=locked,
-            width="stretch",
-        ):
-            with st.form(f"credentials_{provider}", clear_on_submit=True, border=False):
-                given = {
-                    name: st.text_input(
-                        label,
-                        type="password" if secret else "default",
-                        autocomplete="off",
-                        key=f"cred_{provider}_{name}",
-                    )
-                    for name, (label, secret) in fields.items()
-                }
-                sent = st.form_submit_button("Encrypt and store", type="primary")
-            if sent:
-                with problems.shown("Store the credentials"):
-                    data.save_credentials(provider, {k: v or "" for k, v in given.items()})
-                    say(f"{title} credentials stored")
-                    st.rerun()
-        if since and not locked and st.button("Remove", key=f"forget_{provider}", type="tertiary"):
-            confirm(
-                f"Remove the {title} credentials?",
-                f"{CHANNELS[channel][0]} messages go to the sandbox from then on.",
-                "Remove",
-                lambda: data.remove_credentials(provider),
-                key=f"forget_{provider}_dialog",
-                done=f"{title} credentials removed",
-            )
