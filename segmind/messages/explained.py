@@ -66,6 +66,12 @@ SKIPPED: Final[dict[str, Explained]] = {
         "The customer was kept out on purpose, so that the effect can be measured.",
         "Nothing needs to be done; the report compares them with those who received it.",
     ),
+    "excluded_segment": Explained(
+        "The customer is in a segment that was left out.", "The campaign's audience says which."
+    ),
+    "duplicate_address": Explained(
+        "Another customer has the same address.", "It was written to once, for the other one."
+    ),
     "exit": Explained(
         "The customer left the automation before the message did.",
         "They had done what the message was to bring about, or did not fit any more.",
@@ -113,6 +119,7 @@ _NOT_AGAIN = "It is not tried again: repeating it makes carriers trust the sende
 CODES: Final[dict[str, Explained]] = {
     "unreachable": Explained("No connection to the provider could be made.", _AGAIN),
     "not_started": Explained("The batch took too long; this one was not begun.", _AGAIN),
+    "not_begun": Explained("The call to the provider was not begun.", _AGAIN),
     "no_token": Explained("The provider's own sign-in did not answer.", _AGAIN),
     "wrong_content": Explained(
         "The text is written for another channel.", "Choose a template of this channel."
@@ -131,6 +138,10 @@ CODES: Final[dict[str, Explained]] = {
     "21211": Explained("This is not a phone number.", _CORRECT),
     "21408": Explained(
         "Texting this country is not enabled at Twilio.", "Enable it in Twilio's geo permissions."
+    ),
+    "21609": Explained(
+        "Twilio cannot call the address for receipts.",
+        "Set SEGMIND_PUBLIC_URL to an address that Twilio reaches; the messages wait.",
     ),
     "21602": Explained("The text is empty.", "Correct the template."),
     "21606": Explained("The sender's number cannot send texts.", _SETTINGS),

@@ -169,7 +169,7 @@ def _reasons(found: Report) -> None:
 
 def _link(campaign: Campaign, reason: Reason) -> str | None:
     """Where the messages are listed; who was left out before the launch has none."""
-    status = {"skipped": "skipped", "failed": "failed", "expired": "expired"}.get(reason.kind)
+    status = {"skipped": "Skipped", "failed": "Failed", "expired": "Expired"}.get(reason.kind)
     if status is None:
         return None
     narrowed = f"&reason={reason.reason}" if reason.kind == "skipped" else ""
