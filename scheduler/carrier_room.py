@@ -1,4 +1,4 @@
-"""The providers and the dispatcher of this process, made anew when credentials change."""
+"""The providers and the dispatchers of this process, made anew when credentials change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from segmind.channels.registry import Registry
 from segmind.db.engine import Store
 from segmind.messages.carriers import open_registry
-from segmind.messages.dispatch import Dispatcher
+from segmind.messages.lanes import Lanes
 
 #: How often to look whether credentials have changed.
 LOOK_SECONDS = 5.0
@@ -19,10 +19,10 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Carriers:
-    """The providers, and the one dispatcher of this process (used by one thread)."""
+    """The providers, and the dispatchers of this process (used by one thread)."""
 
     registry: Registry
-    dispatcher: Dispatcher
+    lanes: Lanes
 
 
 class CarrierRoom:
@@ -41,7 +41,9 @@ class CarrierRoom:
                 credentials = _credentials(store)
                 if self._carriers is None or credentials != self._credentials:
                     registry = open_registry(store)
-                    self._carriers = Carriers(registry, Dispatcher(store, registry))
+                    if self._carriers is not None:
+                        self._carriers.lanes.close()
+                    self._carriers = Carriers(registry, Lanes(store, registry))
                     self._credentials = credentials
                 self._look_at = time.monotonic() + LOOK_SECONDS
             return self._carriers

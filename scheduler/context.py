@@ -34,5 +34,5 @@ class Context:
         return clock.now()
 
     def carriers(self, store: Store) -> Carriers:
-        """The providers and the dispatcher of this process."""
+        """The providers and the dispatchers of this process."""
         return self.room.carriers(store)

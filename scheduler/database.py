@@ -13,8 +13,8 @@ from segmind.settings import Settings
 
 log = logging.getLogger("segmind.scheduler")
 
-#: Connections: one per job and a few for what a job opens besides.
-POOL_SIZE = 16
+#: Connections: one per job and per lane of the dispatchers.
+POOL_SIZE = 24
 RETRY_SECONDS = 2.0
 
 

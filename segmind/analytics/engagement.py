@@ -6,7 +6,6 @@ and clicks are human ones; those that a machine made stand apart and are never m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,21 +18,12 @@ from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
 from segmind.analytics.period import Period
 from segmind.analytics.receipt_book import METRICS, Receipts, rows_of
+from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
-from segmind.events.schema import Channel, Source
 
 Ints = NDArray[np.int64]
 #: Codes up to here are counted in an array, more of them by sorting.
 _DENSE: Final = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which messages a question is about; None: all of them."""
-
-    channel: Channel | None = None
-    source: Source | None = None
-    source_id: int | None = None
 
 
 def over_time(facts: Facts, period: Period, which: Which | None = None) -> pl.DataFrame:

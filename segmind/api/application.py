@@ -12,9 +12,11 @@ from fastapi import APIRouter, FastAPI
 from segmind import __version__
 from segmind.api import (
     analytics,
+    automation_runs,
     automations,
     campaigns,
     customers,
+    earned,
     health,
     index,
     ingest,
@@ -22,10 +24,14 @@ from segmind.api import (
     messages,
     problems,
     read_ahead,
+    replies,
     segment_preview,
     segment_sets,
     segment_time,
     segments,
+    sendgrid_like,
+    suppressions,
+    twilio_like,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -41,14 +47,20 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     ingest.router,
     customers.router,
+    suppressions.router,
+    replies.router,
     segment_time.router,  # its fixed paths come before /segments/{segment_id}
     segment_sets.router,
     segment_preview.router,
     segments.router,
     messages.router,
+    twilio_like.router,
+    sendgrid_like.router,
     campaigns.router,
     automations.router,
+    automation_runs.router,
     analytics.router,
+    earned.router,
     webhooks.router,
 )
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -18,6 +19,7 @@ from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.consent import suppressions
 from segmind.consent.addresses import address_hash
 from segmind.consent.reasons import SuppressionReason
+from segmind.db.literals import literal
 from segmind.messages import contacts, evidence, retry
 from segmind.messages.claim import Claimed
 from segmind.messages.handover import Marked
@@ -80,21 +82,21 @@ def acknowledge(
         _judge(item.message, outcome, now, draw, policy)
         for item, outcome in zip(marked.going, outcomes, strict=True)
     ]
-    hit = _move(conn, token, marked.request_id, verdicts, now)
-    fresh = [verdict for verdict in verdicts if verdict.message.id in hit]
-    _record_attempts(conn, fresh, hit, started_at, now)
-    accepted = [v for v in fresh if v.state is State.ACCEPTED]
-    evidence.record_sent(conn, [v.message.id for v in accepted], now)
-    _suppress(conn, key, fresh, now)
-    contacts.release(
+    present = _move(conn, token, marked, verdicts, started_at, now)
+    fresh = [v for v in verdicts if v.message.id in present]
+    evidence.append_sent(
         conn,
-        [v.message.id for v in fresh if v.state not in {State.ACCEPTED, State.IN_DOUBT}],
+        [v.message for v in fresh if v.state is State.ACCEPTED and present[v.message.id]],
+        now,
     )
-    stale = [v for v in verdicts if v.message.id not in hit]
+    _suppress(conn, key, fresh, now)
+    unsent = [v.message.id for v in fresh if v.state not in {State.ACCEPTED, State.IN_DOUBT}]
+    contacts.release(conn, unsent)
+    stale = [v for v in verdicts if v.message.id not in present]
     late = _prove_late(conn, marked.request_id, stale, now)
     count = [v.state for v in fresh].count
     return Acknowledged(
-        accepted=len(accepted) + late,
+        accepted=count(State.ACCEPTED) + late,
         retried=count(State.RETRY),
         in_doubt=count(State.IN_DOUBT),
         failed=count(State.FAILED),
@@ -121,9 +123,9 @@ def _judge(
             # The set-up is at fault, not the message: it waits and loses no attempt.
             wait = timedelta(seconds=retry.PAUSE_AFTER_REFUSED_SETUP)
             return _later(message, outcome, now + wait, "setup", returned=True)
-        case Retry(http_status=status, pause_sender=paused):
+        case Retry(http_status=status, pause_sender=paused, begun=begun):
             attempts = message.attempt + 1
-            returned = status == _TOO_MANY_REQUESTS or paused
+            returned = status == _TOO_MANY_REQUESTS or paused or not begun
             if not returned and policy.is_exhausted(attempts):
                 return _Verdict(message, outcome, State.FAILED, error_class="exhausted")
             wait = policy.wait(attempts, outcome.after_seconds, draw)
@@ -144,88 +146,83 @@ def _later(
     )
 
 
+#: What an attempt is called that ended in a state.
+_OUTCOME_WORDS: Final = {
+    State.ACCEPTED: "accepted",
+    State.IN_DOUBT: "in_doubt",
+    State.FAILED: "failed",
+    State.RETRY: "retry",
+    State.EXPIRED: "retry",
+}
+
+
 def _move(
     conn: Connection,
     token: UUID,
-    request_id: UUID,
+    marked: Marked,
     verdicts: Sequence[_Verdict],
-    now: datetime,
-) -> dict[int, int]:
-    """Apply the verdicts to rows that are still ours; the attempt's number by message id."""
-    rows = conn.execute(
-        text("""
-            UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
-                provider_id = COALESCE(g.provider_id, m.provider_id),
-                sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
-                error_class = g.class, error_code = g.code, error_message = g.detail,
-                attempt = m.attempt - g.returned,
-                claim_token = NULL,
-                lease_until = CASE WHEN g.state = 5 THEN now() END
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]),
-                        CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]),
-                        CAST(:classes AS text[]), CAST(:codes AS text[]),
-                        CAST(:details AS text[]), CAST(:returned AS int[]))
-                AS g(id, state, due_at, provider_id, class, code, detail, returned)
-            WHERE m.id = g.id AND m.claim_token = :token AND m.request_id = :request_id
-              AND m.state = 2
-            RETURNING m.id, m.attempt + g.returned AS n
-        """),
-        {
-            "now": now,
-            "token": token,
-            "request_id": request_id,
-            "ids": [v.message.id for v in verdicts],
-            "states": [int(v.state) for v in verdicts],
-            "dues": [v.due_at for v in verdicts],
-            "provider_ids": [v.provider_id for v in verdicts],
-            "classes": [v.error_class for v in verdicts],
-            "codes": [v.code for v in verdicts],
-            "details": [v.detail for v in verdicts],
-            "returned": [int(v.returned) for v in verdicts],
-        },
-    )
-    return {row.id: row.n for row in rows}
-
-
-def _record_attempts(
-    conn: Connection,
-    verdicts: Sequence[_Verdict],
-    numbers: dict[int, int],
     started_at: datetime,
     now: datetime,
-) -> None:
-    words = {
-        State.ACCEPTED: "accepted",
-        State.IN_DOUBT: "in_doubt",
-        State.FAILED: "failed",
-        State.RETRY: "retry",
-        State.EXPIRED: "retry",
-    }
-    conn.execute(
-        text("""
-            INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
-                                 http_status, code, detail, provider_id)
-            SELECT g.id, g.n, m.provider, :started_at, :now, g.outcome, g.status, g.code, g.detail,
-                   g.provider_id
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS smallint[]),
-                        CAST(:outcomes AS text[]), CAST(:statuses AS int[]),
-                        CAST(:codes AS text[]), CAST(:details AS text[]),
-                        CAST(:provider_ids AS text[]))
-                AS g(id, n, outcome, status, code, detail, provider_id)
-            JOIN message m ON m.id = g.id
-        """),
+) -> dict[int, bool]:
+    """Apply the verdicts to rows that are still ours, with their attempts, in one statement.
+
+    By message id: whether its customer is still there (not erased), for the log.
+    """
+    rows = conn.execute(
+        _MOVE,
         {
-            "started_at": started_at,
             "now": now,
-            "ids": [v.message.id for v in verdicts],
-            "numbers": [numbers[v.message.id] for v in verdicts],
-            "outcomes": [words[v.state] for v in verdicts],
-            "statuses": [v.outcome.http_status for v in verdicts],
-            "codes": [v.code for v in verdicts],
-            "details": [v.detail for v in verdicts],
-            "provider_ids": [v.provider_id for v in verdicts],
+            "started_at": started_at,
+            "token": token,
+            "request_id": marked.request_id,
+            "provider": marked.provider,
+            "ids": literal([v.message.id for v in verdicts]),
+            "customers": literal([v.message.customer_id for v in verdicts]),
+            "states": literal([int(v.state) for v in verdicts]),
+            "words": literal([_OUTCOME_WORDS[v.state] for v in verdicts]),
+            "dues": literal([v.due_at for v in verdicts]),
+            "provider_ids": literal([v.provider_id for v in verdicts]),
+            "classes": literal([v.error_class for v in verdicts]),
+            "codes": literal([v.code for v in verdicts]),
+            "details": literal([v.detail for v in verdicts]),
+            "statuses": literal([v.outcome.http_status for v in verdicts]),
+            "returned": literal([int(v.returned) for v in verdicts]),
         },
     )
+    return {message_id: bool(is_present) for message_id, is_present in rows}
+
+
+_MOVE: Final = text("""
+    WITH given AS MATERIALIZED (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:customers AS bigint[]), CAST(:states AS smallint[]),
+            CAST(:words AS text[]), CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]),
+            CAST(:classes AS text[]), CAST(:codes AS text[]), CAST(:details AS text[]),
+            CAST(:statuses AS int[]), CAST(:returned AS int[]))
+            AS g(id, customer_id, state, word, due_at, provider_id, class, code, detail, status,
+                 returned)
+    ), moved AS (
+        UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
+            provider_id = COALESCE(g.provider_id, m.provider_id),
+            sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
+            error_class = g.class, error_code = g.code, error_message = g.detail,
+            attempt = m.attempt - g.returned, claim_token = NULL,
+            lease_until = CASE WHEN g.state = 5 THEN now() END
+        FROM given g
+        WHERE m.id = g.id AND m.claim_token = :token AND m.request_id = :request_id
+          AND m.state = 2
+        RETURNING m.id, m.attempt + g.returned AS n
+    ), written AS (
+        INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
+                             http_status, code, detail, provider_id)
+        SELECT g.id, moved.n, :provider, :started_at, :now, g.word, g.status, g.code, g.detail,
+               g.provider_id
+        FROM moved JOIN given g USING (id)
+    )
+    SELECT moved.id, EXISTS (SELECT FROM customer c
+                             WHERE c.id = g.customer_id AND c.erased_at IS NULL)
+    FROM moved JOIN given g USING (id)
+""")
 
 
 def _suppress(conn: Connection, key: bytes, verdicts: Sequence[_Verdict], now: datetime) -> None:

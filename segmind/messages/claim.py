@@ -8,7 +8,7 @@ same transaction: what may not be sent leaves the queue with its reason. Due tim
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,8 +25,9 @@ from segmind.consent.gate import (
     may_contact,
 )
 from segmind.consent.purpose import Purpose
+from segmind.db.literals import literal
 from segmind.events.schema import Channel
-from segmind.messages import rates, sources
+from segmind.messages import sources
 from segmind.messages.lifecycle import State
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
@@ -70,7 +71,6 @@ class Claim:
     deferred: int = 0
     expired: int = 0
     last_id: int = 0
-    throttled: bool = False
 
 
 def fresh(
@@ -82,32 +82,31 @@ def fresh(
     *,
     above: int,
     limit: int,
+    channels: Collection[Channel] = tuple(Channel),
     lease: float = LEASE_SECONDS,
 ) -> Claim:
     """Claim READY messages of one open source, ids above the watermark ``above``.
 
     The watermark keeps the claim quick when old row versions cannot be vacuumed away.
     """
-    limits = sources.rates(conn, [source])
-    bucket = f"source:{source.kind}:{source.id}"
-    if source in limits:
-        limit = min(limit, rates.available(conn, bucket, limits[source]))
-        if limit <= 0:
-            return Claim(uuid.uuid4(), (), last_id=above, throttled=True)
     rows = conn.execute(
         text(f"""
             SELECT {_COLUMNS} FROM message m
             WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
+              AND m.channel = ANY(:channels)
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
-                              AND s.source_id = :id AND s.state <> 'open')
+                              AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
             ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
-        {"kind": source.kind, "id": source.id, "above": above, "limit": limit},
+        {
+            "kind": source.kind,
+            "id": source.id,
+            "above": above,
+            "limit": limit,
+            "channels": [int(channel) for channel in channels],
+        },
     )
-    claim = _decide(conn, key, settings, rows.mappings().all(), now, lease)
-    if source in limits:
-        rates.spend(conn, bucket, len(claim.rows))
-    return claim
+    return _decide(conn, key, settings, rows.mappings().all(), now, lease)
 
 
 def waiting(
@@ -117,6 +116,7 @@ def waiting(
     now: datetime,
     *,
     limit: int,
+    channels: Collection[Channel] = tuple(Channel),
     lease: float = LEASE_SECONDS,
 ) -> Claim:
     """Claim messages of any open source whose waiting is over (retries, quiet hours, schedules)."""
@@ -124,10 +124,11 @@ def waiting(
         text(f"""
             SELECT {_COLUMNS} FROM message m
             LEFT JOIN outbox_source s USING (source_kind, source_id)
-            WHERE m.state = 4 AND m.due_at <= :now AND COALESCE(s.state, 'open') = 'open'
+            WHERE m.state = 4 AND m.due_at <= :now AND m.channel = ANY(:channels)
+              AND {sources.IS_OPEN}
             ORDER BY m.due_at, m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
-        {"now": now, "limit": limit},
+        {"now": now, "limit": limit, "channels": [int(channel) for channel in channels]},
     )
     return _decide(conn, key, settings, rows.mappings().all(), now, lease)
 
@@ -213,12 +214,12 @@ def _write(conn: Connection, moves: Sequence[_Move], token: UUID, lease: float) 
         {
             "token": token,
             "lease": lease,
-            "ids": [move.id for move in moves],
-            "states": [int(move.state) for move in moves],
-            "dues": [move.due_at for move in moves],
-            "reasons": [move.reason for move in moves],
-            "details": [move.detail for move in moves],
-            "days": [move.cap_day for move in moves],
+            "ids": literal([move.id for move in moves]),
+            "states": literal([int(move.state) for move in moves]),
+            "dues": literal([move.due_at for move in moves]),
+            "reasons": literal([move.reason for move in moves]),
+            "details": literal([move.detail for move in moves]),
+            "days": literal([move.cap_day for move in moves]),
         },
     )
 

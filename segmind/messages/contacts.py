@@ -12,6 +12,8 @@ from segmind.events.schema import Channel
 
 def release(conn: Connection, message_ids: Sequence[int]) -> None:
     """Give back the reserved contacts of these messages (locked by the caller's transaction)."""
+    if not message_ids:
+        return
     rows = conn.execute(
         text("""
             UPDATE message m SET cap_day = NULL

@@ -10,27 +10,31 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from segmind import clock
 from segmind.channels.channel import Channel as ChannelName
-from segmind.channels.outcome import Outcome, Rejected, Retry
+from segmind.channels.outcome import Outcome
 from segmind.channels.provider import Provider
 from segmind.channels.registry import Registry
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
+from segmind.events.schema import Channel, Source
 from segmind.messages import acknowledge, claim, handover, rates, retry, sources
+from segmind.messages.allowance import Allowance, learning_bucket, limits_of
+from segmind.messages.breakers import Breaker, Breakers
 from segmind.messages.claim import LEASE_SECONDS, Claim
 from segmind.messages.links import LinkBook
 from segmind.messages.provider_call import outcomes_of
-from segmind.messages.rendering import Rendered, Renderer, Unrenderable
-from segmind.messages.sources import SourceKey
+from segmind.messages.rendering import Rendered, Renderer, Unrenderable, sender_of
+from segmind.messages.retry import RetryBudget
+from segmind.messages.sources import Ready, SourceKey
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
 
@@ -42,6 +46,8 @@ LONGEST_CALL_SECONDS = 60.0
 _MARGIN_SECONDS = 5.0
 _WATERMARK_SECONDS = 30.0
 _ACK_TRIES = 6
+#: How long a message waits for which its bucket has no token.
+_WAIT_FOR_TOKEN = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -73,12 +79,27 @@ class _Watermark:
     since: float = field(default_factory=time.monotonic)
 
 
+@dataclass(slots=True)
+class Shared:
+    """What the dispatchers of one process have in common: what they know of providers and of the
+    queue. Safe between threads."""
+
+    breakers: Breakers = field(default_factory=Breakers)
+    budgets: dict[str, RetryBudget] = field(default_factory=dict)
+    watermarks: dict[tuple[SourceKey, frozenset[Channel]], _Watermark] = field(default_factory=dict)
+
+    def budget(self, provider: str) -> RetryBudget:
+        """The retry budget of a provider."""
+        return self.budgets.setdefault(provider, RetryBudget())
+
+
 class Dispatcher:
     """Sends what is due. One instance belongs to one thread.
 
     ``settings`` None: the workspace's, read afresh in every round. ``provider_rates``: sends per
-    second by provider name, all processes together. ``lease_seconds`` must exceed the longest
-    provider call; ``seed`` is the jitter's.
+    second by provider (or ``provider:sender``), all processes together, over the workspace's own.
+    ``lease_seconds`` must exceed the longest provider call; ``seed`` is the jitter's.
+    ``channels``: what this one carries.
     """
 
     def __init__(
@@ -93,6 +114,8 @@ class Dispatcher:
         provider_rates: Mapping[str, float] | None = None,
         retry_policy: retry.RetryPolicy = retry.DEFAULT,
         seed: int | None = None,
+        channels: Collection[Channel] = tuple(Channel),
+        shared: Shared | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -106,20 +129,24 @@ class Dispatcher:
         self._policy = retry_policy
         self._draw = random.Random(seed)  # noqa: S311 - spreads retries, keeps no secret
         self._key = address_key(store.settings.secret_key)
-        self._watermarks: dict[SourceKey, _Watermark] = {}
-        self._paused: dict[str, float] = {}  # provider -> monotonic instant
+        self._channels = frozenset(channels)
+        self._shared = shared or Shared()
         self._book = LinkBook(store.settings.secret_key, store.settings.public_url)
-        self._renderer = Renderer(self._book)
+        self._renderer = Renderer(self._book, lambda channel: self._provider(channel).name)
+        self._taught: frozenset[str] = frozenset()
 
     def run_once(self) -> DispatchReport:
         """One round: what waited and is due, then one claim of every open source with messages."""
         settings = self._load_settings()
         self._book.base_url = settings.public_url or self._store.settings.public_url
-        report = self._round(settings, None)
+        with self._store.engine.connect() as conn:
+            self._taught = rates.taught(conn)
+        report = self._waiting(settings)
         with self._store.engine.connect() as conn:
             ready = sources.with_ready(conn)
-        for source in ready:
-            report.add(self._round(settings, source))
+        for each in ready:
+            if each.source.kind != Source.CAMPAIGN or each.channel in self._channels:
+                report.add(self._fresh(settings, each))
         return report
 
     def run_until_idle(self, *, most_rounds: int = 1_000_000) -> DispatchReport:
@@ -140,41 +167,111 @@ class Dispatcher:
         with self._store.engine.connect() as conn:
             return product_settings.load(conn)
 
-    def _round(self, settings: ProductSettings, source: SourceKey | None) -> DispatchReport:
-        claimed = self._claim(settings, source)
-        report = DispatchReport(
-            seen=claimed.seen,
-            skipped=claimed.skipped,
-            deferred=claimed.deferred,
-            expired=claimed.expired,
-            throttled=claimed.throttled,
-        )
-        if claimed.rows:
-            report.add(self._send(settings, claimed))
-        return report
-
     # --- claiming --------------------------------------------------------------------------------
 
-    def _claim(self, settings: ProductSettings, source: SourceKey | None) -> Claim:
-        now = self._now()
-        if source is None:
-            with self._store.engine.begin() as conn:
-                return claim.waiting(
-                    conn, self._key, settings, now, limit=self._claim_size, lease=self._lease
-                )
-        mark = self._watermarks.get(source)
+    def _waiting(self, settings: ProductSettings) -> DispatchReport:
+        """What waited and is due: of healthy providers all, of those on trial a few."""
+        open_channels = []
+        report = DispatchReport()
+        for channel in sorted(self._channels):
+            breaker = self._breaker(channel, settings)
+            permitted = breaker.permit()
+            if permitted is None:
+                open_channels.append(channel)
+            elif permitted:
+                report.add(self._claim_waiting(settings, [channel], permitted))
+                breaker.unused()
+        if open_channels:
+            report.add(self._claim_waiting(settings, open_channels, self._claim_size))
+        return report
+
+    def _claim_waiting(
+        self, settings: ProductSettings, channels: Sequence[Channel], limit: int
+    ) -> DispatchReport:
+        with self._store.engine.begin() as conn:
+            claimed = claim.waiting(
+                conn,
+                self._key,
+                settings,
+                self._now(),
+                limit=min(limit, self._claim_size),
+                channels=channels,
+                lease=self._lease,
+            )
+            limited = sources.rates(conn, {row.source for row in claimed.rows})
+        report = _counted(claimed)
+        if claimed.rows:
+            report.add(self._send(settings, claimed, limited, None))
+        return report
+
+    def _fresh(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
+        """One claim of a source; of a campaign no more than its provider and its rate let go."""
+        if ready.source.kind != Source.CAMPAIGN:
+            channels = [c for c in self._channels if not self._breaker(c, settings).is_shut()]
+            rows = self._claim_size if channels else 0
+            return self._claim_and_send(settings, ready, channels, rows, None)
+        breaker = self._breaker(ready.channel, settings)
+        permitted = breaker.permit()
+        if permitted == 0:
+            return DispatchReport()
+        provider = self._provider(ready.channel)
+        limits = self._limits(provider, settings, ready.source, ready.per_second)
+        allowance = Allowance(self._store.engine, limits)
+        wanted = min(self._claim_size, permitted or self._claim_size)
+        granted = allowance.ahead(wanted)
+        try:
+            if not granted:
+                return DispatchReport(throttled=True)
+            return self._claim_and_send(settings, ready, [ready.channel], granted, allowance)
+        finally:
+            allowance.close()
+            if permitted is not None:
+                breaker.unused()
+
+    def _claim_and_send(
+        self,
+        settings: ProductSettings,
+        ready: Ready,
+        channels: Sequence[Channel],
+        rows: int,
+        allowance: Allowance | None,
+    ) -> DispatchReport:
+        if not rows:
+            return DispatchReport()
+        claimed = self._claim(settings, ready.source, channels, rows)
+        report = _counted(claimed)
+        if claimed.rows:
+            limited = {} if ready.per_second is None else {ready.source: ready.per_second}
+            report.add(self._send(settings, claimed, limited, allowance))
+        return report
+
+    def _claim(
+        self,
+        settings: ProductSettings,
+        source: SourceKey,
+        channels: Sequence[Channel],
+        limit: int,
+    ) -> Claim:
+        key = (source, self._channels)
+        marks = self._shared.watermarks
+        mark = marks.get(key)
         if mark is None or time.monotonic() - mark.since > _WATERMARK_SECONDS:
-            mark = self._watermarks[source] = _Watermark()
-        claimed = self._claim_fresh(settings, source, mark.id, now)
-        if claimed.seen == 0 and mark.id and not claimed.throttled:
+            mark = marks[key] = _Watermark()
+        claimed = self._claim_above(settings, source, channels, mark.id, limit)
+        if claimed.seen == 0 and mark.id:
             # Rows below the watermark were given back: start again from the bottom.
-            mark = self._watermarks[source] = _Watermark()
-            claimed = self._claim_fresh(settings, source, 0, now)
+            mark = marks[key] = _Watermark()
+            claimed = self._claim_above(settings, source, channels, 0, limit)
         mark.id = max(mark.id, claimed.last_id)
         return claimed
 
-    def _claim_fresh(
-        self, settings: ProductSettings, source: SourceKey, above: int, now: datetime
+    def _claim_above(
+        self,
+        settings: ProductSettings,
+        source: SourceKey,
+        channels: Sequence[Channel],
+        above: int,
+        limit: int,
     ) -> Claim:
         with self._store.engine.begin() as conn:
             return claim.fresh(
@@ -182,97 +279,139 @@ class Dispatcher:
                 self._key,
                 settings,
                 source,
-                now,
+                self._now(),
                 above=above,
-                limit=self._claim_size,
+                limit=limit,
+                channels=channels,
                 lease=self._lease,
             )
 
     # --- sending ---------------------------------------------------------------------------------
 
-    def _send(self, settings: ProductSettings, claimed: Claim) -> DispatchReport:
+    def _send(
+        self,
+        settings: ProductSettings,
+        claimed: Claim,
+        limited: Mapping[SourceKey, int],
+        allowance: Allowance | None,
+    ) -> DispatchReport:
         url = settings.public_url or self._store.settings.public_url
         with self._store.engine.connect() as conn:
             results = self._renderer.render(conn, claimed.rows, settings, url)
         bad = [result for result in results if isinstance(result, Unrenderable)]
         good = [result for result in results if isinstance(result, Rendered)]
-        with self._store.engine.begin() as conn:
-            failed = handover.fail_unrenderable(conn, claimed.token, bad)
-            self._book.keep(conn)
-        self._book.kept()
-        report = DispatchReport(failed=failed)
-        for channel in sorted({item.message.channel for item in good}):
-            provider = self._registry.for_channel(ChannelName.of_code(int(channel)))
-            queue = [item for item in good if item.message.channel == channel]
-            report.add(self._send_channel(claimed.token, provider, queue))
+        report = DispatchReport()
+        if bad or self._book.new:
+            with self._store.engine.begin() as conn:
+                report.failed = handover.fail_unrenderable(conn, claimed.token, bad)
+                self._book.keep(conn)
+            self._book.kept()
+
+        def kind(item: Rendered) -> tuple[Channel, SourceKey | None]:
+            source = item.message.source
+            return item.message.channel, source if source in limited else None
+
+        # What has no rate of its own shares batches, whatever source it is of.
+        for (channel, source), items in groupby(sorted(good, key=_by_kind(kind)), key=kind):
+            provider = self._provider(channel)
+            own = allowance
+            if own is None:
+                rate = limited.get(source) if source is not None else None
+                limits = self._limits(provider, settings, source, rate)
+                own = Allowance(self._store.engine, limits)
+            queue = self._within_budget(claimed.token, provider, list(items), report)
+            report.add(self._send_queue(claimed.token, provider, settings, queue, own))
+            if allowance is None:
+                own.close()
         return report
 
-    def _send_channel(
-        self, token: UUID, provider: Provider, queue: Sequence[Rendered]
+    def _within_budget(
+        self, token: UUID, provider: Provider, queue: list[Rendered], report: DispatchReport
+    ) -> list[Rendered]:
+        """The queue without the retries for which there is no budget; those wait a little."""
+        retries = [item for item in queue if item.message.attempt]
+        granted = self._shared.budget(provider.name).spend(len(queue) - len(retries), len(retries))
+        if granted == len(retries):
+            return queue
+        late = retries[granted:]
+        wait = timedelta(seconds=retry.WAIT_FOR_BUDGET * (1 + self._draw.random()))
+        report.released += self._release(token, late, wait)
+        left = {item.message.id for item in late}
+        return [item for item in queue if item.message.id not in left]
+
+    def _send_queue(
+        self,
+        token: UUID,
+        provider: Provider,
+        settings: ProductSettings,
+        queue: Sequence[Rendered],
+        allowance: Allowance,
     ) -> DispatchReport:
         report = DispatchReport()
+        if not queue:
+            return report
+        breaker = self._breaker(queue[0].message.channel, settings)
         for batch in _batches(queue, provider.batch_size):
-            paused_for = self._paused.get(provider.name, 0.0) - time.monotonic()
-            if paused_for > 0:
-                report.released += self._release(token, batch, timedelta(seconds=paused_for))
+            if breaker.is_shut():
+                wait = timedelta(seconds=breaker.shut_for() * (1 + self._draw.random() / 10))
+                report.released += self._release(token, batch, wait)
             else:
-                report.add(self._send_batch(token, provider, batch))
+                report.add(self._send_batch(token, provider, breaker, batch, allowance))
         return report
 
     def _send_batch(
-        self, token: UUID, provider: Provider, batch: Sequence[Rendered]
+        self,
+        token: UUID,
+        provider: Provider,
+        breaker: Breaker,
+        batch: Sequence[Rendered],
+        allowance: Allowance,
     ) -> DispatchReport:
+        weights = [_weight(provider, item) for item in batch]
+        granted = allowance.take(weights)
+        report = DispatchReport()
+        if granted < len(batch):
+            report.released += self._release(token, batch[granted:], _WAIT_FOR_TOKEN)
+            batch = batch[:granted]
+        if not batch:
+            return report
         began = time.monotonic()
         started_at = self._now()
         with self._store.engine.begin() as conn:
-            granted = self._granted(conn, provider, batch)
-            marked = handover.mark(conn, token, provider.name, batch[:granted], self._lease)
-            self._spend(conn, provider, marked.going)
-        report = DispatchReport()
+            marked = handover.mark(conn, token, provider.name, batch, self._lease)
         if marked.held:
+            allowance.back(sum(_weight(provider, item) for item in marked.held))
             report.released += self._release(token, marked.held, None)
-        if granted < len(batch):
-            report.released += self._release(token, batch[granted:], timedelta(seconds=1))
         if not marked.going:
             return report
-        if time.monotonic() >= began + self._lease - self._call_limit - self._margin:
+        until = began + self._lease - self._call_limit - self._margin
+        if time.monotonic() >= until:
             # This process stood still (stopped, swapped out): the lease may be somebody else's by
             # the time the call is made. Leave the rows to the reaper; nothing was sent.
             log.warning("A batch was abandoned: its lease had run down before the call.")
             return report
-        outcomes = outcomes_of(provider, marked.going)
-        self._heed(provider, outcomes)
+        outcomes = outcomes_of(provider, marked.going, until)
+        self._heed(provider, breaker, outcomes)
         report.add(self._acknowledge(token, marked, outcomes, started_at))
         return report
 
-    def _granted(self, conn: Connection, provider: Provider, batch: Sequence[Rendered]) -> int:
-        """How many of the batch the provider's rate allows now; SMS count by their parts."""
-        rate = self._provider_rates.get(provider.name)
-        if rate is None:
-            return len(batch)
-        left = rates.available(conn, f"provider:{provider.name}", rate)
-        for n, item in enumerate(batch):
-            left -= _weight(provider, item)
-            if left < 0:
-                return n
-        return len(batch)
-
-    def _spend(self, conn: Connection, provider: Provider, going: Sequence[Rendered]) -> None:
-        if provider.name in self._provider_rates:
-            spent = sum(_weight(provider, item) for item in going)
-            rates.spend(conn, f"provider:{provider.name}", spent)
+    def _heed(self, provider: Provider, breaker: Breaker, outcomes: Sequence[Outcome]) -> None:
+        """Let the breaker know, and lower the pace of a provider that says "too many"."""
+        answers = breaker.heed(outcomes)
+        if answers.setup is not None:
+            log.error("%s refuses the set-up; it is left alone for a minute.", provider.name)
+        if answers.throttled and breaker.throttled_share() >= rates.TEACHING.share:
+            _, _, sender = breaker.name.partition(":")
+            with self._store.engine.begin() as conn:
+                pace = max(breaker.pace(), float(answers.calls))
+                if rates.teach(conn, learning_bucket(provider, sender), pace):
+                    log.info("%s says too many; its pace is lowered.", breaker.name)
 
     def _release(self, token: UUID, batch: Sequence[Rendered], wait: timedelta | None) -> int:
         due_at = None if wait is None else self._now() + wait
         with self._store.engine.begin() as conn:
             messages = [item.message for item in batch]
             return handover.release(conn, token, messages, due_at=due_at)
-
-    def _heed(self, provider: Provider, outcomes: Sequence[Outcome]) -> None:
-        """Leave a provider alone for a while that refuses our set-up."""
-        if any(isinstance(o, Rejected | Retry) and o.pause_sender for o in outcomes):
-            self._paused[provider.name] = time.monotonic() + retry.PAUSE_AFTER_REFUSED_SETUP
-            log.error("%s refuses the set-up; it is left alone for a minute.", provider.name)
 
     def _acknowledge(
         self,
@@ -310,6 +449,53 @@ class Dispatcher:
                     stale=done.stale,
                 )
         return DispatchReport(in_doubt=len(marked.going))
+
+    # --- providers -------------------------------------------------------------------------------
+
+    def _provider(self, channel: Channel) -> Provider:
+        return self._registry.for_channel(ChannelName.of_code(int(channel)))
+
+    def _breaker(self, channel: Channel, settings: ProductSettings) -> Breaker:
+        sender = sender_of(channel, settings)
+        return self._shared.breakers.of(
+            self._provider(channel).name, sender.address if sender else ""
+        )
+
+    def _limits(
+        self,
+        provider: Provider,
+        settings: ProductSettings,
+        source: SourceKey | None,
+        source_rate: int | None,
+    ) -> tuple[rates.Limit, ...]:
+        sender = sender_of(Channel[provider.channel.name], settings)
+        return limits_of(
+            provider,
+            sender.address if sender else "",
+            source,
+            per_second={**settings.send_limits, **self._provider_rates},
+            source_rate=source_rate,
+            taught=self._taught,
+        )
+
+
+def _counted(claimed: Claim) -> DispatchReport:
+    return DispatchReport(
+        seen=claimed.seen,
+        skipped=claimed.skipped,
+        deferred=claimed.deferred,
+        expired=claimed.expired,
+    )
+
+
+def _by_kind(
+    kind: Callable[[Rendered], tuple[Channel, SourceKey | None]],
+) -> Callable[[Rendered], tuple[int, tuple[int, int]]]:
+    def key(item: Rendered) -> tuple[int, tuple[int, int]]:
+        channel, source = kind(item)
+        return int(channel), (0, 0) if source is None else (source.kind, source.id)
+
+    return key
 
 
 def _weight(provider: Provider, item: Rendered) -> int:

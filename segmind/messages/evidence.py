@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from segmind.events.ingest import NewEvent, append
-from segmind.events.schema import Channel
+from segmind.events import ingest
+from segmind.events.keys import event_hex
+from segmind.events.schema import Kind
+from segmind.messages.claim import Claimed
 from segmind.messages.lifecycle import PROVABLE, State
 
 _PROVABLE = sorted(int(state) for state in PROVABLE)
@@ -64,20 +67,49 @@ def record_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> 
         """),
         {"ids": list(message_ids), "now": now},
     )
-    append(
+    _append(
         conn,
         [
-            NewEvent(
-                event_id=f"message:{row.public_id}:sent",
-                name="message_sent",
-                ts=row.sent_at,
-                customer_id=row.customer_id,
-                channel=int(Channel(row.channel)),
-                message_id=row.id,
-                source_kind=row.source_kind,
-                source_id=row.source_id,
-            )
+            (row.id, row.public_id, row.customer_id, row.channel, row.source_kind, row.source_id,
+             row.sent_at)
             for row in rows
+        ],
+        now,
+    )  # fmt: skip
+
+
+def append_sent(conn: Connection, messages: Sequence[Claimed], now: datetime) -> None:
+    """Append ``message_sent`` at ``now`` of messages that were just accepted, whose customers are
+    known to be there; a repeat is a no-op."""
+    _append(
+        conn,
+        [
+            (m.id, m.public_id, m.customer_id, m.channel, m.source.kind, m.source.id, now)
+            for m in messages
+            if m.customer_id is not None
+        ],
+        now,
+    )
+
+
+_Sent = tuple[int, UUID, int, int, int, int, datetime]
+
+
+def _append(conn: Connection, sent: Sequence[_Sent], now: datetime) -> None:
+    ingest.store(
+        conn,
+        [
+            ingest.Row(
+                event_id=event_hex(f"message:{public_id}:sent"),
+                ts=sent_at,
+                customer_id=customer_id,
+                kind=Kind.MESSAGE_SENT,
+                channel=channel,
+                message_id=message_id,
+                source_kind=source_kind,
+                source_id=source_id,
+            )
+            for message_id, public_id, customer_id, channel, source_kind, source_id, sent_at in sent
         ],
         now,
     )

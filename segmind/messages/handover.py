@@ -14,7 +14,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from segmind.messages import contacts
+from segmind.db.literals import literal
+from segmind.messages import contacts, sources
 from segmind.messages.claim import Claimed
 from segmind.messages.lifecycle import State
 from segmind.messages.rendering import Rendered, Unrenderable
@@ -25,6 +26,7 @@ class Marked:
     """A micro-batch on its way to a provider. ``going`` passed the fence; ``held`` did not."""
 
     request_id: UUID
+    provider: str
     going: tuple[Rendered, ...]
     held: tuple[Rendered, ...]
 
@@ -35,7 +37,7 @@ def mark(
     """CLAIMED -> DISPATCHING for what is still this claim's and whose source is still open."""
     request_id = uuid.uuid4()
     rows = conn.execute(
-        text("""
+        text(f"""
             UPDATE message m SET state = 2, attempt = m.attempt + 1, request_id = :request_id,
                 provider = :provider, segments = g.segments, cost_micros = g.cost,
                 lease_until = now() + make_interval(secs => :lease)
@@ -43,7 +45,7 @@ def mark(
                         CAST(:costs AS bigint[])) AS g(id, segments, cost)
             WHERE m.id = g.id AND m.claim_token = :token AND m.state = 1 AND m.lease_until > now()
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = m.source_kind
-                              AND s.source_id = m.source_id AND s.state <> 'open')
+                              AND s.source_id = m.source_id AND NOT ({sources.IS_OPEN}))
             RETURNING m.id
         """),
         {
@@ -51,14 +53,15 @@ def mark(
             "provider": provider,
             "lease": lease,
             "token": token,
-            "ids": [item.message.id for item in batch],
-            "segments": [item.segments for item in batch],
-            "costs": [item.cost_micros for item in batch],
+            "ids": literal([item.message.id for item in batch]),
+            "segments": literal([item.segments for item in batch]),
+            "costs": literal([item.cost_micros for item in batch]),
         },
     )
-    passed = {row.id for row in rows}
+    passed = set(rows.scalars())
     return Marked(
         request_id,
+        provider,
         tuple(item for item in batch if item.message.id in passed),
         tuple(item for item in batch if item.message.id not in passed),
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from segmind.channels import sms_parts
-from segmind.channels.content import Content, EmailContent, Slots, SmsContent
+from segmind.channels.content import EmailContent, Slots, SmsContent
 from segmind.channels.provider import Parcel, Sender
 from segmind.consent.purpose import Purpose
+from segmind.db.literals import literal
 from segmind.errors import SegmindError
 from segmind.events.schema import Channel
 from segmind.messages.claim import Claimed
@@ -21,10 +23,15 @@ from segmind.templates import variables, versions
 from segmind.templates.links import Links
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft
-from segmind.workspace.product_settings import ProductSettings
+from segmind.workspace.product_settings import ChannelName, ProductSettings
 
 log = logging.getLogger(__name__)
 
+_NAMES: Final[dict[Channel, ChannelName]] = {
+    Channel.EMAIL: "email",
+    Channel.SMS: "sms",
+    Channel.PUSH: "push",
+}
 #: Template versions never change, so a process keeps those it used.
 _MOST_VERSIONS: Final = 200
 
@@ -49,9 +56,13 @@ class Unrenderable:
 
 @dataclass(slots=True)
 class Renderer:
-    """Renders batches; keeps template versions and link ids it has seen."""
+    """Renders batches; keeps template versions and link ids it has seen.
+
+    ``provider_of``: the name of a channel's provider, which a price may depend on.
+    """
 
     links: LinkBook
+    provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
     _drafts: dict[int, Draft] = field(default_factory=dict)
     _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -64,6 +75,12 @@ class Renderer:
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
         people = _people(conn, messages)
+        senders = {channel: sender_of(channel, settings) for channel in Channel}
+
+        @cache
+        def price_of(channel: Channel, country: str | None) -> int:
+            return settings.cost_micros(_NAMES[channel], self.provider_of(channel), country)
+
         shop = {
             "name": settings.shop_name,
             "url": shop_url,
@@ -72,10 +89,12 @@ class Renderer:
         }
         out: list[Rendered | Unrenderable] = []
         for message in messages:
-            context = _context(message, people.get(message.id), shop)
+            person = people.get(message.id)
+            context = _context(message, person, shop)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                out.append(self._one(message, draft, context, settings))
+                price = price_of(message.channel, _country(person))
+                out.append(self._one(message, draft, context, price, senders[message.channel]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -89,7 +108,8 @@ class Renderer:
         message: Claimed,
         draft: Draft,
         context: Mapping[str, object],
-        settings: ProductSettings,
+        price: int,
+        sender: Sender | None,
     ) -> Rendered | Unrenderable:
         content = render(draft, context, self._links(message))
         if isinstance(content, RenderError):
@@ -101,9 +121,9 @@ class Renderer:
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
         return Rendered(
             message=message,
-            parcel=_parcel(message, content, settings),
+            parcel=Parcel(message.public_id, message.address, content, sender),
             segments=parts,
-            cost_micros=_price(message.channel, settings) * (parts or 1),
+            cost_micros=price * (parts or 1),
         )
 
     def _links(self, message: Claimed) -> Links:
@@ -111,9 +131,14 @@ class Renderer:
         page = book.unsubscribe(public_id) if message.purpose is not Purpose.TRANSACTIONAL else None
         if message.purpose is Purpose.TEST:
             return Links(unsubscribe_url=page)
-        return Links(
-            link_for=lambda url: book.click(public_id, version_id, url), unsubscribe_url=page
-        )
+        made: dict[str, str] = {}  # an e-mail has its links twice, in HTML and in text
+
+        def link_for(url: str) -> str:
+            if url not in made:
+                made[url] = book.click(public_id, version_id, url)
+            return made[url]
+
+        return Links(link_for=link_for, unsubscribe_url=page)
 
     def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
         """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
@@ -144,38 +169,35 @@ def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
     return (*pieces[:-1], f'{head}<img src="', f'" width="1" height="1" alt="">{tail}')
 
 
-def _parcel(message: Claimed, content: Content, settings: ProductSettings) -> Parcel:
-    sender = None
-    if message.channel is Channel.EMAIL and settings.email_from:
-        sender = Sender(settings.email_from, settings.email_from_name)
-    elif message.channel is Channel.SMS and settings.sms_sender:
-        sender = Sender(settings.sms_sender)
-    return Parcel(message.public_id, message.address, content, sender)
+def sender_of(channel: Channel, settings: ProductSettings) -> Sender | None:
+    """Who the workspace's messages on a channel are from; None: whoever the provider knows."""
+    if channel is Channel.EMAIL and settings.email_from:
+        return Sender(settings.email_from, settings.email_from_name)
+    if channel is Channel.SMS and settings.sms_sender:
+        return Sender(settings.sms_sender)
+    return None
 
 
-def _price(channel: Channel, settings: ProductSettings) -> int:
-    return {
-        Channel.EMAIL: settings.email_cost_micros,
-        Channel.SMS: settings.sms_cost_micros,
-        Channel.PUSH: settings.push_cost_micros,
-    }[channel]
+def _country(person: Mapping[str, Any] | None) -> str | None:
+    return person["country"] if person is not None else None
 
 
 def _context(
-    message: Claimed, person: RowMapping | None, shop: Mapping[str, Any]
+    message: Claimed, person: Mapping[str, Any] | None, shop: Mapping[str, Any]
 ) -> dict[str, object]:
-    customer = {k: v for k, v in person.items() if k != "message_id"} if person else {}
-    others = {k: v for k, v in message.vars.items() if k not in {"cart", "order"}}
+    given = message.vars
+    others = {k: v for k, v in given.items() if k not in {"cart", "order"}} if given else None
     return variables.context(
-        customer=customer,
+        customer=person,
         shop=shop,
-        cart=message.vars.get("cart"),
-        order=message.vars.get("order"),
+        cart=given.get("cart"),
+        order=given.get("order"),
         values=others,
     )
 
 
-def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, RowMapping]:
+def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str, Any]]:
+    """By message id: the customer as templates know them, under their present id."""
     known = [m for m in messages if m.customer_id is not None]
     rows = conn.execute(
         text("""
@@ -186,6 +208,10 @@ def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, RowMappi
             LEFT JOIN customer_merge g ON g.from_id = given.customer_id
             JOIN customer c ON c.id = COALESCE(g.into_id, given.customer_id)
         """),
-        {"messages": [m.id for m in known], "customers": [m.customer_id for m in known]},
+        {
+            "messages": literal([m.id for m in known]),
+            "customers": literal([m.customer_id for m in known]),
+        },
     )
-    return {row["message_id"]: row for row in rows.mappings()}
+    names = list(rows.keys())[1:]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}

@@ -14,6 +14,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from segmind.errors import Conflict
+from segmind.events.schema import Channel
+
+#: Whether a source (``s``, which may be missing) lets messages out, in SQL. ``fresh_until``: what
+#: would withdraw its messages has been looked for until lately; null where nothing has to be.
+IS_OPEN = "COALESCE(s.state, 'open') = 'open' AND COALESCE(s.fresh_until > clock_timestamp(), true)"
 
 
 class SourceState(StrEnum):
@@ -70,6 +75,19 @@ def set_state(
         raise SourceCancelled()
 
 
+def keep_fresh(conn: Connection, kind: int, source_id: int, until: datetime) -> None:
+    """Let messages of this source out until then (by the database's clock): its owner has just
+    looked for what would withdraw them. From the first call on, they stop when it stops calling."""
+    conn.execute(
+        text("""
+            INSERT INTO outbox_source (source_kind, source_id, fresh_until)
+            VALUES (:kind, :id, :until)
+            ON CONFLICT (source_kind, source_id) DO UPDATE SET fresh_until = excluded.fresh_until
+        """),
+        {"kind": int(kind), "id": source_id, "until": until},
+    )
+
+
 def set_rate(conn: Connection, kind: int, source_id: int, per_second: int | None) -> None:
     """At most so many messages of this source in a second, all dispatchers together."""
     conn.execute(
@@ -106,27 +124,39 @@ def rates(conn: Connection, keys: Iterable[SourceKey]) -> dict[SourceKey, int]:
     return {SourceKey(kind, source_id): rate for kind, source_id, rate in rows}
 
 
-def with_ready(conn: Connection) -> list[SourceKey]:
+class Ready(NamedTuple):
+    """An open source with a READY message; ``channel`` is that of its first one."""
+
+    source: SourceKey
+    channel: Channel
+    per_second: int | None
+
+
+def with_ready(conn: Connection) -> list[Ready]:
     """Open sources that have a READY message; cheap however many messages there are.
 
     Single messages come first, then automations: they never wait behind a broadcast.
     """
     rows = conn.execute(
-        text("""
+        text(f"""
             WITH RECURSIVE found AS (
-                (SELECT source_kind, source_id FROM message WHERE state = 0
+                (SELECT source_kind, source_id, channel FROM message WHERE state = 0
                  ORDER BY source_kind, source_id LIMIT 1)
                 UNION ALL
-                SELECT next.source_kind, next.source_id FROM found CROSS JOIN LATERAL (
-                    SELECT m.source_kind, m.source_id FROM message m
+                SELECT next.source_kind, next.source_id, next.channel
+                FROM found CROSS JOIN LATERAL (
+                    SELECT m.source_kind, m.source_id, m.channel FROM message m
                     WHERE m.state = 0
                       AND (m.source_kind, m.source_id) > (found.source_kind, found.source_id)
                     ORDER BY m.source_kind, m.source_id LIMIT 1) AS next
             )
-            SELECT f.source_kind, f.source_id FROM found f
+            SELECT f.source_kind, f.source_id, f.channel, s.rate_per_second FROM found f
             LEFT JOIN outbox_source s USING (source_kind, source_id)
-            WHERE COALESCE(s.state, 'open') = 'open'
+            WHERE {IS_OPEN}
             ORDER BY f.source_kind DESC, f.source_id
         """)
     )
-    return [SourceKey(kind, source_id) for kind, source_id in rows]
+    return [
+        Ready(SourceKey(kind, source_id), Channel(channel), rate)
+        for kind, source_id, channel, rate in rows
+    ]

@@ -10,18 +10,21 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from segmind.channels.delivery import Delivery, Word
+from segmind.messages.explained import of_code
 from segmind.messages.lifecycle import State
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``kind``: created, attempt, state, receipt."""
+    """One thing that happened. ``kind``: created, attempt, state, receipt. ``meaning``: what a
+    provider's code says, in words."""
 
     at: datetime
     kind: str
     said: str
     detail: str = ""
     machine: bool = False
+    meaning: str = ""
 
 
 _RECEIPT = {
@@ -76,6 +79,7 @@ def _attempt(row: RowMapping) -> Entry:
         kind="attempt",
         said=f"Try {row['n']}: {said}",
         detail=": ".join(part for part in about if part),
+        meaning=_meaning(row["code"]),
     )
 
 
@@ -90,4 +94,10 @@ def _receipt(row: RowMapping) -> Entry:
         said=f"{_RECEIPT[report.word]}{by}",
         detail=detail,
         machine=report.machine,
+        meaning=_meaning(report.code),
     )
+
+
+def _meaning(code: str | None) -> str:
+    known = of_code(code, None)
+    return f"{known.why} {known.then}" if known is not None else ""

@@ -16,6 +16,7 @@ from segmind.templates import blocks, plain_text
 from segmind.templates.language import HTML, PLAIN, Language, Problem, parse
 from segmind.templates.markup import compile_body, hidden, is_mjml
 from segmind.templates.placeholders import liquid_pieces
+from segmind.templates.quick import Quick, quick
 from segmind.templates.template import Draft, EmailDraft, PushDraft
 
 #: Added to a marketing e-mail that has none of its own.
@@ -45,11 +46,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A parsed field, split into the pieces that all recipients share and the nodes between."""
+    """A parsed field, split into the pieces that all recipients share and the nodes between.
+
+    ``quick``: the same as ``nodes``, as functions; None where only the engine can render them.
+    """
 
     template: BoundTemplate
     pieces: tuple[str, ...]
     nodes: tuple[tuple[Node, ...], ...]
+    quick: tuple[Quick, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,9 @@ def _split(template: BoundTemplate) -> Part:
     if group:
         nodes.append(tuple(group))
         pieces.append("")
-    return Part(template, tuple(pieces), tuple(nodes))
+    made = [quick(group, autoescape=template.env.autoescape) for group in nodes]
+    ready = tuple(one for one in made if one is not None)
+    return Part(template, tuple(pieces), tuple(nodes), ready if len(ready) == len(nodes) else None)
 
 
 def _footer(draft: EmailDraft) -> str:

@@ -75,7 +75,9 @@ class Box:
         return ""
 
 
-class _LinkNode(Node):
+class LinkNode(Node):
+    """An address in a template, which each message replaces by its own."""
+
     __slots__ = ("block", "track")
 
     def __init__(self, token: Token, block: BlockNode, *, track: bool) -> None:
@@ -112,7 +114,7 @@ class _LinkTag(Tag):
         token = stream.eat(TOKEN_TAG)
         block = get_parser(self.env).parse_block(stream, frozenset((self.end, TOKEN_EOF)))
         stream.expect(TOKEN_TAG, value=self.end)
-        return _LinkNode(token, block, track=self.track)
+        return LinkNode(token, block, track=self.track)
 
 
 class _SourceTag(_LinkTag):

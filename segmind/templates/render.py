@@ -1,4 +1,4 @@
-"""One customer's content out of a draft: about 30 microseconds for a text, more for an e-mail."""
+"""One customer's content out of a draft: about 10 microseconds for a text, 30 for an e-mail."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from segmind.templates.language import (
 )
 from segmind.templates.links import KEY, Box, Links
 from segmind.templates.plain_text import tidy
+from segmind.templates.quick import NotQuick
 from segmind.templates.template import Draft, EmailDraft, PushDraft
 
 
@@ -131,6 +132,11 @@ def _joined(field: str, ready: Compiled, values: Mapping[str, object]) -> str:
 
 
 def _values(part: Part, values: Mapping[str, object]) -> list[str]:
+    if part.quick is not None:
+        try:
+            return [show(values) for show in part.quick]
+        except NotQuick:
+            pass  # an unusual value: the engine knows what becomes of it
     context = BoundedContext(part.template, globals=part.template.make_globals(values))
     out = []
     for group in part.nodes:

@@ -29,6 +29,7 @@ from python_http_client.exceptions import HTTPError, handle_error
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
+from segmind.channels import deadline
 from segmind.channels.channel import Channel
 from segmind.channels.content import EmailContent, Slots
 from segmind.channels.delivery import Delivery, Word
@@ -198,7 +199,7 @@ class SendGrid:
         """One request for all recipients of one text; more where texts or addresses demand it."""
         outcomes: dict[int, Outcome] = {}
         groups = _groups(parcels, outcomes)
-        mood = Mood(time.monotonic() + _BATCH_SECONDS)
+        mood = Mood(deadline.until(_BATCH_SECONDS))
         splits = _Splits(MOST_SPLITS)
 
         def send_group(group: list[int]) -> None:

@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 
+from segmind.channels import deadline
 from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.providers.network import network
 
@@ -188,9 +189,9 @@ def each(
 ) -> list[Outcome]:
     """Sends parcels side by side and none after the batch's time is over; one outcome each, in
     order. ``began``: when the batch was handed over, by ``time.monotonic()``."""
-    start = time.monotonic() if began is None else began
+    until = deadline.until(BATCH_SECONDS, began)
     try:
-        return network().run(_each(parcels, send, window, Mood(start + BATCH_SECONDS)))
+        return network().run(_each(parcels, send, window, Mood(until)))
     except TimeoutError:
         return [InDoubt("The provider did not answer in time.")] * len(parcels)
 

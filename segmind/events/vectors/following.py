@@ -44,17 +44,6 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     return who[numbers], passed + begin, found
 
 
-def distinct_moments(customers: np.ndarray, instants: np.ndarray) -> Moments:
-    """The different moments of a day or a few, in order of customer and time."""
-    begin = int(instants.min())
-    length = int(instants.max()) - begin + 1
-    if int(customers.max()) > NOT_YET // length - 1:
-        pairs = np.unique(np.stack([customers, instants], axis=1), axis=0)
-        return pairs[:, 0], pairs[:, 1]
-    who, passed = np.divmod(ascending_once(customers * length + (instants - begin)), length)
-    return who, passed + begin
-
-
 def _in_two(
     firsts: Moments, thens: Moments, who: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
