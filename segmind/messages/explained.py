@@ -118,8 +118,7 @@ _NOT_AGAIN = "It is not tried again: repeating it makes carriers trust the sende
 #: Codes of the providers, and our own for what happened on the way to them.
 CODES: Final[dict[str, Explained]] = {
     "unreachable": Explained("No connection to the provider could be made.", _AGAIN),
-    "not_started": Explained("The batch took too long; this one was not begun.", _AGAIN),
-    "not_begun": Explained("The call to the provider was not begun.", _AGAIN),
+    "not_begun": Explained("The batch was broken off; this one was not begun.", _AGAIN),
     "no_token": Explained("The provider's own sign-in did not answer.", _AGAIN),
     "wrong_content": Explained(
         "The text is written for another channel.", "Choose a template of this channel."
