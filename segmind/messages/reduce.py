@@ -179,6 +179,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
                 delivery = CASE WHEN CASE g.reached {rank} END > CASE m.delivery {rank} END
                            THEN g.reached ELSE m.delivery END,
                 provider_id = COALESCE(m.provider_id, g.provider_id),
+                delivery_code = LEAST(m.delivery_code, g.delivery_code),
                 delivered_at = LEAST(m.delivered_at, g.delivered_at),
                 opened_at = LEAST(m.opened_at, g.opened_at),
                 clicked_at = LEAST(m.clicked_at, g.clicked_at),
@@ -201,6 +202,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
 _SUM_COLUMNS: Final = {
     "reached": "smallint",
     "provider_id": "text",
+    "delivery_code": "text",
     "delivered_at": "timestamptz",
     "opened_at": "timestamptz",
     "clicked_at": "timestamptz",

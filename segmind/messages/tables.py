@@ -117,6 +117,12 @@ message = Table(
         "source_id",
         postgresql_where=text("complained_at IS NOT NULL"),
     ),
+    Index(
+        "ix_message_filtered",
+        "source_kind",
+        "source_id",
+        postgresql_where=text("delivery_code = '30007'"),
+    ),
     Index("ix_message_customer_id", "customer_id", "id"),
     Index(
         "ix_message_provider_id",
@@ -155,6 +161,7 @@ webhook_inbox = Table(
     Column("provider", Text, nullable=False),
     Column("dedupe_key", Text, nullable=False),
     Column("received_at", Instant, nullable=False, server_default=func.now()),
+    Column("stored_at", Instant, nullable=False, server_default=func.now()),  # database's clock
     Column("delivery", Json, nullable=False),  # channels.delivery.Delivery as JSON
     Column("processed_at", Instant),
     Column("outcome", Text),  # messages.reduce.Applied
