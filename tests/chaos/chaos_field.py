@@ -57,10 +57,9 @@ UNSETTLED = "SELECT count(*) FROM message WHERE state NOT IN (3, 6, 7, 8)"
 class Worker:
     """One sending process."""
 
-    def __init__(self, field: Field, *, lease: float, grace: float, lanes: int) -> None:
-        options = json.dumps({"lease": lease, "grace": grace, "lanes": lanes})
+    def __init__(self, field: Field, options: dict[str, float]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "chaos_worker.py"), options],
+            [sys.executable, str(HERE / "chaos_worker.py"), json.dumps(options)],
             cwd=ROOT,
             env=field.environment,
             stdout=subprocess.PIPE,
@@ -103,8 +102,11 @@ class Field:
         self.key = address_key(store.settings.secret_key)
         self.messages = 0
 
-    def start(self, *, lease: float, grace: float, lanes: int = 2) -> Worker:
-        worker = Worker(self, lease=lease, grace=grace, lanes=lanes)
+    def start(
+        self, *, lease: float, grace: float, lanes: int = 2, clock_shift: float = 0.0
+    ) -> Worker:
+        options = {"lease": lease, "grace": grace, "lanes": lanes, "clock_shift": clock_shift}
+        worker = Worker(self, options)
         self.workers.append(worker)
         return worker
 

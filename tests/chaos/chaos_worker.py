@@ -1,7 +1,7 @@
 """A sending process for the chaos runs: it does all that a scheduler does about messages.
 
-Run as a script with one argument, JSON: ``lease``, ``grace`` (seconds), ``lanes``. The rest comes
-from the environment, as for any Segmind process. It sends until it is killed.
+Run as a script with one argument, JSON: ``lease``, ``grace``, ``clock_shift`` (seconds),
+``lanes``. The rest comes from the environment, as for any Segmind process. It sends until it is killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
 
@@ -64,6 +65,7 @@ def main(options: dict[str, float]) -> None:
         lanes=int(options["lanes"]),
         settings=ProductSettings(quiet_hours={}, caps={}),
         lease_seconds=options["lease"],
+        now=lambda: clock.now() + timedelta(seconds=options.get("clock_shift", 0.0)),
     )
     tender = threading.Thread(
         target=tend, args=(store, lanes, registry, options["grace"]), daemon=True
