@@ -57,28 +57,21 @@ UNSETTLED = "SELECT count(*) FROM message WHERE state NOT IN (3, 6, 7, 8)"
 class Worker:
     """One sending process."""
 
-    def __init__(self, field: Field, options: dict[str, float]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "chaos_worker.py"), json.dumps(options)],
-            cwd=ROOT,
-            env=field.environment,
-            stdout=subprocess.PIPE,
-            stderr=field.log,
-            text=True,
-        )
-
-    def wait_until_ready(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n", "The worker did not start."
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
 
     def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        """SIGKILL; returns when it is gone."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            while True:
+                os.kill(self.pid, 0)
+                time.sleep(0.005)
+        except ProcessLookupError:
+            pass
 
 
 class Field:
@@ -99,6 +92,15 @@ class Field:
             "SEGMIND_LOG_LEVEL": "WARNING",
         }
         self.workers: list[Worker] = []
+        self.nursery = subprocess.Popen(
+            [sys.executable, str(HERE / "chaos_worker.py")],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
         self.key = address_key(store.settings.secret_key)
         self.messages = 0
 
@@ -106,7 +108,10 @@ class Field:
         self, *, lease: float, grace: float, lanes: int = 2, clock_shift: float = 0.0
     ) -> Worker:
         options = {"lease": lease, "grace": grace, "lanes": lanes, "clock_shift": clock_shift}
-        worker = Worker(self, options)
+        assert self.nursery.stdin is not None and self.nursery.stdout is not None
+        self.nursery.stdin.write(json.dumps(options) + "\n")
+        self.nursery.stdin.flush()
+        worker = Worker(int(self.nursery.stdout.readline()))
         self.workers.append(worker)
         return worker
 
@@ -114,6 +119,8 @@ class Field:
         for worker in self.workers:
             worker.kill()
         self.workers.clear()
+        self.nursery.kill()
+        self.nursery.communicate()
 
     def people(self, count: int) -> None:
         """So many customers, reachable on every channel."""
@@ -162,6 +169,15 @@ class Field:
 
     def accepted_count(self) -> int:
         return int(self.emulator.status()["accepted"])
+
+    def wait_for_progress(self, count: int) -> bool:
+        """Wait until so many more were accepted; False when everything is settled before."""
+        goal = self.accepted_count() + count
+        while self.accepted_count() < goal:
+            if not self.unsettled():
+                return False
+            time.sleep(0.02)
+        return True
 
     def settle(self, seconds: float) -> float:
         """Wait until every message has its end; returns how long it took."""
@@ -305,21 +321,17 @@ def killings(
     lease: float,
     grace: float,
     workers: int = 2,
-    between: tuple[float, float] = (0.3, 2.0),
+    between: tuple[int, int] = (20, 200),
 ) -> int:
-    """SIGKILL a worker again and again while they send; each is replaced at once. Returns how many
-    kills met a sending process."""
+    """SIGKILL a worker again and again, each time when the vendors have taken ``between`` so many
+    more messages; each is replaced at once. Returns how many kills met a sending process."""
     for _ in range(workers):
         field.start(lease=lease, grace=grace)
-    for worker in field.workers:
-        worker.wait_until_ready()
     done = 0
     for _ in range(kills):
-        time.sleep(draw.uniform(*between))
-        if not field.unsettled():
+        if not field.wait_for_progress(draw.randint(*between)):
             break
         victim = field.workers.pop(draw.randrange(len(field.workers)))
-        victim.signal(signal.SIGKILL)
         victim.kill()
         done += 1
         field.start(lease=lease, grace=grace)

@@ -1,13 +1,16 @@
-"""A sending process for the chaos runs: it does all that a scheduler does about messages.
+"""Sending processes for the chaos runs: each does all that a scheduler does about messages.
 
-Run as a script with one argument, JSON: ``lease``, ``grace``, ``clock_shift`` (seconds),
-``lanes``. The rest comes from the environment, as for any Segmind process. It sends until it is killed.
+Run as a script it waits for lines of JSON: ``lease``, ``grace``, ``clock_shift`` (seconds),
+``lanes``. Each starts a process that sends until it is killed. The rest comes from the environment,
+as for any Segmind process.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 import time
@@ -71,8 +74,6 @@ def main(options: dict[str, float]) -> None:
         target=tend, args=(store, lanes, registry, options["grace"]), daemon=True
     )
     tender.start()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     while True:
         try:
             lanes.run_until_idle()
@@ -81,5 +82,21 @@ def main(options: dict[str, float]) -> None:
         time.sleep(0.1)
 
 
+def nursery() -> None:
+    """Fork a worker for every line of options on stdin and say its process id: a process that has
+    loaded everything already is replaced within milliseconds, so that many can be killed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        worker = os.fork()
+        if worker == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                main(json.loads(line))
+            finally:
+                os._exit(1)
+        sys.stdout.write(f"{worker}\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    nursery()

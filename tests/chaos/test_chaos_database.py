@@ -47,8 +47,6 @@ def send(field: Field, each: int) -> None:
         field.broadcast(channel, each, n)
     field.start(lease=8.0, grace=5.0)
     field.start(lease=8.0, grace=5.0)
-    for worker in field.workers:
-        worker.wait_until_ready()
 
 
 def crash(store: Store) -> None:

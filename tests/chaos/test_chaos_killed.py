@@ -38,7 +38,7 @@ def test_nothing_is_lost_or_doubled_by_kills(
         field.people(each)
         for n, channel in enumerate(Channel, start=1):
             field.broadcast(channel, each, n)
-        between = (0.5, 3.0) if long else (0.3, 0.6)
+        between = (100, max(101, 4 * each // kills)) if long else (50, 300)
         done = killings(field, draw, kills, lease=lease, grace=grace, between=between)
         took = field.settle(3 * 3600 if long else 90)
         verdict = field.verdict()

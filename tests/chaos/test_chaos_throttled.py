@@ -29,7 +29,7 @@ def test_an_ailing_vendor_is_left_alone_and_then_used_again(
         field.people(each)
         field.broadcast(Channel.SMS, each, 1)
         field.emulator.set_plan(plan)
-        field.start(lease=20.0, grace=3.0).wait_until_ready()
+        field.start(lease=20.0, grace=3.0)
         time.sleep(seconds)
         during = field.emulator.status()["requests"]
         field.emulator.set_plan(CALM)
