@@ -167,6 +167,12 @@ webhook_inbox = Table(
     Column("outcome", Text),  # messages.reduce.Applied
     Column("message_id", BigInteger),  # set when reduced
     UniqueConstraint("provider", "dedupe_key"),
+    # Some reports name their message only by the mail server's id, which others name beside ours.
+    Index(
+        "ix_webhook_inbox_smtp_id",
+        text("(delivery->>'smtp_id')"),
+        postgresql_where=text("delivery ? 'smtp_id'"),
+    ),
     Index("ix_webhook_inbox_open", "id", postgresql_where=text("processed_at IS NULL")),
     Index(
         "ix_webhook_inbox_message_id",

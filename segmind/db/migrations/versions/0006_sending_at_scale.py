@@ -28,6 +28,12 @@ def upgrade() -> None:
             "stored_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
     )
+    op.create_index(
+        "ix_webhook_inbox_smtp_id",
+        "webhook_inbox",
+        [sa.text("(delivery->>'smtp_id')")],
+        postgresql_where=sa.text("delivery ? 'smtp_id'"),
+    )
     op.execute(
         "ALTER TABLE webhook_inbox SET"
         " (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0)"
@@ -49,6 +55,7 @@ def downgrade() -> None:
         "ALTER TABLE webhook_inbox RESET"
         " (autovacuum_vacuum_scale_factor, autovacuum_vacuum_cost_delay)"
     )
+    op.drop_index("ix_webhook_inbox_smtp_id", "webhook_inbox")
     op.drop_column("webhook_inbox", "stored_at")
     op.drop_index("ix_message_filtered", "message")
     op.drop_column("message", "delivery_code")
