@@ -30,7 +30,7 @@ def test_nothing_is_lost_or_doubled_by_kills(
     store: Store, database_url: str, tmp_path: Path, each: int, kills: int
 ) -> None:
     long = each > 1_000
-    lease, grace = (20.0, 15.0) if long else (3.0, 1.5)
+    lease, grace = (20.0, 15.0) if long else (8.0, 3.0)
     draw = random.Random(SEED)
     # A request that hangs takes ten seconds: only long runs have the time.
     plan = "mixed" if long else without_hangs()
@@ -40,7 +40,7 @@ def test_nothing_is_lost_or_doubled_by_kills(
             field.broadcast(channel, each, n)
         between = (100, max(101, 4 * each // kills)) if long else (50, 300)
         done = killings(field, draw, kills, lease=lease, grace=grace, between=between)
-        took = field.settle(3 * 3600 if long else 90)
+        took = field.settle(3 * 3600 if long else 240)
         verdict = field.verdict()
         told("kills", SEED, verdict, [f"kills={done}", f"settled after {took:.0f} s"])
         verdict.require()
