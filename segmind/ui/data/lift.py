@@ -41,7 +41,7 @@ def _experiment(campaign_id: int, days: int) -> Experiment:
 def caused(period: Period) -> dict[Key, Incremental]:
     """Incremental revenue by source of the campaigns launched in the period, where measured."""
     found = _with_holdout(period.since, period.until)
-    keyed = {(int(Source.CAMPAIGN), number): its for number, its in found.items()}
+    keyed: dict[Key, Experiment] = {(int(Source.CAMPAIGN), n): its for n, its in found.items()}
     return incremental(facts.facts(), keyed, now())
 
 
