@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from segmind.messages.tables import STATUS_FUNCTION, STATUS_TRIGGER
 
-revision = "0008"
-down_revision = "0007"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
