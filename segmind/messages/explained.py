@@ -133,6 +133,10 @@ CODES: Final[dict[str, Explained]] = {
         "Texting this country is not enabled at Twilio.", "Enable it in Twilio's geo permissions."
     ),
     "21602": Explained("The text is empty.", "Correct the template."),
+    "21609": Explained(
+        "Twilio cannot report to the workspace's public address.",
+        "Set a public address that the internet can reach.",
+    ),
     "21606": Explained("The sender's number cannot send texts.", _SETTINGS),
     "21610": Explained(
         "The recipient replied STOP.", "The number is suppressed; only START ends it."
