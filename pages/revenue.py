@@ -45,10 +45,10 @@ st.caption(
     f"{figures.clock_time(now(), settings.zone)} · credited by {rule.name}: {rule.sharing}; "
     f"{rule.touches}; net of refunds"
 )
-if others := credited.foreign(stretch.asked):
+if reason := credited.no_sum(stretch.asked):
     st.warning(
-        f"This period has orders in {', '.join(others)} beside {settings.currency}, which cannot "
-        "be added up. Choose a period with one currency, or convert amounts before they are sent.",
+        f"{reason}\n\nSet the workspace's currency to that of the orders (Settings), choose a "
+        "period with one currency, or convert amounts before they are sent.",
         icon=":material/currency_exchange:",
     )
     st.stop()

@@ -67,7 +67,10 @@ def reap(store: Store, context: Context) -> None:
 
 
 def settle_doubts(store: Store, context: Context) -> None:
-    reconcile.run(store, context.carriers(store).registry, context.now())
+    while not context.stopping.is_set():
+        report = reconcile.run(store, context.carriers(store).registry, context.now())
+        if report.accepted + report.again == 0:
+            return
 
 
 def start_campaigns(store: Store, context: Context) -> None:

@@ -64,7 +64,7 @@ def main() -> int:
         ):
             parcels = [_parcel(channel, i) for i in range(n)]
             ours = _measured(lambda p=parcels, c=channel: _handed(found.for_channel(c), p))
-            bare = _measured(lambda c=channel, m=n // 10: _BARE[c](emulator.environment, m))
+            bare = _measured(lambda c=channel, m=n // 10: BARE[c](emulator.environment, m))
             print(f"{channel:6} {_told('Segmind', ours)} · {_told('bare SDK', bare)}"
                       f" · ratio {ours[0] / bare[0]:.1f}")  # fmt: skip
         print("accepted", emulator.status()["accepted"])
@@ -184,7 +184,7 @@ def _bare_sendgrid(environment: dict[str, str], n: int) -> int:
     return n
 
 
-_BARE = {Channel.SMS: _bare_twilio, Channel.PUSH: _bare_fcm, Channel.EMAIL: _bare_sendgrid}
+BARE = {Channel.SMS: _bare_twilio, Channel.PUSH: _bare_fcm, Channel.EMAIL: _bare_sendgrid}
 
 if __name__ == "__main__":
     raise SystemExit(main())

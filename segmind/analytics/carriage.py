@@ -100,7 +100,7 @@ class Carriage:
 
 
 def place_of(channel: int, to: str | None) -> str:
-    """Where a message went: an e-mail's domain, a number's country ("US, CA" where several share a
+    """Where a message went: an e-mail's domain, a number's country ("+1 US …" where several share a
     code), "devices" for push; "erased" where the address is gone."""
     if channel == int(Channel.PUSH):
         return "devices"
@@ -115,7 +115,7 @@ def _country(start: str) -> str:
     for length in (1, 2, 3):
         regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length] or 0))
         if regions:
-            return ", ".join(regions[:2]) + (" …" if len(regions) > 2 else "")
+            return f"+{digits[:length]} {regions[0]}{' …' if len(regions) > 1 else ''}"
     return "unknown country"
 
 

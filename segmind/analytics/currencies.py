@@ -20,18 +20,15 @@ class MixedCurrencies(InvalidInput):
     """The period's orders are in several currencies, which have no common sum."""
 
     code = "mixed_currencies"
-    hint = "Choose a period with one currency, or convert amounts before they are sent to the log."
+    hint = (
+        "Set the workspace's currency to the orders' own (page Settings), choose a period with one "
+        "currency, or convert amounts before they are sent."
+    )
 
 
 def foreign(facts: Facts, period: Period, currency: str) -> tuple[str, ...]:
     """Other currencies than the workspace's among the order lines and refunds of the period."""
-    source = held.held(facts.log.rows, _WANTED)
-    seen = pl.concat([source.settled, _seen(source.fresh)])
-    since, until = micros(period.since) // DAY, -(-micros(period.until) // DAY)
-    others = seen.filter(
-        pl.col("day") >= since, pl.col("day") < until, pl.col("currency") != currency
-    )
-    return tuple(others["currency"].unique().sort().to_list())
+    return tuple(each for each in _told(facts, period) if each != currency)
 
 
 def check(facts: Facts, period: Period, currency: str) -> None:
@@ -41,11 +38,25 @@ def check(facts: Facts, period: Period, currency: str) -> None:
         MixedCurrencies: naming the others.
     """
     if others := foreign(facts, period, currency):
-        raise MixedCurrencies(
-            f"The period has orders in {', '.join(others)} beside {currency}, which cannot be "
-            "added up.",
-            field="period",
-        )
+        raise MixedCurrencies(reason(others, currency), field="period")
+
+
+def reason(others: tuple[str, ...], currency: str) -> str:
+    """Why a period with orders in ``others`` has no sum in the workspace's ``currency``."""
+    return (
+        f"The period has orders in {', '.join(others)}, which cannot be added up in {currency}, "
+        "the workspace's currency."
+    )
+
+
+def _told(facts: Facts, period: Period) -> list[str]:
+    """The currencies that the period's order lines and refunds name, in order; nothing named is
+    the workspace's."""
+    source = held.held(facts.log.rows, _WANTED)
+    seen = pl.concat([source.settled, _seen(source.fresh)])
+    since, until = micros(period.since) // DAY, -(-micros(period.until) // DAY)
+    within = seen.filter(pl.col("day") >= since, pl.col("day") < until)
+    return within["currency"].unique().sort().to_list()
 
 
 def _seen(rows: pl.DataFrame) -> pl.DataFrame:

@@ -94,7 +94,8 @@ class Sharing:
 
 def _where(at: Ints, chosen: Ints) -> Ints:
     """Those whose number in ``chosen`` is not 0."""
-    return at[chosen != 0]
+    found: Ints = at[chosen != 0]
+    return found
 
 
 def _last(picked: Ints, orders: Ints, most: int | None) -> Ints:

@@ -21,6 +21,7 @@ from segmind.api import (
     index,
     ingest,
     interpreter,
+    lift,
     messages,
     problems,
     read_ahead,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     automation_runs.router,
     analytics.router,
     earned.router,
+    lift.router,
     webhooks.router,
 )
 

@@ -124,11 +124,9 @@ class _Pass:
                 "SELECT COALESCE(m.into_id, r.customer_id) AS customer_id, r.triggered_at,"
                 "  r.entry_key, r.state = 'waiting' AS waiting"
                 " FROM automation_run r LEFT JOIN customer_merge m ON m.from_id = r.customer_id"
-                " WHERE r.automation_id = :id AND (r.customer_id = ANY(:customers)"
-                "  OR r.customer_id IN (SELECT from_id FROM customer_merge"
-                "   WHERE into_id = ANY(:customers)))"
+                " WHERE r.automation_id = :id AND r.customer_id = ANY(:ids)"
             ),
-            {"id": self.automation.id, "customers": list(customers)},
+            {"id": self.automation.id, "ids": self.world.behind(customers)},
         )
         runs: dict[int, list[Earlier]] = {}
         for row in rows:

@@ -8,8 +8,9 @@ nothing out, so no message leaves after an event that is older than that.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,18 +26,21 @@ from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.steps import WaitFor
 from segmind.automations.walk import exits, leavers
+from segmind.automations.withdrawing import withdraw
 from segmind.automations.world import FactsWorld
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.events.schema import Source
-from segmind.messages import contacts, sources
-from segmind.messages.lifecycle import State as MessageState
+from segmind.messages import sources
 
 #: A run that ended longer ago has no message left that could be withdrawn.
 WITHDRAW_WITHIN = timedelta(days=8)
 #: For so long messages may leave after a pass. An event ingested 5 seconds before a provider is
 #: called was there when the pass began; a second is left for claiming and calling.
 FRESH = timedelta(seconds=4)
+#: ... and for so long after its end, so that messages leave also where a pass takes seconds: then
+#: what an event stops is as much older as the pass took.
+LEAST = timedelta(seconds=1)
 COLUMN = "heeded_to"
 
 
@@ -65,7 +69,7 @@ def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
         if turn is None:
             return Heeded()
         conn, standing = turn
-        until = conn.execute(text("SELECT clock_timestamp()")).scalar_one() + FRESH
+        begun = _database_clock(conn)
         # Read after that instant: what was ingested before it is in these facts, and before now.
         now = clock()
         facts = read_facts(store)
@@ -80,16 +84,22 @@ def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
             )
             world = FactsWorld(facts, now, matching_in(conn))
             more: Counts = Counter()
-            for version, definition in _versions_in_flight(conn, automation.id, now):
+            for version, definition in _versions_in_flight(store, conn, automation, now):
                 heeded, left = _heed(conn, automation.id, version, definition, world, news)
                 done += heeded
                 more += left
             counts.add(conn, automation.id, more)  # last: nothing is waited for any more
             passes.mark(conn, automation, COLUMN, now)
+        until = max(begun + FRESH, _database_clock(conn) + LEAST)
         sources.keep_fresh(conn, Source.AUTOMATION, automation.id, until)
     if is_new:
         _memory.keep(store, automation, facts, now)
     return done
+
+
+def _database_clock(conn: Connection) -> datetime:
+    found: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return found
 
 
 def _heed(
@@ -104,14 +114,15 @@ def _heed(
     ends = [ask for ask, _ in exits(definition)]
     left = withdrawn = 0
     if ends and (customers := scanning.customers_who(world, ends, news)):
-        waiting, ended = _runs_of(conn, automation_id, version, customers, news.since)
+        ids = world.behind(customers)
+        waiting, ended = _runs_of(conn, automation_id, version, ids, news.since)
         events_only = definition.model_copy(
             update={"exit_rules": tuple(r for r in definition.exit_rules if r.rule is None)}
         )
         reasons = leavers(events_only, [*waiting, *ended], world)
         more = history.let_go(conn, waiting, reasons, world.now)
         left = sum(run.id in reasons for run in waiting)
-        withdrawn = _withdraw(conn, reasons, world.now)
+        withdrawn = withdraw(conn, reasons, world.now)
     woken = sum(
         _wake(conn, automation_id, version, step, world, news)
         for step in definition.steps
@@ -120,27 +131,51 @@ def _heed(
     return Heeded(left, withdrawn, woken), more
 
 
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    """The versions that somebody followed at a moment (of this process's own clock)."""
+
+    changed_at: datetime
+    found_at: float
+    versions: frozenset[int]
+
+
+#: Old versions empty, they do not fill: a list that is a minute old names some in vain.
+_VERSIONS_LAST = 60.0
+_in_flight: dict[tuple[str, int], _InFlight] = {}
+
+
 def _versions_in_flight(
-    conn: Connection, automation_id: int, now: datetime
+    store: Store, conn: Connection, automation: Automation, now: datetime
 ) -> list[tuple[int, Definition]]:
-    versions = conn.execute(
-        text(
-            "SELECT v.version FROM automation_version v WHERE v.automation_id = :id"
-            " AND EXISTS (SELECT FROM automation_run r WHERE r.automation_id = :id"
-            "  AND r.version = v.version AND (r.state = 'waiting' OR r.exited_at > :since))"
-            " ORDER BY v.version"
-        ),
-        {"id": automation_id, "since": now - WITHDRAW_WITHIN},
-    ).scalars()
-    return [(version, definition_of(conn, automation_id, version)) for version in versions.all()]
+    """The present version, the one before it (somebody may just be entering it), and those of
+    which a run waits or ended lately."""
+    key = (str(store.engine.url), automation.id)
+    known = _in_flight.get(key)
+    is_old = known is None or time.monotonic() - known.found_at > _VERSIONS_LAST
+    if known is None or is_old or known.changed_at != automation.updated_at:
+        rows = conn.execute(
+            text(
+                "SELECT DISTINCT version FROM automation_run WHERE automation_id = :id"
+                " AND (state = 'waiting' OR exited_at > :since)"
+            ),
+            {"id": automation.id, "since": now - WITHDRAW_WITHIN},
+        ).scalars()
+        known = _InFlight(automation.updated_at, time.monotonic(), frozenset(rows))
+        _in_flight[key] = known
+    newest = {automation.version, max(1, automation.version - 1)}
+    return [
+        (version, definition_of(conn, automation.id, version))
+        for version in sorted(known.versions | newest)
+    ]
 
 
 def _runs_of(
-    conn: Connection, automation_id: int, version: int, customers: set[int], since: datetime
+    conn: Connection, automation_id: int, version: int, ids: list[int], since: datetime
 ) -> tuple[list[InFlight], list[InFlight]]:
-    """The customers' runs that wait, and those that ended lately: a message of theirs may still
-    wait for its hour. Those that are just being moved are waited for: the mover may be about to
-    send on older news than these."""
+    """The runs under these customers' ids that wait, and those that ended lately: a message of
+    theirs may still wait for its hour. Those that are just being moved are waited for: the mover
+    may be about to send on older news than these."""
     waiting: list[InFlight] = []
     ended: list[InFlight] = []
     rows = conn.execute(
@@ -150,15 +185,13 @@ def _runs_of(
             "  r.arrived_at, r.state"
             " FROM automation_run r LEFT JOIN customer_merge m ON m.from_id = r.customer_id"
             " WHERE r.automation_id = :id AND r.version = :version"
-            "  AND (r.customer_id = ANY(:customers) OR r.customer_id IN ("
-            "   SELECT from_id FROM customer_merge WHERE into_id = ANY(:customers)))"
-            "  AND (r.state = 'waiting' OR r.exited_at > :since)"
+            "  AND r.customer_id = ANY(:ids) AND (r.state = 'waiting' OR r.exited_at > :since)"
             " ORDER BY r.id FOR UPDATE OF r"
         ),
         {
             "id": automation_id,
             "version": version,
-            "customers": list(customers),
+            "ids": ids,
             "since": since,
         },
     ).mappings()
@@ -173,54 +206,6 @@ def _runs_of(
         )
         (waiting if row["state"] == "waiting" else ended).append(run)
     return waiting, ended
-
-
-def _withdraw(conn: Connection, reasons: Mapping[int, str], now: datetime) -> int:
-    """Messages of these runs that are not at a provider are not sent any more; how many.
-
-    A claimed one is taken from its dispatcher, whose fence it does not pass then. One that is being
-    handed over, or in doubt, expires: if it turns out that it did not leave, it never does.
-    """
-    ids = list(
-        conn.execute(
-            text(_WITHDRAW),
-            {
-                "skipped": int(MessageState.SKIPPED),
-                "runs": list(reasons),
-                "reasons": list(reasons.values()),
-                "kind": int(Source.AUTOMATION),
-                "unsent": [
-                    int(MessageState.READY),
-                    int(MessageState.CLAIMED),
-                    int(MessageState.RETRY),
-                ],
-            },
-        ).scalars()
-    )
-    if ids:
-        contacts.release(conn, ids)
-    conn.execute(
-        text(
-            "UPDATE message SET expires_at = :now WHERE run_id = ANY(:runs)"
-            " AND source_kind = :kind AND state = ANY(:underway) AND expires_at > :now"
-        ),
-        {
-            "now": now,
-            "runs": list(reasons),
-            "kind": int(Source.AUTOMATION),
-            "underway": [int(MessageState.DISPATCHING), int(MessageState.IN_DOUBT)],
-        },
-    )
-    return len(ids)
-
-
-_WITHDRAW = """
-UPDATE message m
-SET state = :skipped, skip_reason = g.reason, claim_token = NULL, lease_until = NULL
-FROM unnest(CAST(:runs AS bigint[]), CAST(:reasons AS text[])) AS g (run, reason)
-WHERE m.run_id = g.run AND m.source_kind = :kind AND m.state = ANY(:unsent)
-RETURNING m.id
-"""
 
 
 def _wake(
@@ -241,16 +226,14 @@ def _wake(
             "UPDATE automation_run SET due_at = :now WHERE id IN ("
             " SELECT r.id FROM automation_run r WHERE r.automation_id = :id"
             "  AND r.version = :version AND r.step = :step AND r.state = 'waiting'"
-            "  AND r.due_at > :now AND (r.customer_id = ANY(:customers) OR r.customer_id IN ("
-            "   SELECT from_id FROM customer_merge WHERE into_id = ANY(:customers)))"
-            " ORDER BY r.id FOR UPDATE)"
+            "  AND r.due_at > :now AND r.customer_id = ANY(:ids) ORDER BY r.id FOR UPDATE)"
         ),
         {
             "now": world.now,
             "id": automation_id,
             "version": version,
             "step": step.id,
-            "customers": list(customers),
+            "ids": world.behind(customers),
         },
     )
     return int(woken.rowcount)

@@ -143,6 +143,11 @@ class FactsWorld:
             for customer, gap, last in habits.select("customer_id", "gap", "ts").iter_rows()
         }
 
+    def behind(self, customer_ids: Collection[int]) -> list[int]:
+        """The ids of these customers, and those that were merged into them."""
+        asked = pl.Series("customer_id", list(customer_ids), dtype=pl.Int64)
+        return self.facts.log.rows.merges.behind(asked).to_list()
+
     def people(self, customer_ids: Collection[int], *columns: str) -> pl.DataFrame:
         """These columns of these customers, behind customer_id."""
         rows = self.facts.customers.select("customer_id", *columns)

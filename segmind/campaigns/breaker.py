@@ -14,10 +14,14 @@ from segmind.messages.lifecycle import State
 #: Paused when more than this share failed for good (not rendered, or refused by the provider;
 #: bounces are not among them),
 FAILED_SHARE = 0.05
-#: or when more than this share called it spam (Gmail and Yahoo never want to see 0.3 %);
-COMPLAINED_SHARE = 0.003
+#: or when more than this share called it spam (Gmail wants less than 0.1 %, and never 0.3 %);
+COMPLAINED_SHARE = 0.001
+#: or when carriers filtered more than this share (going on aggravates their sanctions);
+FILTERED_SHARE = 0.01
+FILTERED_CODE = "30007"
 #: and only once so many did: a handful says nothing.
 FEWEST_FAILED = 25
+FEWEST_FILTERED = 5
 FEWEST_COMPLAINED = 10
 
 ACTOR = "scheduler"
@@ -42,6 +46,11 @@ def _problem(conn: Connection, campaign_id: int) -> str | None:
         taken = _accepted(conn, campaign_id, most=round(failed / FAILED_SHARE))
         if failed > FAILED_SHARE * (failed + taken):
             return f"{failed:,} of the first {failed + taken:,} messages failed for good."
+    filtered = _filtered(conn, campaign_id)
+    if filtered >= FEWEST_FILTERED:
+        taken = _accepted(conn, campaign_id, most=round(filtered / FILTERED_SHARE) + 1)
+        if filtered > FILTERED_SHARE * taken:
+            return f"Carriers filtered {filtered:,} of {taken:,} messages as unwanted."
     complained = _complained(conn, campaign_id)
     if complained >= FEWEST_COMPLAINED:
         taken = _accepted(conn, campaign_id, most=round(complained / COMPLAINED_SHARE) + 1)
@@ -58,6 +67,18 @@ def _failed(conn: Connection, campaign_id: int) -> int:
                 " AND state = :state"
             ),
             {"kind": int(Source.CAMPAIGN), "id": campaign_id, "state": int(State.FAILED)},
+        ).scalar_one()
+    )
+
+
+def _filtered(conn: Connection, campaign_id: int) -> int:
+    return int(
+        conn.execute(
+            text(
+                "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
+                " AND delivery_code = :code"
+            ),
+            {"kind": int(Source.CAMPAIGN), "id": campaign_id, "code": FILTERED_CODE},
         ).scalar_one()
     )
 

@@ -26,7 +26,7 @@ from segmind.campaigns.tables import campaign as table
 from segmind.campaigns.tables import campaign_run
 from segmind.consent.addresses import address_key
 from segmind.customers.erasure import ERASING
-from segmind.db.copy import copy_in
+from segmind.db.copy import copy_in, copy_out
 from segmind.db.engine import Store
 from segmind.db.locks import lock_shared, try_lock
 from segmind.events.schema import Source
@@ -129,16 +129,14 @@ def _store_audience(conn: Connection, campaign: Campaign, drawn: Audience) -> No
 
 
 def _portion(conn: Connection, campaign_id: int) -> pl.DataFrame:
-    rows = conn.execute(
-        text(
-            "DELETE FROM campaign_recipient WHERE campaign_id = :id AND customer_id IN ("
-            " SELECT customer_id FROM campaign_recipient WHERE campaign_id = :id"
-            " ORDER BY customer_id LIMIT :portion) RETURNING customer_id, address"
-        ),
-        {"id": campaign_id, "portion": PORTION},
-    ).tuples()
-    schema = {"customer_id": pl.Int64(), "address": pl.String()}
-    return pl.DataFrame(rows.all(), schema=schema, orient="row")
+    return copy_out(
+        conn,
+        "DELETE FROM campaign_recipient WHERE campaign_id = %s AND customer_id IN ("
+        " SELECT customer_id FROM campaign_recipient WHERE campaign_id = %s"
+        " ORDER BY customer_id LIMIT %s) RETURNING customer_id, address",
+        {"customer_id": pl.Int64(), "address": pl.String()},
+        (campaign_id, campaign_id, PORTION),
+    )
 
 
 def _enqueue(

@@ -111,7 +111,11 @@ def erase(
         text("UPDATE consent_entry SET evidence = NULL WHERE customer_id = ANY(:ids)"), values
     )
     conn.execute(
-        text("UPDATE event_recent SET properties = NULL WHERE customer_id = ANY(:ids)"), values
+        text(
+            "UPDATE event_recent SET properties = NULL, seq = DEFAULT "
+            "WHERE customer_id = ANY(:ids) AND properties IS NOT NULL"
+        ),
+        values,
     )
     cleared = ", ".join(f"{name} = NULL" for name in _PERSONAL)
     conn.execute(

@@ -108,7 +108,8 @@ class Roster:
             return np.flatnonzero(np.isin(self.ids, customers))
         wanted = np.unique(customers)
         places = np.minimum(np.searchsorted(self.ids, wanted), self.height - 1)
-        return places[self.ids[places] == wanted]
+        found: np.ndarray = places[self.ids[places] == wanted]
+        return found
 
 
 def of_frame(frame: pl.DataFrame) -> Roster:

@@ -24,7 +24,10 @@ def literal(values: Sequence[Any]) -> str:
         return _array([None if v is None else v.hex for v in values])
     if isinstance(sample, datetime):
         return _array([None if v is None else v.isoformat() for v in values])
-    # Python writes a list of numbers itself, which is several times as fast as one by one.
+    # Python writes a list of numbers itself, several times as fast as one by one. It writes a
+    # member of an enum by its name, so that is made a plain number first.
+    if not _PLAIN.issuperset(map(type, values)):
+        values = [None if v is None else int(v) for v in values]
     return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
 
 
@@ -47,5 +50,6 @@ def _escaped(text: str) -> str:
     return text.replace('"', '\\"') if '"' in text else text
 
 
+_PLAIN: Final = frozenset({int, bool, type(None)})
 _BETWEEN: Final = "\x1e"
 _NULL: Final = "\x1d"

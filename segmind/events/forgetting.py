@@ -36,9 +36,10 @@ def forget_properties(
     if not ids:
         return Rewritten(0, 0, complete=True)
     with store.engine.begin() as conn:
+        # A new seq, so that readers who keep the tail see that it changed.
         conn.execute(
             text(
-                "UPDATE event_recent SET properties = NULL "
+                "UPDATE event_recent SET properties = NULL, seq = DEFAULT "
                 "WHERE customer_id = ANY(:ids) AND properties IS NOT NULL"
             ),
             {"ids": ids},

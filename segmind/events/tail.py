@@ -109,10 +109,10 @@ class _Form:
         return np.dtype([("columns", ">i4"), *(field for fields in told for field in fields)])
 
     def read(self, conn: Connection, after: int, limit: int) -> pl.DataFrame:
-        with conn.connection.cursor() as cursor:
-            asked = {"after": after, "limit": limit}
-            cursor.execute(self.query, asked, binary=True)  # type: ignore[call-arg]
-            fixed, *texts = cursor.fetchone() or ()
+        cursor: Any = conn.connection.cursor()
+        with cursor:
+            cursor.execute(self.query, {"after": after, "limit": limit}, binary=True)
+            fixed, *texts = cursor.fetchone()
         return self.frame(fixed or b"", [t or "" for t in texts])
 
     def frame(self, fixed: bytes, texts: Sequence[str]) -> pl.DataFrame:

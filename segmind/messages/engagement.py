@@ -12,6 +12,9 @@ from segmind.messages.lifecycle import Delivery as Reached
 #: Words that mean "do not write again".
 OPT_OUTS = frozenset({Word.UNSUBSCRIBED, Word.COMPLAINED, Word.INBOUND_STOP})
 
+#: Words whose code says why a message did not arrive.
+NOT_DELIVERED = frozenset({Word.BOUNCED_HARD, Word.BOUNCED_SOFT, Word.FAILED})
+
 
 @dataclass(slots=True)
 class Engagement:
@@ -19,6 +22,7 @@ class Engagement:
 
     reached: Reached = Reached.NONE
     provider_id: str | None = None
+    delivery_code: str | None = None
     delivered_at: datetime | None = None
     opened_at: datetime | None = None
     clicked_at: datetime | None = None
@@ -34,6 +38,8 @@ class Engagement:
         self.reached = furthest(self.reached, REPORTED.get(report.word, Reached.NONE))
         if report.provider_id is not None:
             self.provider_id = min(self.provider_id or report.provider_id, report.provider_id)
+        if report.code is not None and report.word in NOT_DELIVERED:
+            self.delivery_code = min(self.delivery_code or report.code, report.code)
         match report.word:
             case Word.DELIVERED:
                 self.delivered_at = earliest(self.delivered_at, at)

@@ -66,6 +66,12 @@ SKIPPED: Final[dict[str, Explained]] = {
         "The customer was kept out on purpose, so that the effect can be measured.",
         "Nothing needs to be done; the report compares them with those who received it.",
     ),
+    "excluded_segment": Explained(
+        "The customer is in a segment that was left out.", "The campaign's audience says which."
+    ),
+    "duplicate_address": Explained(
+        "Another customer has the same address.", "It was written to once, for the other one."
+    ),
     "exit": Explained(
         "The customer left the automation before the message did.",
         "They had done what the message was to bring about, or did not fit any more.",
@@ -131,6 +137,10 @@ CODES: Final[dict[str, Explained]] = {
     "21211": Explained("This is not a phone number.", _CORRECT),
     "21408": Explained(
         "Texting this country is not enabled at Twilio.", "Enable it in Twilio's geo permissions."
+    ),
+    "21609": Explained(
+        "Twilio cannot call the address for receipts.",
+        "Set SEGMIND_PUBLIC_URL to an address that Twilio reaches; the messages wait.",
     ),
     "21602": Explained("The text is empty.", "Correct the template."),
     "21609": Explained(

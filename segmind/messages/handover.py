@@ -34,7 +34,9 @@ class Marked:
 def mark(
     conn: Connection, token: UUID, provider: str, batch: Sequence[Rendered], lease: float
 ) -> Marked:
-    """CLAIMED -> DISPATCHING for what is still this claim's and whose source is still open."""
+    """CLAIMED -> DISPATCHING for what is still this claim's, whose source is still open, and whose
+    address has not been suppressed since the gate was asked: a claim may wait for a slow provider.
+    """
     request_id = uuid.uuid4()
     rows = conn.execute(
         text(f"""
@@ -46,6 +48,9 @@ def mark(
             WHERE m.id = g.id AND m.claim_token = :token AND m.state = 1 AND m.lease_until > now()
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = m.source_kind
                               AND s.source_id = m.source_id AND NOT ({sources.IS_OPEN}))
+              AND (m.purpose <> 'marketing' OR NOT EXISTS (
+                    SELECT FROM suppression s
+                    WHERE s.channel = m.channel AND s.address_hash = m.address_hash))
             RETURNING m.id
         """),
         {

@@ -36,3 +36,20 @@ def store(conn: Connection, deliveries: Sequence[Delivery], now: datetime) -> in
         },
     )
     return int(stored.rowcount)
+
+
+#: Receipts are refused when the oldest that is not applied has waited for so long (seconds): the
+#: providers keep them and come again, for hours.
+LONGEST_LAG = 300.0
+
+
+def lag(conn: Connection) -> float:
+    """How long, in seconds, the oldest receipt has waited that is not applied yet (by the
+    database's clock); 0 when none waits."""
+    waited = conn.execute(
+        text("""
+            SELECT EXTRACT(EPOCH FROM clock_timestamp() - stored_at) FROM webhook_inbox
+            WHERE processed_at IS NULL ORDER BY id LIMIT 1
+        """)
+    ).scalar()
+    return max(0.0, float(waited or 0.0))

@@ -31,16 +31,25 @@ from segmind.workspace.product_settings import ProductSettings
 
 @dataclass(frozen=True, slots=True)
 class DoubtPolicy:
-    """How long after the end of the lease evidence may still come, and how often a proved absence
-    is followed by another try."""
+    """How a channel's doubts are settled; seconds count from the end of the lease.
+
+    ``grace_seconds``: how long evidence may still come before a provider's "not found" counts.
+    ``most_rounds``: how often a proved absence is followed by another try.
+    ``silence_seconds``: a provider that cannot be asked, but reports on everything that it takes,
+    and has said nothing of a message for so long, while reports on others came in, does not have
+    it (marketing, others). None: silence proves nothing.
+    ``flush_seconds``: reports come within so much of the call.
+    """
 
     grace_seconds: float
     most_rounds: int = 2
+    silence_seconds: tuple[float, float] | None = None
+    flush_seconds: float = 30.0
 
 
-#: delivery reports of e-mail are flushed within 30 s, SMS call back at once; a look-up lags.
+#: Delivery reports of e-mail are flushed within 30 s, SMS call back at once; a look-up lags.
 POLICIES: Final = {
-    Channel.EMAIL: DoubtPolicy(600.0),
+    Channel.EMAIL: DoubtPolicy(600.0, silence_seconds=(1800.0, 600.0)),
     Channel.SMS: DoubtPolicy(180.0),
     Channel.PUSH: DoubtPolicy(0.0, most_rounds=8),
 }
@@ -76,21 +85,22 @@ def run(
     with store.engine.begin() as conn:
         proved = evidence.prove(conn, _proved_by_receipt(conn, limit), now)
         settings = product_settings.load(conn)
-        rows = _in_doubt(conn, limit)
+        rows = _in_doubt(conn, _graces(registry, rules), limit)
+        heard = _last_heard(conn, {row["provider"] for row in rows})
     verdicts: list[tuple[RowMapping, str, str | None]] = []
-    waiting = 0
-    parcels = _parcels(store, rows, settings)
+    carriers = {c: registry.for_channel(ChannelName.of_code(int(c))) for c in Channel}
+    asked = [row for row in rows if carriers[Channel(row["channel"])].capabilities.look_up]
+    parcels = _parcels(store, asked, settings) if asked else {}
     for row in rows:
-        provider = registry.for_channel(ChannelName.of_code(row["channel"]))
-        verdict = _judge(row, provider, parcels.get(row["id"]), rules, settings)
-        if verdict is None:
-            waiting += 1
-        else:
+        provider = carriers[Channel(row["channel"])]
+        verdict = _judge(row, provider, parcels.get(row["id"]), rules, settings, heard)
+        if verdict is not None:
             verdicts.append((row, *verdict))
     with store.engine.begin() as conn:
         accepted = _accept(conn, verdicts, now)
         again = _again(conn, [row for row, what, _ in verdicts if what == "again"], now)
         held = _hold(conn, [row for row, what, _ in verdicts if what == "hold"])
+        waiting = _waiting(conn)
     return ReconcileReport(len(proved) + accepted, again, held, waiting)
 
 
@@ -129,8 +139,21 @@ def _proved_by_receipt(conn: Connection, limit: int) -> list[tuple[int, str | No
     return [(row.id, row.provider_id) for row in rows]
 
 
-def _in_doubt(conn: Connection, limit: int) -> list[RowMapping]:
-    """Messages in doubt that nobody holds, with the age of the doubt by the database's clock."""
+def _graces(registry: Registry, rules: dict[Channel, DoubtPolicy]) -> dict[Channel, float]:
+    """By channel: the age at which there may be something to decide."""
+    graces = {}
+    for channel, policy in rules.items():
+        provider = registry.for_channel(ChannelName.of_code(int(channel)))
+        exact = provider.name in EXACT_LOOK_UP or provider.capabilities.repeat_is_harmless
+        # A look-up may find the message at any time.
+        early = exact or provider.capabilities.look_up
+        graces[channel] = 0.0 if early else policy.grace_seconds
+    return graces
+
+
+def _in_doubt(conn: Connection, graces: dict[Channel, float], limit: int) -> list[RowMapping]:
+    """Messages in doubt that nobody holds and that are old enough, the longest in doubt first,
+    with the age of the doubt by the database's clock."""
     rows = conn.execute(
         text("""
             SELECT m.*, EXTRACT(EPOCH FROM now() - COALESCE(m.lease_until, now())) AS doubt_age,
@@ -139,12 +162,46 @@ def _in_doubt(conn: Connection, limit: int) -> list[RowMapping]:
                    COALESCE((SELECT max(started_at) FROM attempt a WHERE a.message_id = m.id),
                             m.created_at) AS asked_since
             FROM message m
+            JOIN unnest(CAST(:channels AS smallint[]), CAST(:graces AS float8[]))
+              AS g(channel, grace) ON g.channel = m.channel
             WHERE m.state = 5 AND m.error_class IS DISTINCT FROM :held
-            ORDER BY m.id LIMIT :limit
+              AND (m.lease_until IS NULL OR m.lease_until <= now() - make_interval(secs => grace))
+            ORDER BY m.lease_until NULLS FIRST, m.id LIMIT :limit
         """),
-        {"limit": limit, "held": NEEDS_ATTENTION},
+        {
+            "limit": limit,
+            "held": NEEDS_ATTENTION,
+            "channels": [int(channel) for channel in graces],
+            "graces": list(graces.values()),
+        },
     )
     return list(rows.mappings())
+
+
+def _waiting(conn: Connection) -> int:
+    """How many are in doubt without a person being asked."""
+    return int(
+        conn.execute(
+            text(
+                "SELECT count(*) FROM message"
+                " WHERE state = 5 AND error_class IS DISTINCT FROM :held"
+            ),
+            {"held": NEEDS_ATTENTION},
+        ).scalar_one()
+    )
+
+
+def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, datetime]:
+    """When each provider's latest report came in."""
+    rows = conn.execute(
+        text("""
+            SELECT provider, max(received_at) FROM (
+                SELECT provider, received_at FROM webhook_inbox ORDER BY id DESC LIMIT 20000
+            ) AS latest WHERE provider = ANY(:providers) GROUP BY provider
+        """),
+        {"providers": [provider for provider in providers if provider is not None]},
+    )
+    return dict(rows.tuples().all())
 
 
 def _judge(
@@ -153,6 +210,7 @@ def _judge(
     parcel: Parcel | None,
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
+    heard: dict[str, datetime],
 ) -> tuple[str, str | None] | None:
     """("accept", provider's id) | ("again", None) | ("hold", None), or None: wait for evidence."""
     policy = rules[Channel(row["channel"])]
@@ -171,6 +229,15 @@ def _judge(
                 return ("again", None) if not tired else _undecidable(settings, tired=True)
             case Unknown():
                 pass
+    elif provider.capabilities.receipts and policy.silence_seconds is not None:
+        marketing, other = policy.silence_seconds
+        enough = marketing if row["purpose"] == Purpose.MARKETING else other
+        last = heard.get(row["provider"])
+        reports = last is not None and last > row["asked_since"] + timedelta(
+            seconds=policy.flush_seconds
+        )
+        if reports and not tired:
+            return ("again", None) if age >= enough else None
     return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
 
 

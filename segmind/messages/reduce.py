@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import OperationalError
@@ -94,6 +95,7 @@ def _reduce(conn: Connection, key: bytes, now: datetime, limit: int) -> int:
     _append_events(conn, receipts, now)
     objections.apply(conn, key, receipts)
     _close(conn, rows, {receipt.inbox_id: receipt for receipt in receipts}, now)
+    _reopen(conn, receipts)
     return len(rows)
 
 
@@ -127,16 +129,19 @@ def _messages(conn: Connection, reports: Sequence[Delivery]) -> _Known:
         for r in reports
         if r.message_public_id is None and r.provider_id is not None
     }
+    of_smtp = _of_smtp_ids(conn, reports)
     rows = conn.execute(
         text(f"""
             {_MESSAGE}
             WHERE m.public_id = ANY(CAST(:public_ids AS uuid[]))
+               OR m.id = ANY(CAST(:ids_by_smtp AS bigint[]))
                OR (m.provider_id IS NOT NULL AND (m.provider, m.provider_id) IN (
                     SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:ids AS text[]))))
             ORDER BY m.id FOR UPDATE OF m
         """),
         {
-            "public_ids": sorted(public_ids),
+            "public_ids": sorted(public_ids | {k for k in of_smtp.values() if isinstance(k, UUID)}),
+            "ids_by_smtp": sorted(k for k in of_smtp.values() if isinstance(k, int)),
             "providers": [provider for provider, _ in sorted(provider_ids)],
             "ids": [provider_id for _, provider_id in sorted(provider_ids)],
         },
@@ -145,12 +150,74 @@ def _messages(conn: Connection, reports: Sequence[Delivery]) -> _Known:
     for row in rows.mappings():
         known[row["public_id"]] = row
         known[row["provider"], row["provider_id"]] = row
+        known[row["id"]] = row
+    for smtp_id, key in of_smtp.items():
+        if key in known:
+            known[smtp_id] = known[key]
     return known
+
+
+_SmtpId = tuple[str, str, str]  # "smtp", provider, id
+
+
+def _smtp_id(report: Delivery) -> _SmtpId | None:
+    return None if report.smtp_id is None else ("smtp", report.provider, report.smtp_id)
+
+
+def _names_only_smtp(report: Delivery) -> bool:
+    return report.message_public_id is None and report.provider_id is None
+
+
+def _of_smtp_ids(conn: Connection, reports: Sequence[Delivery]) -> dict[_SmtpId, UUID | int]:
+    """Whose mail it is where a report names only the mail server's id (asynchronous bounces do):
+    an earlier report, of the inbox or of ``reports``, named the message beside it."""
+    wanted = {s for r in reports if _names_only_smtp(r) and (s := _smtp_id(r)) is not None}
+    if not wanted:
+        return {}
+    found: dict[_SmtpId, UUID | int] = {}
+    rows = conn.execute(
+        text("""
+            SELECT provider, delivery->>'smtp_id', message_id FROM webhook_inbox
+            WHERE delivery ? 'smtp_id' AND delivery->>'smtp_id' = ANY(:ids)
+              AND message_id IS NOT NULL
+        """),
+        {"ids": sorted({smtp_id for _, _, smtp_id in wanted})},
+    )
+    for provider, smtp_id, message_id in rows:
+        found["smtp", provider, smtp_id] = message_id
+    for report in reports:
+        own = _smtp_id(report)
+        if own is not None and report.message_public_id is not None:
+            found.setdefault(own, report.message_public_id)
+    return {smtp_id: key for smtp_id, key in found.items() if smtp_id in wanted}
+
+
+def _reopen(conn: Connection, receipts: Iterable[Receipt]) -> None:
+    """Reports that named only a mail server's id, which nobody knew until now, are worked off once
+    more: the order in which they come must not matter."""
+    named = {
+        receipt.report.smtp_id
+        for receipt in receipts
+        if receipt.message is not None
+        and receipt.report.smtp_id is not None
+        and not _names_only_smtp(receipt.report)
+    }
+    if named:
+        conn.execute(
+            text("""
+                UPDATE webhook_inbox SET processed_at = NULL, outcome = NULL
+                WHERE delivery ? 'smtp_id' AND delivery->>'smtp_id' = ANY(:ids)
+                  AND outcome = 'unknown_message'
+            """),
+            {"ids": sorted(named)},
+        )
 
 
 def _message_of(report: Delivery, known: _Known) -> RowMapping | None:
     if report.message_public_id is not None:
         return known.get(report.message_public_id)
+    if report.provider_id is None and report.smtp_id is not None:
+        return known.get(_smtp_id(report))
     return known.get((report.provider, report.provider_id))
 
 
@@ -179,6 +246,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
                 delivery = CASE WHEN CASE g.reached {rank} END > CASE m.delivery {rank} END
                            THEN g.reached ELSE m.delivery END,
                 provider_id = COALESCE(m.provider_id, g.provider_id),
+                delivery_code = LEAST(m.delivery_code, g.delivery_code),
                 delivered_at = LEAST(m.delivered_at, g.delivered_at),
                 opened_at = LEAST(m.opened_at, g.opened_at),
                 clicked_at = LEAST(m.clicked_at, g.clicked_at),
@@ -201,6 +269,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
 _SUM_COLUMNS: Final = {
     "reached": "smallint",
     "provider_id": "text",
+    "delivery_code": "text",
     "delivered_at": "timestamptz",
     "opened_at": "timestamptz",
     "clicked_at": "timestamptz",

@@ -206,9 +206,10 @@ def _write(
         """),
         list(sums),
     )
+    # A new seq, so that readers who keep the tail see that it changed.
     conn.execute(
         text("""
-            UPDATE event_recent e SET machine = g.machine
+            UPDATE event_recent e SET machine = g.machine, seq = DEFAULT
             FROM unnest(CAST(:ids AS uuid[]), CAST(:machines AS boolean[])) AS g(id, machine)
             WHERE e.event_id = g.id
         """),

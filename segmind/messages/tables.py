@@ -121,6 +121,12 @@ message = Table(
         "source_id",
         postgresql_where=text("complained_at IS NOT NULL"),
     ),
+    Index(
+        "ix_message_filtered",
+        "source_kind",
+        "source_id",
+        postgresql_where=text("delivery_code = '30007'"),
+    ),
     Index("ix_message_customer_id", "customer_id", "id"),
     Index(
         "ix_message_provider_id",
@@ -204,11 +210,18 @@ webhook_inbox = Table(
     Column("provider", Text, nullable=False),
     Column("dedupe_key", Text, nullable=False),
     Column("received_at", Instant, nullable=False, server_default=func.now()),
+    Column("stored_at", Instant, nullable=False, server_default=func.now()),  # database's clock
     Column("delivery", Json, nullable=False),  # channels.delivery.Delivery as JSON
     Column("processed_at", Instant),
     Column("outcome", Text),  # messages.reduce.Applied
     Column("message_id", BigInteger),  # set when reduced
     UniqueConstraint("provider", "dedupe_key"),
+    # Some reports name their message only by the mail server's id, which others name beside ours.
+    Index(
+        "ix_webhook_inbox_smtp_id",
+        text("(delivery->>'smtp_id')"),
+        postgresql_where=text("delivery ? 'smtp_id'"),
+    ),
     Index("ix_webhook_inbox_open", "id", postgresql_where=text("processed_at IS NULL")),
     Index(
         "ix_webhook_inbox_message_id",

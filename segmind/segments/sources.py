@@ -18,7 +18,7 @@ from segmind.customers.roster import Roster
 from segmind.events import derive
 from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
-from segmind.events.vectors.nearest import Side
+from segmind.events.vectors.following import Side
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments import fields, json_columns, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
@@ -124,6 +124,15 @@ class Sources:
     def different_products(self, kind: int, span: Span) -> np.ndarray | None:
         """By customer id: how many different products; None where single events must tell."""
         return self._facts.vectors.products(kind, span)
+
+    def has_products(self, kind: int, span: Span) -> bool:
+        """Whether ``different_products`` reads no event of a whole day."""
+        return self._facts.vectors.has_products(kind, span)
+
+    def has_nearest(self, rare: int, frequent: int, sides: Collection[Side], reach: Span) -> bool:
+        """Whether ``nearest``, on one of the sides, reads no event of a whole day."""
+        vectors = self._facts.vectors
+        return any(vectors.nearest(rare, frequent, side).is_kept(reach) for side in sides)
 
     def nearest(
         self, rare: int, frequent: int, side: Side, span: Span, reach: Span

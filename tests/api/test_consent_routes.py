@@ -30,7 +30,7 @@ def visitor(api: FastAPI) -> Client:
 
 def test_a_double_opt_in_waits_for_the_button(shop: Client, visitor: Client, store: Store) -> None:
     who = customer_id(shop, 3)
-    body = {"channel": "email", "evidence": {"form": "https://shop.example/news"}}
+    body = {"channel": "sms", "evidence": {"form": "https://shop.example/news"}}
     made = shop.post(f"/customers/{who}/consents/requests", json=body)
     assert made.status_code == 201, made.text
     path = "/c/" + made.json()["confirm_url"].rpartition("/c/")[2]
@@ -38,12 +38,12 @@ def test_a_double_opt_in_waits_for_the_button(shop: Client, visitor: Client, sto
     assert shop.get(f"/messages/{made.json()['message_id']}").json()["status"] != "skipped"
     page = visitor.get(path)
     assert "Yes, I agree" in page.text
-    assert "person3@" not in page.text
-    assert shop.get(f"/customers/{who}/consents").json()["current"] == {}
+    assert "0100003" not in page.text
+    assert "sms" not in shop.get(f"/customers/{who}/consents").json()["current"]
     assert "Thank you" in visitor.post(path).text
     assert "Thank you" in visitor.get(path).text
     ledger = shop.get(f"/customers/{who}/consents").json()
-    assert ledger["current"] == {"email": True}
+    assert ledger["current"]["sms"] is True
     assert ledger["entries"][0]["evidence"]["double_opt_in"]["ip"] == "192.0.2.7"
     assert visitor.get("/c/nonsense").status_code == 404
     assert visitor.post("/c/nonsense").status_code == 404

@@ -126,6 +126,14 @@ AREA: Final = Area(
             ("value", "low", "high"),
         ),
         Term(
+            ("Lift: what would not have happened anyway",), "currency",
+            "revenue that a campaign caused, with its 95 % interval",
+            "(net revenue per customer of the audience - that of its holdout) x audience, in the "
+            "days chosen after the launch; Welch's interval after CUPED with the 30 days before; "
+            "while the window is open an interval that may be looked at any time",
+            "`analytics.lift.measure`",
+        ),
+        Term(
             ("Revenue",), "currency", "what this campaign or automation is credited with",
             "attributed revenue of its messages by last click", "`analytics.attribution.ledger`",
         ),

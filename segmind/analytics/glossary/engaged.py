@@ -35,7 +35,7 @@ AREA: Final = Area(
             "`analytics.engagement`", ("bounced",),
         ),
         Term(
-            ("Unsubscribed",), "%", "answered with a no", "unsubscribed / delivered",
+            ("Unsubscribed", "Opted out"), "%", "answered with a no", "unsubscribed / delivered",
             "`analytics.engagement`", ("unsubscribed",),
         ),
         Term(
@@ -46,6 +46,26 @@ AREA: Final = Area(
             ("Reactions", "First 48 hours"), "messages", "receipts over time",
             "messages by the bucket of their first such receipt",
             "`analytics.engagement.over_time`",
+        ),
+        Term(
+            ("Complaints and opt-outs",), "%", "what people did against us, over time",
+            "complained / delivered and unsubscribed / delivered, by the day of the receipt",
+            "`analytics.deliverability`",
+        ),
+        Term(
+            ("By provider", "By recipient's domain or country"), "%",
+            "the same shares where messages went and by whom",
+            "bounced / sent; complained, unsubscribed / delivered, judged against the limits of "
+            "mailbox providers and carriers", "`analytics.deliverability`",
+        ),
+        Term(
+            ("Bot share",), "%", "how much of opening and clicking machines did",
+            "machines' opens and clicks / all opens and clicks", "`analytics.deliverability`",
+        ),
+        Term(
+            ("From segment to delivered",), "customers", "what became of everybody in the segment",
+            "segment - whoever was left out, not sent to, still under way or not reached, each at "
+            "the first that applies", "`campaigns.report`",
         ),
         Term(
             ("Funnel",), "messages", "from queued to ordered",

@@ -103,6 +103,7 @@ class Process:
         if "url" not in told:
             raise RuntimeError("The emulator did not start.")
         self.url: str = told["url"]
+        self.pid = self._process.pid
         self.environment: dict[str, str] = told["environment"]
 
     def accepted(self) -> list[Acceptance]:

@@ -6,13 +6,27 @@ both acts are sorted by it, one binary search in order finds every successor.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 
-from segmind.events.vectors.ranges import NOT_YET
+from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sorting import ascending_once
 
 #: Customers and instants (microseconds UTC) of moments.
 Moments = tuple[np.ndarray, np.ndarray]
+
+
+class Side(StrEnum):
+    """Where to look from a moment."""
+
+    BEFORE = "before"  # the last one strictly earlier, else NEVER
+    AFTER = "after"  # the first one strictly later, else NOT_YET
+    SINCE = "since"  # the first one at the same instant or later, else NOT_YET
+
+    @property
+    def nothing(self) -> int:
+        return NEVER if self is Side.BEFORE else NOT_YET
 
 
 def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -42,6 +56,20 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     same = (following >= 0) & (following // length == numbers)
     found = np.where(same, following % length + begin, NOT_YET)
     return who[numbers], passed + begin, found
+
+
+def nearest_of(rare: Moments, frequent: Moments, side: Side) -> tuple[np.ndarray, ...]:
+    """Customers, the different moments of ``rare``, and the nearest of ``frequent`` to each."""
+    match side:
+        case Side.AFTER:
+            return next_after(rare, frequent)
+        case Side.SINCE:
+            customers, instants, nearest = next_after((rare[0], rare[1] - 1), frequent)
+            return customers, instants + 1, nearest
+        case Side.BEFORE:
+            back = (rare[0], -rare[1]), (frequent[0], -frequent[1])
+            customers, instants, nearest = next_after(*back)
+            return customers, -instants, np.where(nearest == NOT_YET, NEVER, -nearest)
 
 
 def _in_two(

@@ -7,13 +7,10 @@ the days' first and last instants, and open days by their rows.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -29,29 +26,15 @@ from segmind.events.schema import DERIVED, Kind
 from segmind.events.spans import Span, minus
 from segmind.events.vectors.columns import CUSTOMER, as_array, of_rolled_day, of_starts
 from segmind.events.vectors.derived import order_starts, session_starts, started
-from segmind.events.vectors.following import Moments, next_after
+from segmind.events.vectors.following import Moments, Side, nearest_of
 from segmind.events.vectors.instants import inside
 from segmind.events.vectors.memory import PAIRS, Arrays
+from segmind.events.vectors.merge_anchor import Anchor, anchored
 from segmind.events.vectors.opened import Opened
-from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
 
-#: Merges after which days are worked out anew; the customers of fewer are read from their rows.
-MOST_MERGED: Final = 2_000
 _COLUMNS: Final = (CUSTOMER, "ts")
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-
-
-class Side(StrEnum):
-    """Where to look from a moment."""
-
-    BEFORE = "before"  # the last one strictly earlier, else NEVER
-    AFTER = "after"  # the first one strictly later, else NOT_YET
-    SINCE = "since"  # the first one at the same instant or later, else NOT_YET
-
-    @property
-    def nothing(self) -> int:
-        return NEVER if self is Side.BEFORE else NOT_YET
 
 
 @dataclass(frozen=True)
@@ -89,6 +72,11 @@ class Nearest:
             found.append((customers[chosen], instants[chosen], nearest[chosen]))
         return tuple(np.concatenate(arrays) for arrays in zip(theirs, *found, strict=True))
 
+    def is_kept(self, reach: Span) -> bool:
+        """Whether there are rolled days in the reach, and what they tell is at hand."""
+        days = [piece for piece in _pieces(self.rolled, reach) if not isinstance(piece, Span)]
+        return bool(days) and all(PAIRS.get(self._key(day)) is not None for day in days)
+
     def _told(self, reach: Span) -> Iterator[Arrays]:
         """Piece by piece of the reach, going away from the side that is looked at."""
         pieces = _pieces(self.rolled, reach)
@@ -111,11 +99,15 @@ class Nearest:
 
     def _of_day(self, day: date) -> tuple[Arrays, Moments]:
         """What the rare moments of a rolled day found on it, and where its frequent ones end."""
-        anchor, its = self._anchor, self.rolled.days[day]
-        key = (its.rollup, "nearest", self.rare, self.frequent, self.side, anchor.name)
-        found = PAIRS.recall(key, lambda: self._search(day, anchor.merges))
+        its = self.rolled.days[day]
+        found = PAIRS.recall(self._key(day), lambda: self._search(day, self._anchor.merges))
         column = "last_ts" if self.side is Side.BEFORE else "first_ts"
-        return self._by_now(found), self._by_now(of_rolled_day(its.rollup, self.frequent, column))
+        customers, ends = self._by_now(of_rolled_day(its.rollup, self.frequent, column))
+        return self._by_now(found), (customers, ends)
+
+    def _key(self, day: date) -> Hashable:
+        rollup = self.rolled.days[day].rollup
+        return rollup, "nearest", self.rare, self.frequent, self.side, self._anchor.name
 
     def _search(self, day: date, merges: Merges) -> Arrays:
         """Of the rows that the day's rollup knows, under the customers of ``merges``."""
@@ -175,8 +167,8 @@ class Nearest:
         return odd.filter(odd < self.size)
 
     @cached_property
-    def _anchor(self) -> _Anchor:
-        return _anchored(self.rolled.rows.merges)
+    def _anchor(self) -> Anchor:
+        return anchored(self.rolled.rows.merges)
 
     def _seen_on(self, day: Span) -> list[Path]:
         """The sealed files with rows on a rolled day that its rollup has seen."""
@@ -201,53 +193,6 @@ class Nearest:
             customers, *rest = (array[known] for array in arrays)
             arrays = customers, *rest
         return arrays if self.now is None else (self.now[customers], *arrays[1:])
-
-
-def nearest_of(rare: Moments, frequent: Moments, side: Side) -> Arrays:
-    """Customers, the different moments of ``rare``, and the nearest of ``frequent`` to each."""
-    match side:
-        case Side.AFTER:
-            return next_after(rare, frequent)
-        case Side.SINCE:
-            customers, instants, nearest = next_after((rare[0], rare[1] - 1), frequent)
-            return customers, instants + 1, nearest
-        case Side.BEFORE:
-            back = (rare[0], -rare[1]), (frequent[0], -frequent[1])
-            customers, instants, nearest = next_after(*back)
-            return customers, -instants, np.where(nearest == NOT_YET, NEVER, -nearest)
-
-
-@dataclass(frozen=True)
-class _Anchor:
-    """The merges under which days are worked out: every new one would change all of them."""
-
-    merges: Merges
-    name: str
-
-
-_anchor: list[_Anchor] = []
-_lock = threading.Lock()
-
-
-def _anchored(merges: Merges) -> _Anchor:
-    """The newest anchor, if it tells nothing else than ``merges`` and not much less."""
-    with _lock:
-        if not _anchor or not _still_holds(_anchor[-1].merges, merges):
-            frame = merges.frame
-            told = b"".join(frame[name].to_numpy().tobytes() for name in frame.columns)
-            _anchor[:] = [_Anchor(merges, blake2b(told, digest_size=8).hexdigest())]
-        return _anchor[-1]
-
-
-def _still_holds(old: Merges, merges: Merges) -> bool:
-    if old.frame.equals(merges.frame):
-        return True
-    if merges.newer_than(old).len() > MOST_MERGED:
-        return False
-    told = old.frame.select(
-        merges.mapped(pl.col("from_id")), merges.mapped(pl.col("into_id")).alias("into_id")
-    )
-    return bool((told["from_id"] == told["into_id"]).all())
 
 
 def _pieces(rolled: Rolled, window: Span) -> list[date | Span]:

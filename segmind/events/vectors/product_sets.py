@@ -105,6 +105,11 @@ class ProductSets:
         """Whether rolled days hold most of the window: else its rows are the cheaper way."""
         return sum(file.rows for file in self._edge_files) <= MOST_EDGE_ROWS
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there are whole days whose pairs are at hand: none of their events is read."""
+        return bool(self._days) and PAIRS.get((self._days, self.kind)) is not None
+
     def count(self) -> np.ndarray:
         """How many different products, Int64[size]; events without one count for none."""
         whole = self._whole
@@ -175,9 +180,7 @@ class ProductSets:
         """Pairs that the whole days do not have, from all other rows; they may repeat."""
         found = [np.zeros(0, dtype=np.int64)]
         for file in self._edge_files:
-            pairs, instants = PAIRS.recall(
-                (self._days, self.kind, file.path), lambda f=file: self._news_of(f)
-            )
+            pairs, instants = self._news_of(file)
             found.append(pairs[inside(instants, self.parts.edges)])
         fresh = _columns(self._fresh())
         pairs = ascending_once(pair_of(*fresh))
@@ -185,11 +188,15 @@ class ProductSets:
         return np.concatenate(found)
 
     def _news_of(self, file: SealedFile) -> Arrays:
-        """The pairs of a file's rows that the whole days do not have, and when."""
-        rows = self._rows([file], None).collect()
-        pairs, instants = pair_of(*_columns(rows)), as_array(rows["ts"])
-        chosen = np.flatnonzero(self._whole.lacks(pairs))
-        return pairs[chosen], instants[chosen]
+        """The pairs of a file's rows that the whole days do not have, and when; kept."""
+
+        def read() -> Arrays:
+            rows = self._rows([file], None).collect()
+            pairs, instants = pair_of(*_columns(rows)), as_array(rows["ts"])
+            chosen = np.flatnonzero(self._whole.lacks(pairs))
+            return pairs[chosen], instants[chosen]
+
+        return PAIRS.recall((self._days, self.kind, file.path), read)
 
     def _fresh(self) -> pl.DataFrame:
         """Recent rows at the edges, and on the whole days what no rollup has seen."""

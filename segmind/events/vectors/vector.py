@@ -18,8 +18,9 @@ from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.events.vectors import derived, distinct_days, ranges
 from segmind.events.vectors.columns import CUSTOMER
+from segmind.events.vectors.following import Side
 from segmind.events.vectors.memory import Arrays
-from segmind.events.vectors.nearest import Nearest, Side
+from segmind.events.vectors.nearest import Nearest
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.parts import Pair, Parts
 from segmind.events.vectors.product_sets import ProductSets
@@ -116,8 +117,16 @@ class Vectors:
         """How many different products, Int64[size], of a stored kind; events without a product
         count for none. None where rolled days tell too little: rows are the cheaper way there.
         """
-        sets = ProductSets(self._parts(span), kind, self.size)
+        sets = self._product_sets(kind, span)
         return sets.count() if sets.is_possible else None
+
+    def has_products(self, kind: int, span: Span) -> bool:
+        """Whether ``products`` is answered without reading the events of whole days."""
+        sets = self._product_sets(kind, span)
+        return sets.is_possible and sets.is_kept
+
+    def _product_sets(self, kind: int, span: Span) -> ProductSets:
+        return ProductSets(self._parts(span), kind, self.size)
 
     def nearest(self, rare: int, frequent: int, side: Side) -> Nearest:
         """The moments of one act, each with the nearest one of another, which is a stored kind."""

@@ -14,9 +14,8 @@ import polars as pl
 
 from segmind.events.schema import DERIVED
 from segmind.events.spans import Span
-from segmind.events.vectors.following import next_after
+from segmind.events.vectors.following import Side, next_after
 from segmind.events.vectors.instants import micros
-from segmind.events.vectors.nearest import Side
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments.acts import Act
 from segmind.segments.aggregates.base import Aggregate
@@ -48,6 +47,13 @@ class Followed(Aggregate):
             return False
         return self.within is None or _Search.of(self, sources).is_possible
 
+    def unread(self, sources: Sources) -> tuple[int, Span] | None:
+        """The frequent act and the span in which its events must be read; None if none must be.
+
+        For those with a vector.
+        """
+        return None if self.within is None else _Search.of(self, sources).unread()
+
     def vector(self, column: str, sources: Sources) -> pl.Series:
         search = _Search.of(self, sources)
         is_followed = column == "followed"
@@ -77,11 +83,23 @@ class _Search:
             or (not self._then_is_few and self.then in DERIVED)
         )
 
+    def unread(self) -> tuple[int, Span] | None:
+        """The frequent act and where its events must be read."""
+        if self._first_is_few and self._then_is_few:
+            return None
+        if self._first_is_few:
+            rare, frequent, sides = self.first, self.then, [Side.AFTER]
+        else:
+            rare, frequent, sides = self.then, self.first, [Side.BEFORE, Side.SINCE]
+        is_kept = self.sources.has_nearest(rare, frequent, sides, self._onward)
+        return None if is_kept else (frequent, self._onward)
+
     def followed(self) -> np.ndarray:
         """By customer id: whether a moment of ``first`` was followed in time."""
         if self.within is None:
             begins = self.sources.first(self.first, self.span)
-            return begins < self.sources.last(self.then, self._onward)
+            came: np.ndarray = begins < self.sources.last(self.then, self._onward)
+            return came
         if not self._first_is_few:
             return self._followed_by_few()
         customers, instants, following = self._following()
@@ -91,7 +109,9 @@ class _Search:
         """By customer id: whether a moment of ``first`` was not followed, and its time is over."""
         if self.within is None:
             ends = self.sources.last(self.first, self.span)
-            return (ends != NEVER) & (ends >= self.sources.last(self.then, self._onward))
+            alone: np.ndarray = ends >= self.sources.last(self.then, self._onward)
+            alone &= ends != NEVER
+            return alone
         if not self._first_is_few:
             return self._not_followed_by_few()
         customers, instants, following = self._following()
@@ -143,11 +163,13 @@ class _Search:
     def _is_in_time(self, instants: np.ndarray, following: np.ndarray) -> np.ndarray:
         # What is found beyond the moment has not happened yet.
         exists = following < micros(self.sources.at.horizon)
-        return exists & (following <= instants + self._limit)
+        in_time: np.ndarray = exists & (following <= instants + self._limit)
+        return in_time
 
     def _is_missed(self, instants: np.ndarray, following: np.ndarray) -> np.ndarray:
         is_over = instants <= micros(self.sources.at.as_of) - self._limit
-        return is_over & ~self._is_in_time(instants, following)
+        missed: np.ndarray = is_over & ~self._is_in_time(instants, following)
+        return missed
 
     def _flags(self, customers: np.ndarray) -> np.ndarray:
         found = np.zeros(self.sources.size, dtype=np.bool_)

@@ -60,11 +60,11 @@ def eta(campaign_id: int) -> Eta:
     opened = store()
     with opened.engine.connect() as conn:
         campaign = campaigns.get(conn, campaign_id)
-        settings = product_settings.load(conn).model_dump()
+        settings = product_settings.load(conn)
         remaining = pace.left(conn, campaign_id, campaign.channel)
     own = float(campaign.rate_per_second) if campaign.rate_per_second else None
     provider = messages.provider_names()[campaign.channel.value]
-    limit = pace.tightest(settings.get("send_limits", {}), provider, own)
+    limit = pace.tightest(settings.send_limits, provider, own)
     return pace.estimate(remaining, limit, progress(campaign_id).rate, campaign.channel, now())
 
 

@@ -16,7 +16,7 @@ from segmind.analytics.rules import Windows, rule_of, rules, windows_of
 from segmind.channels.channel import Channel
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
-from segmind.ui.data import credit_names, facts, segments, workspace
+from segmind.ui.data import credit_names, facts, lift, segments, workspace
 from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 from segmind.ui.store import store
@@ -36,15 +36,16 @@ def click_window() -> str:
     return f"{said} ({', '.join(own)})" if own else said
 
 
-def foreign(asked: Asked) -> tuple[str, ...]:
-    """Currencies of the period's orders that have no common sum with the workspace's."""
-    return _foreign(asked, workspace.settings().currency, facts.version())
+def no_sum(asked: Asked) -> str:
+    """Why the period's orders have no common sum; empty where they have one."""
+    return _no_sum(asked, workspace.settings().currency, facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=24, show_spinner=False)
-def _foreign(asked: Asked, currency: str, version: str) -> tuple[str, ...]:
+def _no_sum(asked: Asked, currency: str, version: str) -> str:
     del version
-    return currencies.foreign(facts.facts(), period_of(asked), currency)
+    others = currencies.foreign(facts.facts(), period_of(asked), currency)
+    return currencies.reason(others, currency) if others else ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     book = ledger(known, period, rule_of(rule, windows))
     with store().engine.connect() as conn:
         spent = message_costs.costs(conn, period)
-    lines = roi.returns(known, book, spent, by, places)
+    caused = lift.caused(period) if by == "source" else {}
+    lines = roi.returns(known, book, spent, by, places, caused)
     unit = 10**places
     keys = pl.DataFrame(
         [line.key for line in lines],

@@ -22,7 +22,7 @@ from segmind.events.schema import Channel
 
 PLACES = {
     1: [("ada@a.example", "a.example"), ("bo@B.example", "b.example")],
-    2: [("+14155550100", "US, AG …"), ("+4915112345678", "DE"), ("+35312345678", "IE")],
+    2: [("+14155550100", "+1 US …"), ("+4915112345678", "+49 DE"), ("+35312345678", "+353 IE")],
     3: [("token", "devices")],
 }
 NAMES = {
@@ -163,8 +163,8 @@ def test_alarms_name_the_worst_place_first() -> None:
 
 
 def test_places_are_domains_countries_and_devices() -> None:
-    assert place_of(2, "+4930") == "DE"
-    assert place_of(2, "+1415").startswith("US")
+    assert place_of(2, "+4930") == "+49 DE"
+    assert place_of(2, "+1415").startswith("+1 US")
     assert place_of(2, "+9999") == "unknown country"
     assert place_of(1, "") == "erased"
     assert place_of(3, None) == "devices"

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pytest
 
 from segmind.analytics import credit_by, message_costs, roi
 from segmind.analytics.attribution import ledger
@@ -94,4 +95,4 @@ def test_credit_goes_to_the_step_and_the_variant_of_the_message(store: Store) ->
     assert steps.select("step", *columns).rows() == [("wait_email", 4, 1, 102)]
     line = roi.returns(read_facts(store), book, spent, "source", 2)[0]
     assert (line.key, line.attributed, line.message_cost_micros) == ((1, 7), 201, 31_600)
-    assert line.roi == (2.01 - 0.0316) / 0.0316
+    assert line.roi == pytest.approx((2.01 - 0.0316) / 0.0316)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from segmind.db.engine import Store
 from segmind.db.literals import literal
+from segmind.events.schema import Kind
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ from segmind.db.literals import literal
         ("text", ["\x1e", None, "\x1d", "\x1e\x1d", '"\x1e"']),
         ("text", ["\x1d", None]),
         ("bigint", [0, None, -(2**63), 2**63 - 1]),
+        ("smallint", [Kind.ORDER_COMPLETED, None, 7]),
         ("boolean", [True, None, False]),
         ("uuid", [UUID(int=0), None, UUID(int=2**128 - 1)]),
         ("timestamptz", [datetime(2026, 3, 1, 1, 2, 3, 4, tzinfo=UTC), None]),

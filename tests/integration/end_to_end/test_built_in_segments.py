@@ -29,6 +29,8 @@ FILES = {
     "rees46": (Rees46, "rees46_2019-10-01_sample.csv.gz"),
     "online-retail": (OnlineRetail, "uci_online_retail.csv.gz"),
 }
+#: What the files' amounts are in.
+CURRENCIES = {"rees46": "USD", "online-retail": "GBP"}
 #: Which of the segments somebody is in at the end of a file: orders without views have no carts.
 AT_LARGE = {
     "rees46": {"high_converters", "window_shoppers", "cart_abandoners", "high_value"},
@@ -89,7 +91,8 @@ def test_built_in_sizes_on_a_real_file_are_those_of_a_second_computation(
     report = import_file(store, real_data / name, importer(), clock.now())
     assert report.last_ts is not None
     with store.engine.begin() as conn:
-        product_settings.save(conn, {"clock_frozen_at": report.last_ts}, "test", clock.now())
+        settings = {"clock_frozen_at": report.last_ts, "currency": CURRENCIES[file_format]}
+        product_settings.save(conn, settings, "test", clock.now())
     product_clock.follow(store)
 
     segments = listed(store)

@@ -138,7 +138,7 @@ def test_orders_in_another_currency_are_named_not_added_up() -> None:
         currency=pl.when(pl.col("order_key") == 2).then(pl.lit("EUR")).otherwise(pl.lit("USD"))
     )
     facts = facts_of(frame)
-    with pytest.raises(currencies.MixedCurrencies, match="EUR beside USD"):
+    with pytest.raises(currencies.MixedCurrencies, match="EUR, which cannot be added up in USD"):
         currencies.check(facts, PERIOD, "USD")
     currencies.check(facts, PERIOD.before(), "USD")
     currencies.check(facts_of(small()), PERIOD, "USD")  # none told: the workspace's

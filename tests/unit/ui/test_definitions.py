@@ -25,6 +25,12 @@ HANDED_ON: dict[tuple[str, str], tuple[str, ...]] = {
     ("components/chart_card.py", "title"): (),
     ("components/metrics.py", "kpi.label"): (),
     ("components/waterfall_card.py", "title"): ("Who will receive it",),
+    ("views/deliverability/course.py", "title"): ("Bounced", "Complaints and opt-outs"),
+    ("views/deliverability/kpis.py", "label"): (),
+    ("views/deliverability/places.py", "title"): (
+        "By provider",
+        "By recipient's domain or country",
+    ),
     ("views/engagement/kpis.py", "label"): (),
     ("views/overview/kpis.py", "label"): (
         "Net revenue",

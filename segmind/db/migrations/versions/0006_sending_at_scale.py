@@ -16,6 +16,24 @@ def upgrade() -> None:
     op.add_column("send_bucket", sa.Column("learned", sa.Double(), nullable=True))
     op.add_column("send_bucket", sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("message", sa.Column("delivery_code", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_message_filtered",
+        "message",
+        ["source_kind", "source_id"],
+        postgresql_where=sa.text("delivery_code = '30007'"),
+    )
+    op.add_column(
+        "webhook_inbox",
+        sa.Column(
+            "stored_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+        ),
+    )
+    op.create_index(
+        "ix_webhook_inbox_smtp_id",
+        "webhook_inbox",
+        [sa.text("(delivery->>'smtp_id')")],
+        postgresql_where=sa.text("delivery ? 'smtp_id'"),
+    )
     op.execute(
         "ALTER TABLE webhook_inbox SET"
         " (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0)"
@@ -37,6 +55,9 @@ def downgrade() -> None:
         "ALTER TABLE webhook_inbox RESET"
         " (autovacuum_vacuum_scale_factor, autovacuum_vacuum_cost_delay)"
     )
+    op.drop_index("ix_webhook_inbox_smtp_id", "webhook_inbox")
+    op.drop_column("webhook_inbox", "stored_at")
+    op.drop_index("ix_message_filtered", "message")
     op.drop_column("message", "delivery_code")
     op.drop_column("send_bucket", "learned_at")
     op.drop_column("send_bucket", "learned")

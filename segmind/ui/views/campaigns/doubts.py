@@ -40,7 +40,7 @@ def show(campaign: Campaign, count: int, viewer: Viewer) -> None:
         st.page_link(
             page("messages"),
             label="Show them",
-            query_params={"campaign": str(campaign.id), "msg_status": "in doubt"},
+            query_params={"campaign": str(campaign.id), "msg_status": "In doubt"},
         )
 
 

@@ -18,6 +18,7 @@ from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.data import campaigns, earned, revenue, workspace
 from segmind.ui.store import now
 from segmind.ui.views.campaigns import fates
+from segmind.ui.views.campaigns.lift import lift_card
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
@@ -41,6 +42,7 @@ def _report(campaign_id: int) -> None:
         f"orders are credited to the last click within {earned.click_window()}"
     )
     _key_figures(found)
+    lift_card(found.campaign.id)
     left, right = st.columns(2)
     with left:
         _funnel(found)
@@ -167,7 +169,7 @@ def _reasons(found: Report) -> None:
 
 def _link(campaign: Campaign, reason: Reason) -> str | None:
     """Where the messages are listed; who was left out before the launch has none."""
-    status = {"skipped": "skipped", "failed": "failed", "expired": "expired"}.get(reason.kind)
+    status = {"skipped": "Skipped", "failed": "Failed", "expired": "Expired"}.get(reason.kind)
     if status is None:
         return None
     narrowed = f"&reason={reason.reason}" if reason.kind == "skipped" else ""

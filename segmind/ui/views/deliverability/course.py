@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from segmind.analytics.deliverability import DEFINITIONS
+from segmind.analytics.deliverability import DEFINITIONS, ENOUGH
 from segmind.analytics.receipt_book import METRICS
 from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
@@ -34,7 +34,7 @@ def _card(title: str, course: pl.DataFrame, shares: dict[str, tuple[str, str]], 
     table = course.select(
         "bucket",
         *(
-            (100 * pl.col(part) / pl.when(pl.col(whole) > 0).then(pl.col(whole))).alias(label)
+            (100 * pl.col(part) / pl.when(pl.col(whole) >= ENOUGH).then(pl.col(whole))).alias(label)
             for label, (part, whole) in shares.items()
         ),
     )
@@ -44,9 +44,9 @@ def _card(title: str, course: pl.DataFrame, shares: dict[str, tuple[str, str]], 
         title,
         "%",
         " ".join(DEFINITIONS[part] for part, _ in shares.values())
-        + " By the day of the receipt; no point where nothing was sent.",
+        + f" By the day of the receipt; no point where it would be a share of fewer than {ENOUGH}.",
         lines(table["bucket"].to_list(), series, "%") if anything else None,
         table,
         key=key,
-        empty="None in this period.",
+        empty=f"None in this period, or never {ENOUGH} messages in a day.",
     )

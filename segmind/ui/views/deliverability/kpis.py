@@ -44,7 +44,7 @@ def show(found: Delivered, stretch: Stretch) -> None:
             _bots(now),
         ],
         versus=stretch.versus,
-        columns=6,
+        columns=3,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from segmind.messages.explained import explain
 from segmind.messages.queries import LOOKED_THROUGH, Message
 from segmind.ui import figures
 from segmind.ui.components.badges import CHANNELS
@@ -63,8 +64,8 @@ def _table(found: tuple[Message, ...]) -> None:
             "To": [_masked(m) for m in found],
             "Channel": [CHANNELS[m.channel.label][0] for m in found],
             "Status": [m.status.replace("_", " ") for m in found],
-            "Why": [m.because for m in found],
             "Sent by": [source_name(m.source_kind, m.source_id) for m in found],
+            "Why": [_why(m) for m in found],
         },
         hide_index=True,
         height=min(38 + 35 * len(found), 760),
@@ -74,10 +75,16 @@ def _table(found: tuple[Message, ...]) -> None:
             "To": st.column_config.TextColumn(width=180),
             "Channel": st.column_config.TextColumn(width=80),
             "Status": st.column_config.TextColumn(width=90),
+            "Sent by": st.column_config.TextColumn(width=170),
             "Why": st.column_config.TextColumn(width="large"),
         },
         alt="Messages, the newest first",
     )
+
+
+def _why(message: Message) -> str:
+    known = explain(message)
+    return known.why if known is not None else message.because
 
 
 def _masked(message: Message) -> str:

@@ -15,7 +15,7 @@ from segmind.ui.data.sources import source_name
 from segmind.ui.store import now
 
 _SOURCES = {"campaign": "Campaigns", "automation": "Automations", "single": "Single messages"}
-_ANY = "any status"
+_ANY = "Any status"
 _DAYS = {"": "Any time", "1": "Today", "7": "Last 7 days", "30": "Last 30 days"}
 
 
@@ -32,7 +32,7 @@ def show() -> Sought:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         status = st.selectbox(
             "Status",
-            [_ANY, *(word.replace("_", " ") for word in CONDITIONS)],
+            [_ANY, *(word.replace("_", " ").capitalize() for word in CONDITIONS)],
             key="msg_status",
             bind="query-params",
             width=170,
@@ -64,7 +64,7 @@ def show() -> Sought:
     narrowed = _narrowed()
     return Sought(
         text=(text or "").replace("\0", "").strip()[:300],
-        status="" if status in {None, _ANY} else str(status).replace(" ", "_"),
+        status="" if status in {None, _ANY} else str(status).lower().replace(" ", "_"),
         channel=channel or "",
         source=narrowed[0] or source or "",
         source_id=narrowed[1],

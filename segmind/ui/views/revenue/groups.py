@@ -59,7 +59,7 @@ def show(stretch: Stretch, rule: Rule) -> None:
         ranked(_told_apart(top), top["revenue"].to_list(), unit) if top.height else None,
         amounts.select(
             pl.col("name").alias(chosen or "Name"),
-            pl.col("channel").alias("Channel"),
+            *([] if by == "channel" else [pl.col("channel").alias("Channel")]),
             pl.col("orders").alias("Orders"),
             pl.col("customers").alias("Customers"),
             pl.col("revenue").alias(f"Revenue, {currency}"),

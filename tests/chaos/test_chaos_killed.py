@@ -1,0 +1,48 @@
+"""G1: processes are killed while they send through ailing providers. Nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from chaos_field import field_of, killings, told, without_hangs
+
+from segmind.db.engine import Store
+from segmind.events.schema import Channel
+
+SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+
+
+@pytest.mark.parametrize(
+    ("each", "kills"),
+    [
+        (400, 2),
+        pytest.param(
+            int(os.environ.get("SEGMIND_CHAOS_EACH", "70000")),
+            int(os.environ.get("SEGMIND_CHAOS_KILLS", "200")),
+            marks=[pytest.mark.slow, pytest.mark.timeout(4 * 3600)],
+        ),
+    ],
+)
+def test_nothing_is_lost_or_doubled_by_kills(
+    store: Store, database_url: str, tmp_path: Path, each: int, kills: int
+) -> None:
+    long = each > 1_000
+    lease, grace = (20.0, 15.0) if long else (8.0, 3.0)
+    draw = random.Random(SEED)
+    # A request that hangs takes ten seconds: only long runs have the time.
+    plan = "mixed" if long else without_hangs()
+    with field_of(store, database_url, tmp_path, seed=SEED, plan=plan) as field:
+        field.people(each)
+        for n, channel in enumerate(Channel, start=1):
+            field.broadcast(channel, each, n)
+        between = (100, max(101, 4 * each // kills)) if long else (50, 300)
+        done = killings(field, draw, kills, lease=lease, grace=grace, between=between)
+        took = field.settle(3 * 3600 if long else 240)
+        verdict = field.verdict()
+        told("kills", SEED, verdict, [f"kills={done}", f"settled after {took:.0f} s"])
+        verdict.require()
+        assert field.states() == {"ACCEPTED": 3 * each}
+        assert done == kills or not long
