@@ -100,9 +100,7 @@ def _parcel(channel: Channel, i: int) -> Parcel:
         case Channel.PUSH:
             return Parcel(uuid.uuid4(), f"device-{i}", PushContent("Hello", f"Number {i}"))
         case Channel.EMAIL:
-            slots = Slots(
-                (HTML, " and ", "</body></html>"), (f"Name {i}", f"https://s.example/{i}")
-            )
+            slots = Slots(PIECES, (f"Name {i}", f"https://s.example/{i}"))
             content = EmailContent(f"Hello {i}", "", "", "Hello", slots=slots)
             return Parcel(uuid.uuid4(), f"c{i}@example.com", content)
 

@@ -37,7 +37,7 @@ def test_every_code_that_a_provider_s_table_names_is_explained() -> None:
     named = {str(code) for code in (*twilio.DEAD_NUMBER, *twilio.LATER, *twilio.SET_UP)}
     named |= {*fcm.DEAD_TOKEN, *fcm.SET_UP, str(twilio.DAILY_CAP)}
     named |= _found(_PROVIDERS, r"(?:Retry|Rejected)\(\s*\"(\w+)\"")
-    assert {"unreachable", "not_started", "wrong_content", "429"} <= named
+    assert {"unreachable", "not_begun", "wrong_content", "429"} <= named
     assert named <= set(CODES), sorted(named - set(CODES))
 
 
