@@ -130,7 +130,7 @@ class Shop:
 
     def wait_for_life(self) -> None:
         """Until one of the schedulers works: whoever is killed while it starts proves little."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while True:
             lives = {row.process for row in self.rows("SELECT process FROM heartbeat")}
             if any(name.endswith(f":{s.pid}") for s in self.schedulers for name in lives):
