@@ -90,8 +90,8 @@ def _results(running: list[Future[DispatchReport]]) -> list[DispatchReport]:
             done.append(future.result())
         except Exception as error:  # nobody else would hear of it
             errors.append(error)
-    for error in errors[1:]:
-        log.error("A lane ended with %s.", type(error).__name__)
+    for other in errors[1:]:
+        log.error("A lane ended with %s.", type(other).__name__)
     if errors:
         raise errors[0]
     return done
