@@ -60,7 +60,7 @@ def test_a_claim_that_was_never_sent_goes_back(
     def die(*args: object) -> None:
         raise _Killed
 
-    monkeypatch.setattr(victim, "_send", die)
+    monkeypatch.setattr(victim._sender, "send", die)
     with pytest.raises(_Killed):
         victim.run_once()
     assert bench.states() == {State.CLAIMED: 5}
