@@ -143,10 +143,6 @@ CODES: Final[dict[str, Explained]] = {
         "Set SEGMIND_PUBLIC_URL to an address that Twilio reaches; the messages wait.",
     ),
     "21602": Explained("The text is empty.", "Correct the template."),
-    "21609": Explained(
-        "Twilio cannot report to the workspace's public address.",
-        "Set a public address that the internet can reach.",
-    ),
     "21606": Explained("The sender's number cannot send texts.", _SETTINGS),
     "21610": Explained(
         "The recipient replied STOP.", "The number is suppressed; only START ends it."
