@@ -42,7 +42,7 @@ def lines(
             x=list(x),
             y=list(series[name]),
             name=name,
-            mode="lines+markers" if len(x) < 3 else "lines",
+            mode="lines+markers" if _stands_alone(series[name]) else "lines",
             line={"color": colour, "width": 2.2, "dash": _DASHES[index % len(_DASHES)]},
             fill="tozeroy" if single else None,
             fillcolor=palette().accent_soft if single else None,
@@ -51,6 +51,18 @@ def lines(
     if len(x) <= 2:  # the axis would make up ticks between two instants
         fig.update_xaxes(tickvals=list(x))
     return _axes(fig, unit)
+
+
+def _stands_alone(values: Sequence[float | None]) -> bool:
+    """Whether some value has none beside it: a line alone would not show it."""
+    around = [None, *values, None]
+    return (
+        any(
+            value is not None and before is None and after is None
+            for before, value, after in zip(around, values, around[2:], strict=False)
+        )
+        or len(values) < 3
+    )
 
 
 def size_history(x: Instants, sizes: Sequence[int]) -> go.Figure:

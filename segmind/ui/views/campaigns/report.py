@@ -162,7 +162,12 @@ def _reasons(found: Report) -> None:
                 "Messages": [_link(found.campaign, each) for each in reasons],
             },
             hide_index=True,
-            column_config={"Messages": st.column_config.LinkColumn(display_text="Show")},
+            column_config={
+                "Reason": st.column_config.TextColumn(width="medium"),
+                "When": st.column_config.TextColumn(width="small"),
+                "Customers": st.column_config.NumberColumn(width="small"),
+                "Messages": st.column_config.LinkColumn(display_text="Show", width="small"),
+            },
             alt="Reasons for which customers got no message",
         )
 
