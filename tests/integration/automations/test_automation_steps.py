@@ -258,7 +258,7 @@ def test_messages_stop_when_nobody_looks_for_orders_any_more(shop: Any) -> None:
     shop.did(ada, 1, "checkout_started")
     shop.tick(1)
     with shop.store.engine.begin() as conn:
-        assert [each.id for each in sources.with_ready(conn)] == [1]
+        assert [each.source.id for each in sources.with_ready(conn)] == [1]
         conn.execute(
             text("UPDATE outbox_source SET fresh_until = clock_timestamp() - interval '1 second'")
         )
@@ -266,7 +266,7 @@ def test_messages_stop_when_nobody_looks_for_orders_any_more(shop: Any) -> None:
         assert sources.with_ready(conn) == []
     engine.heed(shop.store, shop.at(2))
     with shop.store.engine.connect() as conn:
-        assert [each.id for each in sources.with_ready(conn)] == [1]
+        assert [each.source.id for each in sources.with_ready(conn)] == [1]
         until = conn.execute(
             text("SELECT fresh_until - clock_timestamp() FROM outbox_source")
         ).scalar_one()
