@@ -98,7 +98,7 @@ def test_a_shuffled_flood_gives_the_sequential_state(bench: Bench, count: int) -
     began, slowest, forged = time.monotonic(), [], 0
     for start in range(0, len(flood), BUNDLE):
         bundle = flood[start : start + BUNDLE]
-        if draw.random() < 0.05 * len(flood) / (len(flood) - 0.05 * len(flood)):
+        if start // BUNDLE % 20 == 0:
             fake = [{**e, "event": "spamreport", "sg_event_id": f"f{e['m']}"} for e in bundle]
             refused = receipts.accept(
                 bench.store, registry, "sendgrid", signed(wrong, fake), datetime.now(UTC)
