@@ -7,7 +7,7 @@ from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import automations
-from segmind.ui.views.automations.list import new_cart_recovery, one_row
+from segmind.ui.views.automations.list import from_scratch, recipes, rows
 from segmind.workspace.permissions import Action
 
 viewer = access.gate()
@@ -18,26 +18,22 @@ actions = page_header(
 allowed = viewer.may(Action.EDIT_AUTOMATIONS)
 with actions:
     if st.button(
-        "Cart recovery",
-        type="primary",
-        icon=":material/shopping_cart_checkout:",
+        "From scratch",
+        icon=":material/add:",
         disabled=not allowed,
-        help="A recipe: remind customers of the cart that they left",
+        help="A draft with two steps, to be changed",
         key="aus_new",
     ):
-        new_cart_recovery()
+        from_scratch()
 
 listed = automations.listed()
 if not listed:
-    if empty_state(
+    empty_state(
         "No automations yet",
-        "Begin with cart recovery: an hour after somebody leaves a cart, they get a reminder, "
+        "Begin with a recipe below: cart recovery reminds people an hour after they left a cart, "
         "unless they bought meanwhile.",
         icon="account_tree",
-        action="Set up cart recovery",
         key="automations",
-    ):
-        new_cart_recovery()
-    st.stop()
-for automation in listed:
-    one_row(automation)
+    )
+rows()
+recipes(allowed=allowed)

@@ -11,7 +11,14 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import campaigns
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.campaigns import actions, composer, report, running, scheduled
+from segmind.ui.views.campaigns import (
+    actions,
+    composer,
+    doubts,
+    report,
+    running,
+    scheduled,
+)
 
 viewer = access.gate()
 say_what_was_done()
@@ -44,4 +51,5 @@ else:
     if campaign.status in RUNNING:
         running.running(campaign, viewer)
         running.ask_to_cancel(campaign)
+        doubts.ask(campaign)
     report.report(campaign)

@@ -9,7 +9,7 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import customers
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.customers import memberships, messages, profile, timeline
+from segmind.ui.views.customers import consents, memberships, messages, profile, rights, timeline
 
 viewer = access.gate()
 say_what_was_done()
@@ -31,7 +31,12 @@ page_header(person.customer.name, profile.facts(person), back=("Customers", page
 profile.figures_row(person)
 left, right = st.columns([1.7, 1])
 with left:
-    SECTIONS = {"Timeline": timeline.show, "Messages": messages.show, "Segments": memberships.show}
+    SECTIONS = {
+        "Timeline": timeline.show,
+        "Messages": messages.show,
+        "Segments": memberships.show,
+        "Consent": consents.show,
+    }
     chosen = st.segmented_control(
         "Section",
         list(SECTIONS),
@@ -45,3 +50,4 @@ with left:
 with right:
     profile.channels(person, viewer)
     profile.about(person)
+    rights.show(person, viewer)

@@ -23,9 +23,9 @@ with actions:
         bind="query-params",
         label_visibility="collapsed",
     )
-    stretch = period_picker("eng_range")
+    stretch = period_picker("eng_range", dates=True)
 settings = workspace.settings()
-engaged = engagement.engaged(stretch.days, channel)
+engaged = engagement.engaged(stretch.asked, channel)
 if not engaged.now["sent"] and not engaged.before["sent"]:
     empty_state(
         "No messages in this period",

@@ -7,7 +7,7 @@ from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.components.period_picker import period_picker
-from segmind.ui.data import overview, workspace
+from segmind.ui.data import earned, overview, workspace
 from segmind.ui.navigation import page
 from segmind.ui.store import now
 from segmind.ui.views.overview import campaigns, kpis, live, needs, revenue
@@ -34,7 +34,7 @@ settings = workspace.settings()
 st.caption(
     f"The {stretch.label} in {settings.timezone}, {stretch.versus} · as of "
     f"{figures.clock_time(now(), settings.zone)} · orders are credited to the last click within "
-    f"{settings.attribution_window_days} days"
+    f"{earned.click_window()}"
 )
 kpis.show(stretch)
 left, right = st.columns([2, 1])

@@ -1,4 +1,4 @@
-"""Revenue: what the shop took, and what of it followed a message."""
+"""Revenue: what the shop took, what of it followed a message, and what that cost."""
 
 import streamlit as st
 
@@ -6,11 +6,22 @@ from segmind.ui import access, figures
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.components.period_picker import period_picker
+from segmind.ui.data import earned as credited
 from segmind.ui.data import overview, revenue, workspace
 from segmind.ui.navigation import page
 from segmind.ui.store import now
-from segmind.ui.views.revenue import course, funnel, kpis, performance, sources
+from segmind.ui.views.revenue import (
+    course,
+    funnel,
+    groups,
+    kpis,
+    performance,
+    returns,
+    sides,
+    sources,
+)
 from segmind.ui.views.revenue.credited import credited_card
+from segmind.ui.views.revenue.rule import rule_picker
 
 access.gate()
 actions = page_header("Revenue")
@@ -26,21 +37,44 @@ if not overview.has_events():
     )
     st.stop()
 with actions:
-    stretch = period_picker("rev_range")
+    rule = rule_picker("rev_rule")
+    stretch = period_picker("rev_range", dates=True)
 settings = workspace.settings()
 st.caption(
     f"The {stretch.label} in {settings.timezone}, {stretch.versus} · as of "
-    f"{figures.clock_time(now(), settings.zone)} · an order is credited to the last human click "
-    f"within {settings.attribution_window_days} x 24 h before it, once or "
-    "not at all, net of refunds"
+    f"{figures.clock_time(now(), settings.zone)} · credited by {rule.name}: {rule.sharing}; "
+    f"{rule.touches}; net of refunds"
 )
-earned = revenue.earned(stretch.days)
-kpis.show(earned, stretch)
-left, right = st.columns([3, 2])
-with left:
-    credited_card(earned, key="rev_credited")
-with right:
-    course.show(earned)
-sources.show(earned)
-performance.show(stretch)
-funnel.show(stretch)
+if reason := credited.no_sum(stretch.asked):
+    st.warning(
+        f"{reason}\n\nSet the workspace's currency to that of the orders (Settings), choose a "
+        "period with one currency, or convert amounts before they are sent.",
+        icon=":material/currency_exchange:",
+    )
+    st.stop()
+chosen = st.segmented_control(
+    "Section",
+    ["Revenue", "Attribution", "Return", "Segments and funnel"],
+    default="Revenue",
+    required=True,
+    key="rev_tab",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+if chosen == "Attribution":
+    groups.show(stretch, rule)
+    sides.show(stretch)
+elif chosen == "Return":
+    returns.show(stretch, rule)
+elif chosen == "Segments and funnel":
+    performance.show(stretch)
+    funnel.show(stretch)
+else:
+    earned = revenue.earned(stretch.asked, rule.key)
+    kpis.show(earned, stretch)
+    left, right = st.columns([3, 2])
+    with left:
+        credited_card(earned, key="rev_credited")
+    with right:
+        course.show(earned)
+    sources.show(earned)

@@ -5,7 +5,16 @@ import streamlit as st
 from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.header import page_header
-from segmind.ui.views.settings import audit, keys, members, sending, workspace
+from segmind.ui.views.settings import (
+    audit,
+    consent,
+    keys,
+    members,
+    prices,
+    sending,
+    webhooks,
+    workspace,
+)
 
 viewer = access.gate()
 say_what_was_done()
@@ -14,7 +23,10 @@ page_header("Settings")
 SECTIONS = {
     "Workspace": workspace.show,
     "Sending": sending.show,
+    "Costs": prices.show,
+    "Consent": consent.show,
     "API keys": keys.show,
+    "Webhooks": webhooks.show,
     "Members": members.show,
     "Audit": audit.show,
 }

@@ -6,26 +6,41 @@ PostgreSQL, is claimed there, and happens once.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.context import Context
 from scheduler.ticker import Job
+from segmind import clock
 from segmind.automations import engine
+from segmind.callbacks import deliver
+from segmind.callbacks.address import rules_of
 from segmind.campaigns import breaker
 from segmind.campaigns import tend as campaigns
-from segmind.customers import columns
+from segmind.consent.addresses import address_key
+from segmind.customers import columns, erasure
 from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.events import maintenance
-from segmind.messages import reaper, receipts, reconcile, sandbox_post
+from segmind.messages import (
+    reaper,
+    receipts,
+    reconcile,
+    rescore,
+    retention,
+    sandbox_post,
+    told,
+)
+from segmind.messages.erasure import forgetting
 from segmind.segments import history, membership
-from segmind.workspace import product_settings
+from segmind.workspace import product_settings, signing_secret
 
 #: Receipts reduced in one go.
 RECEIPTS = 2_000
 #: Days of history computed in one go: a new segment has its past within half an hour.
 HISTORY_DAYS = 2
+#: How far back opens and clicks are judged again: what shows a scanner comes within seconds.
+JUDGED_AGAIN = timedelta(minutes=30)
 
 
 def dispatch(store: Store, context: Context) -> None:
@@ -71,11 +86,35 @@ def brake_campaigns(store: Store, context: Context) -> None:
 
 
 def enter_automations(store: Store, context: Context) -> None:
-    engine.enter(store, context.now())
+    engine.enter(store, context.now)
+
+
+def heed_orders(store: Store, context: Context) -> None:
+    engine.heed(store, context.now)
 
 
 def advance_automations(store: Store, context: Context) -> None:
-    engine.advance(store, context.now(), stopping=context.stopping.is_set)
+    engine.advance(store, context.now, stopping_now=context.stopping.is_set)
+
+
+def tell_changes(store: Store, context: Context) -> None:
+    while not context.stopping.is_set():
+        with store.engine.begin() as conn:
+            if told.tell_changes(conn, clock.wall(), RECEIPTS) < RECEIPTS:
+                return
+
+
+def call_back(store: Store, context: Context) -> None:
+    """By the system's time: a receiver's clock does not stand still with the product's."""
+    with store.engine.begin() as conn:
+        secrets = signing_secret.valid(conn, store.settings.secret_key, clock.wall())
+        deliver.prune(conn, clock.wall())
+        told.prune(conn, clock.wall())
+    tell_changes(store, context)
+    rules = rules_of(store.settings)
+    while not context.stopping.is_set():
+        if deliver.deliver_due(store, secrets, rules, clock.wall()).seen == 0:
+            return
 
 
 def seal_log(store: Store, context: Context) -> None:
@@ -90,6 +129,19 @@ def tend_log(store: Store, context: Context) -> None:
 
 def mirror_customers(store: Store, _context: Context) -> None:
     columns.rebuild_if_due(store)
+
+
+def forget_erased(store: Store, context: Context) -> None:
+    key = address_key(store.settings.secret_key)
+    erasure.forget_in_files(store, [forgetting(key, context.now())])
+
+
+def judge_clicks(store: Store, context: Context) -> None:
+    rescore.rescore(store, context.now() - JUDGED_AGAIN)
+
+
+def retain(store: Store, context: Context) -> None:
+    retention.run(store, context.now())
 
 
 def refresh_segments(store: Store, context: Context) -> None:
@@ -119,14 +171,19 @@ JOBS: Final = (
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
     Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
-    Job("enter", "Start and end automation runs by what is new in the log", 1.0, enter_automations),
+    Job("heed", "End automation runs by what customers have just done", 0.5, heed_orders),
+    Job("enter", "Start automation runs by what is new in the log", 1.0, enter_automations),
     Job("advance", "Move automation runs that are due", 1.0, advance_automations),
     Job("beat", "Say that this scheduler lives", 2.0, beat),
     Job("reap", "Give back what a dead process had claimed", 5.0, reap),
     Job("doubts", "Settle messages in doubt by evidence", 10.0, settle_doubts),
+    Job("callbacks", "Call the webhooks of others with what they asked for", 1.0, call_back),
     Job("seal", "Seal recent events", 1.0, seal_log),
     Job("log", "Roll up and compact the event log, remove what nobody needs", 5.0, tend_log),
     Job("mirror", "Write the customers' columns anew", 15.0, mirror_customers),
+    Job("erasures", "Forget erased customers in event files", 30.0, forget_erased),
+    Job("judge", "Judge opens and clicks again by what came later", 600.0, judge_clicks),
+    Job("retention", "Forget what was kept long enough", 21_600.0, retain),
     Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
     Job("history", "Fill days of segments' history, drop the oldest", 60.0, keep_history),
 )

@@ -24,6 +24,7 @@ VARIABLES: dict[str, str] = {
     "SEGMIND_HOST": "address to listen on (default 127.0.0.1)",
     "SEGMIND_PORT": "port to listen on (default 8631)",
     "SEGMIND_SECRET_KEY": "key that signs links and encrypts credentials (default: made once)",
+    "SEGMIND_LINK_KEYS": "keys that sign links, the newest first (default: the secret key)",
     "SEGMIND_REAL_DATA": "folder of the real data files that some tests read",
     "SEGMIND_TWILIO_ACCOUNT_SID": "Twilio account",
     "SEGMIND_TWILIO_AUTH_TOKEN": "Twilio auth token",
@@ -35,6 +36,7 @@ VARIABLES: dict[str, str] = {
     "SEGMIND_SENDGRID_BASE_URL": "SendGrid API address, for rehearsals on loopback",
     "SEGMIND_FCM_SERVICE_ACCOUNT": "path of the Firebase service-account JSON",
     "SEGMIND_FCM_BASE_URL": "FCM API address, for rehearsals on loopback",
+    "SEGMIND_CALLBACK_LOOPBACK": "allow: webhooks of ours may go to http://127.0.0.1 (rehearsals)",
     "SEGMIND_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR (default INFO)",
 }
 

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.live_traffic import Batch, templates
@@ -58,11 +60,10 @@ class Sender:
             turn += 1
 
     def _note(self, batch: Batch, status: int, answer: bytes, *, is_repeat: bool) -> None:
-        said = json.loads(answer)
-        told = (said.get("accepted"), said.get("repeated"), said.get("rejected"))
+        told = _told(answer)
         # An identify call that comes again changes nothing, but is no repeat of an event.
         right = (batch.accepted, batch.repeated, 0)
-        if status != 200 or told[2] or (not is_repeat and told != right):
+        if status != 200 or told is None or told[2] or (not is_repeat and told != right):
             self.wrong.append(f"{status} {told}, not {right}: {answer[:300]!r}")
             return
         self.repeated += told[1]
@@ -70,6 +71,22 @@ class Sender:
             self.accepted += told[0]
             self.events += batch.events
             self.rows += batch.rows
+
+
+class _Counts(msgspec.Struct):
+    """Of an answer what is compared; the outcomes of the calls one by one are only passed over."""
+
+    accepted: int
+    repeated: int
+    rejected: int
+
+
+def _told(answer: bytes) -> tuple[int, int, int] | None:
+    try:
+        counts = _ANSWER.decode(answer)
+    except msgspec.MsgspecError:
+        return None  # a problem, not a count
+    return counts.accepted, counts.repeated, counts.rejected
 
 
 def post(sock: socket.socket, path: str, body: bytes) -> tuple[int, bytes]:
@@ -122,6 +139,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_ANSWER: Final = msgspec.json.Decoder(_Counts)
 _COUNTS: Final = ("accepted", "repeated", "events", "rows")
 
 if __name__ == "__main__":

@@ -25,9 +25,18 @@ from sqlalchemy import Connection
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from segmind import clock
-from segmind.analytics import engagement, funnel, live, overview, revenue, segment_performance
-from segmind.analytics.attribution import ledger
+from segmind.analytics import (
+    credit_by,
+    engagement,
+    funnel,
+    live,
+    overview,
+    revenue,
+    segment_performance,
+)
+from segmind.analytics.attribution import ledger, ledgers
 from segmind.analytics.period import Grain, Period
+from segmind.analytics.rules import rules
 from segmind.customers import profile, queries, timeline, trait_catalogue
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store, open_store
@@ -79,6 +88,11 @@ def reads(store: Store, facts: Facts) -> Iterator[Read]:
         yield f"revenue page, {tag}", lambda f, p=period: _revenue(f, p)
         yield f"engagement page, {tag}", lambda f, p=period: _engagement(f, p)
         yield f"ledger, {tag}", lambda f, p=period: ledger(f, p)
+        yield f"rules side by side, {tag}", lambda f, p=period: ledgers(f, p, rules())
+        yield (
+            f"credit by product, {tag}",
+            lambda f, p=period: credit_by.by_product(f, ledger(f, p)),
+        )
         yield f"funnel by session, {tag}", lambda f, p=period: funnel.product_funnel(f, p)
         yield (
             f"funnel by customer, {tag}",
@@ -142,8 +156,8 @@ def _revenue(facts: Facts, period: Period) -> None:
     revenue.summary(facts, period.before(), past)
     revenue.over_time(facts, period)
     revenue.attributed_over_time(credits)
-    revenue.by_channel(credits)
-    revenue.by_source(credits)
+    credit_by.by_channel(credits)
+    credit_by.by_source(credits)
 
 
 def _engagement(facts: Facts, period: Period) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, text
 
-from scripts.demo_shop import customers, recovery
+from scripts.demo_shop import customers, lifecycle, recovery
 from scripts.demo_shop.days import ahead, keeping_acts, with_past
 from scripts.demo_shop.loading import TABLES, Loading
 from scripts.demo_shop.past import ACTOR, Past, tell_campaigns
@@ -188,6 +188,7 @@ def _tell(
     days = days_of_events(visits, catalogue, shop, until)
     written = append_bulk(store, ahead(with_past(keeping_acts(days, acts), told)), until).accepted
     step(60, "The past of cart recovery")
+    lifecycle.begin(past)
     truth |= recovery.tell(past, pl.concat(acts))
     written += append_bulk(store, past.take_events(told.height), until).accepted
     loading.do(lambda conn: customers.bump_identity(conn, "message"))

@@ -12,11 +12,11 @@ from scripts.demo_shop.frames import Batch
 from scripts.demo_shop.outcomes import draw
 from scripts.demo_shop.past import ACTOR, Past, send
 from scripts.demo_shop.stories import CART_RECOVERY, CART_RECOVERY_DAYS, COST_MICROS
-from segmind.automations import automation
-from segmind.automations.definition import Send
+from segmind.automations import automation, counts
 from segmind.automations.entry import CART_LIFE
+from segmind.automations.flow import FINISHED, GOAL
 from segmind.automations.recipes import cart_recovery
-from segmind.automations.walk import FINISHED, GOAL
+from segmind.automations.steps import Send
 from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 
 WAIT = timedelta(minutes=60)
@@ -142,6 +142,7 @@ def _write_runs(past: Past, automation_id: int, version: int, runs: pl.DataFrame
     ]
     told = pl.concat(notes).sort("at", maintain_order=True)
     past.loading.copy("automation_run_step", told)
+    past.loading.do(lambda conn: counts.recount(conn, automation_id))
 
 
 def _note(

@@ -6,34 +6,34 @@ and clicks are human ones; those that a machine made stand apart and are never m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from segmind.analytics import receipt_book
-from segmind.analytics.buckets import Buckets, buckets_of
+from segmind.analytics.buckets import buckets_of
 from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
 from segmind.analytics.period import Period
 from segmind.analytics.receipt_book import METRICS, Receipts, rows_of
+from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
-from segmind.events.schema import Channel, Source
 
 Ints = NDArray[np.int64]
 #: Codes up to here are counted in an array, more of them by sorting.
 _DENSE: Final = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which messages a question is about; None: all of them."""
-
-    channel: Channel | None = None
-    source: Source | None = None
-    source_id: int | None = None
+#: Receipts that are counted again at every question, and periods that are kept of more.
+_FEW: Final = 50_000
+_MOST_KEPT: Final = 24
+_counted: Final[WeakKeyDictionary[Receipts, OrderedDict[tuple[Period, bool], pl.DataFrame]]] = (
+    WeakKeyDictionary()
+)
+_lock: Final = threading.Lock()
 
 
 def over_time(facts: Facts, period: Period, which: Which | None = None) -> pl.DataFrame:
@@ -81,11 +81,9 @@ def definition(period: Period) -> Definition:
 
 def _count(facts: Facts, period: Period, which: Which | None, keys: list[str]) -> pl.DataFrame:
     """METRICS by ``keys`` (bucket, channel, source_kind, source_id), where there are any."""
-    buckets = buckets_of(period)
+    by_bucket = "bucket" in keys
     parts = [
-        _first_receipts(receipts, period, buckets, "bucket" in keys).with_columns(
-            pl.col("n") * sign
-        )
+        _kept_first_receipts(receipts, period, by_bucket).with_columns(pl.col("n") * sign)
         for sign, receipts in receipt_book.book(facts).parts
     ]
     counts = [
@@ -97,11 +95,26 @@ def _count(facts: Facts, period: Period, which: Which | None, keys: list[str]) -
     return counted.filter(pl.any_horizontal(pl.col(list(METRICS)) != 0))
 
 
-def _first_receipts(
-    receipts: Receipts, period: Period, buckets: Buckets, by_bucket: bool
-) -> pl.DataFrame:
+def _kept_first_receipts(receipts: Receipts, period: Period, by_bucket: bool) -> pl.DataFrame:
+    """``_first_receipts``, of the many settled ones once: they stay while others come in."""
+    if receipts.ts.size < _FEW:
+        return _first_receipts(receipts, period, by_bucket)
+    with _lock:
+        kept = _counted.setdefault(receipts, OrderedDict())
+        found = kept.get((period, by_bucket))
+    if found is None:
+        found = _first_receipts(receipts, period, by_bucket)
+        with _lock:
+            kept[period, by_bucket] = found
+            while len(kept) > _MOST_KEPT:
+                kept.popitem(last=False)
+    return found
+
+
+def _first_receipts(receipts: Receipts, period: Period, by_bucket: bool) -> pl.DataFrame:
     """How many messages had their first receipt of the period, by who made them: metric Int64,
     n Int64, channel, source_kind, source_id, and bucket (null unless ``by_bucket``)."""
+    buckets = buckets_of(period)
     within, bucket = buckets.rows(receipts.ts)
     is_first = receipts.before[within] < micros(period.since)
     code = receipts.maker[within][is_first] * np.int64(len(METRICS))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from segmind.analytics import engagement, revenue, visitors
-from segmind.analytics.attribution import LastClick, Ledger, ledger
+from segmind.analytics.attribution import Ledger, ledger
 from segmind.analytics.period import Period
+from segmind.analytics.rule import Rule, last_click
 from segmind.customers.facts import Facts
 
 
@@ -28,12 +29,12 @@ class Figure:
         return self.value / self.before - 1 if self.before else None
 
 
-def summary(facts: Facts, period: Period, rule: LastClick | None = None) -> dict[str, Figure]:
+def summary(facts: Facts, period: Period, rule: Rule | None = None) -> dict[str, Figure]:
     """net_revenue, attributed_revenue, orders, active_customers, sent, clicked; by key.
 
     Money in minor units; the course has one value per bucket of ``period``.
     """
-    rule = rule or LastClick()
+    rule = rule or last_click()
     before = period.before()
     knows_before = facts.log.first_ts is not None and facts.log.first_ts <= before.since
     now_ledger = ledger(facts, period, rule)
@@ -61,7 +62,7 @@ def summary(facts: Facts, period: Period, rule: LastClick | None = None) -> dict
     }
 
 
-def _before(facts: Facts, period: Period, rule: LastClick) -> dict[str, float]:
+def _before(facts: Facts, period: Period, rule: Rule) -> dict[str, float]:
     sums = revenue.summary(facts, period, ledger(facts, period, rule))
     messages = engagement.totals(facts, period)
     return {

@@ -94,16 +94,6 @@ def attributed_over_time(ledger: Ledger) -> pl.DataFrame:
     )
 
 
-def by_channel(ledger: Ledger) -> pl.DataFrame:
-    """channel Int8, orders, customers, revenue (minor units); most revenue first."""
-    return ledger.by("channel")
-
-
-def by_source(ledger: Ledger) -> pl.DataFrame:
-    """source_kind, source_id, channel, orders, customers, revenue; most revenue first."""
-    return ledger.by("source_kind", "source_id", "channel")
-
-
 def definition(period: Period) -> Definition:
     """What gross, refunds and net mean."""
     return Definition(

@@ -1,4 +1,4 @@
-"""Analytics: engagement, revenue, segments and the funnel, each with what its figures mean."""
+"""Analytics: engagement, segments and the funnel, each with what its figures mean."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
 
 from segmind import clock
-from segmind.analytics import engagement, funnel, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
-from segmind.analytics.engagement import Which
+from segmind.analytics import credit_by, currencies, engagement, funnel, segment_performance
+from segmind.analytics.attribution import ledger
+from segmind.analytics.rules import rule_of, windows_of
 from segmind.api.analytics_answers import (
     AbandonmentOut,
     Engagement,
     FunnelOut,
-    Revenue,
     SegmentFigures,
     SegmentPerformance,
     StepOut,
@@ -25,26 +24,29 @@ from segmind.api.analytics_answers import (
 from segmind.api.caller import StoreOf, requires
 from segmind.api.periods import (
     By,
+    Compare,
     Days,
+    RuleKey,
     Since,
+    SourceId,
+    SourceKind,
     Titles,
     Until,
+    WindowDays,
     card,
     period_of,
     rows,
     said,
+    which_of,
 )
-from segmind.api.shapes import MOST_ID, ChannelName, Money
-from segmind.consent.addresses import as_channel
+from segmind.api.shapes import ChannelName
 from segmind.customers.facts import read_facts
-from segmind.events.schema import Source
 from segmind.segments import membership, segment, sizes
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/analytics", tags=["Analytics"])
 READING = [Depends(requires(Scope.ANALYTICS_READ))]
-SourceName = Literal["campaign", "automation", "single"]
 
 
 @router.get("/engagement", dependencies=READING)
@@ -55,76 +57,27 @@ def engagement_of(
     until: Until = None,
     grain: By = "day",
     channel: ChannelName | None = None,
-    source: SourceName | None = None,
-    source_id: Annotated[int | None, Query(ge=0, le=MOST_ID)] = None,
+    source: SourceKind | None = None,
+    source_id: SourceId = None,
+    compare: Compare = False,
 ) -> Engagement:
     """Messages sent, delivered, opened, clicked: in total, by channel, by source, over time."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
         period = period_of(product_settings.load(conn), days, since, until, grain)
         titles = Titles(conn)
-    which = Which(
-        channel=as_channel(channel) if channel else None,
-        source=Source[source.upper()] if source else None,
-        source_id=source_id,
-    )
+    which = which_of(channel, source, source_id)
+    before = engagement.totals(facts, period.before(), which) if compare else None
     return Engagement.model_validate(
         {
             "period": said(period),
             "definition": card(engagement.definition(period)),
             "incomplete": list(facts.log.incomplete),
             "totals": engagement.totals(facts, period, which),
+            "before": before,
             "by_channel": rows(engagement.by_channel(facts, period, which)),
             "by_source": titles.named(engagement.by_source(facts, period, which)),
             "over_time": rows(engagement.over_time(facts, period, which)),
-        }
-    )
-
-
-@router.get("/revenue", dependencies=READING)
-def revenue_of(
-    store: StoreOf,
-    days: Days = 30,
-    since: Since = None,
-    until: Until = None,
-    grain: By = "day",
-    attribution_days: Annotated[
-        int | None, Query(ge=1, le=90, description="Default: the workspace's.")
-    ] = None,
-) -> Revenue:
-    """Gross, refunds and net, and what messages are credited with by last click."""
-    facts = read_facts(store)
-    with store.engine.connect() as conn:
-        settings = product_settings.load(conn)
-        titles = Titles(conn)
-    period = period_of(settings, days, since, until, grain)
-    rule = LastClick(days=attribution_days or settings.attribution_window_days)
-    credited = ledger(facts, period, rule)
-    found = revenue.summary(facts, period, credited)
-
-    def money(amount: int) -> Money:
-        return Money(amount=amount, currency=settings.currency)
-
-    return Revenue.model_validate(
-        {
-            "period": said(period),
-            "definition": card(revenue.definition(period)),
-            "incomplete": list(facts.log.incomplete),
-            "currency": settings.currency,
-            "gross": money(found.gross),
-            "refunds": money(found.refunds),
-            "net": money(found.net),
-            "orders": found.orders,
-            "buyers": found.buyers,
-            "average_order": money(found.average_order) if found.average_order else None,
-            "attributed": money(found.attributed),
-            "attributed_orders": found.attributed_orders,
-            "attributed_share": found.attributed_share,
-            "attribution": card(rule.definition(period)),
-            "by_channel": rows(revenue.by_channel(credited)),
-            "by_source": titles.named(revenue.by_source(credited)),
-            "over_time": rows(revenue.over_time(facts, period)),
-            "attributed_over_time": rows(revenue.attributed_over_time(credited)),
         }
     )
 
@@ -135,30 +88,46 @@ def segments_of(
     days: Days = 30,
     since: Since = None,
     until: Until = None,
+    segment_id: Annotated[
+        list[int] | None, Query(max_length=100, description="Only these; repeat it for several.")
+    ] = None,
+    rule: RuleKey = "last_click",
+    attribution_days: WindowDays = None,
 ) -> SegmentPerformance:
-    """Size, trend, conversion rate and revenue per customer of every segment."""
+    """Size, trend, conversion, revenue per customer and credited revenue of every segment."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
         settings = product_settings.load(conn)
         found = {s.id: s for s in segment.list_segments(conn)}
+        if segment_id is not None:
+            found = {each: segment.get(conn, each) for each in dict.fromkeys(segment_id)}
         period = period_of(settings, days, since, until, "day")
+        currencies.check(facts, period, settings.currency)
         before = {number: _size_at(conn, number, period.since) for number in found}
     membership.refresh(store, clock.now(), [s.id for s in found.values() if s.size is None])
     members = {number: membership.members(store, number) for number in found}
     table = segment_performance.table(facts, members, period)
+    chosen = rule_of(rule, windows_of(settings, attribution_days))
+    credited = ledger(facts, period, chosen)
+    earned = credit_by.by_segment(credited, members)
     return SegmentPerformance(
         period=said(period),
         definition=card(segment_performance.definition(period)),
         incomplete=list(facts.log.incomplete),
         currency=settings.currency,
+        attribution=card(chosen.definition(period)),
         segments=[
             SegmentFigures(
                 **row,
+                attributed=credit["revenue"],
+                attributed_orders=credit["orders"],
                 key=found[row["segment_id"]].key,
                 name=found[row["segment_id"]].name,
                 trend=_trend(row["size"], before.get(row["segment_id"])),
             )
-            for row in table.iter_rows(named=True)
+            for row, credit in zip(
+                table.iter_rows(named=True), earned.iter_rows(named=True), strict=True
+            )
         ],
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from segmind.api.periods import Answer
-from segmind.api.shapes import DefinitionCard, Money
+from segmind.api.shapes import DefinitionCard
 
 
 class Counts(BaseModel):
@@ -48,65 +48,10 @@ class Engagement(Answer):
     """What became of the messages of a period."""
 
     totals: Counts
+    before: Counts | None = Field(description="Of the period before, where compared.")
     by_channel: list[ChannelCounts]
     by_source: list[SourceCounts]
     over_time: list[BucketCounts]
-
-
-class RevenueBucket(BaseModel):
-    """Minor units."""
-
-    bucket: str
-    gross: int
-    refunds: int
-    net: int
-    orders: int
-
-
-class Credited(BaseModel):
-    """Orders and net revenue (minor units) that a channel is credited with."""
-
-    channel: str | None
-    orders: int
-    customers: int
-    revenue: int
-
-
-class CreditedSource(Credited):
-    """The same for one campaign or automation, or single messages."""
-
-    source: str | None
-    source_id: int | None
-    title: str
-
-
-class CreditedBucket(BaseModel):
-    """What one channel is credited with in one bucket."""
-
-    bucket: str
-    channel: str | None
-    orders: int
-    revenue: int
-
-
-class Revenue(Answer):
-    """What the shop took, and what of it messages are credited with (last click)."""
-
-    currency: str = Field(description="Of every amount here; all are in its minor units.")
-    gross: Money
-    refunds: Money
-    net: Money
-    orders: int
-    buyers: int
-    average_order: Money | None
-    attributed: Money
-    attributed_orders: int
-    attributed_share: float | None = Field(description="Attributed / net, 0 to 1.")
-    attribution: DefinitionCard
-    by_channel: list[Credited]
-    by_source: list[CreditedSource]
-    over_time: list[RevenueBucket]
-    attributed_over_time: list[CreditedBucket]
 
 
 class SegmentFigures(BaseModel):
@@ -123,12 +68,15 @@ class SegmentFigures(BaseModel):
     conversion_rate: float | None
     revenue_per_customer: float | None
     trend: int | None = Field(description="Change of size since the period began, if known.")
+    attributed: int = Field(description="Credited by the rule to messages to its members.")
+    attributed_orders: int
 
 
 class SegmentPerformance(Answer):
     """Every segment side by side."""
 
     currency: str
+    attribution: DefinitionCard
     segments: list[SegmentFigures]
 
 

@@ -1,29 +1,50 @@
-"""Automations: cart recovery in one call; lists, numbers, starting, pausing and stopping."""
+"""Automations: any definition, recipes, cart recovery in one call; switching, numbers, versions."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 
 from segmind import clock
+from segmind.api.automation_shapes import (
+    AutomationOut,
+    AutomationReport,
+    Automations,
+    CartRecovery,
+    Change,
+    Checked,
+    FromRecipe,
+    NewAutomation,
+    ProblemOut,
+    RecipeOut,
+    Recipes,
+    Started,
+    StepOut,
+    ToCheck,
+    TotalsOut,
+    VersionOut,
+    Versions,
+    out,
+)
 from segmind.api.caller import Caller, StoreOf, requires
 from segmind.api.messages import Key, chosen_key
-from segmind.api.shapes import Body, ChannelName, PathId
+from segmind.api.shapes import PathId
 from segmind.api.strict_json import StrictRoute
 from segmind.automations import automation as automations
-from segmind.automations import recipes, runs
-from segmind.automations.automation import Automation
+from segmind.automations import numbers, recipes, validate
+from segmind.automations.definition import Definition, parse
+from segmind.automations.describe import Saying, lines
 from segmind.automations.lifecycle import State
 from segmind.automations.tables import automation as table
 from segmind.db.engine import Store
 from segmind.db.locks import lock
+from segmind.segments.segment import list_segments
+from segmind.segments.words import Words
 from segmind.templates.template import parse_draft, to_json
+from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/automations", tags=["Automations"], route_class=StrictRoute)
@@ -31,100 +52,51 @@ READING = [Depends(requires(Scope.AUTOMATIONS_READ))]
 Writes = Annotated[Caller, Depends(requires(Scope.AUTOMATIONS_WRITE))]
 
 
-class CartRecovery(Body):
-    """Remind customers of the cart that they left; an order ends it at every step."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "name": "Cart recovery",
-                "wait_minutes": 60,
-                "channels": ["email", "sms"],
-                "contents": {"sms": {"body": "Your cart ({{ cart.total }}) is still waiting."}},
-                "idempotency_key": "cart-recovery-1",
-            }
-        },
-    )
-
-    name: str = "Cart recovery"
-    wait_minutes: int = Field(
-        default=60, ge=1, le=43_200, description="After the last change of the cart."
-    )
-    channels: list[ChannelName] = Field(default=["email"], min_length=1, max_length=3)
-    contents: dict[ChannelName, dict[str, Any]] = Field(
-        default={}, description="What is written, by channel; without one, a proven text."
-    )
-    next_after_minutes: int = Field(
-        default=1320, ge=1, le=43_200, description="From one channel's message to the next one's."
-    )
-    cooldown_hours: int | None = Field(
-        default=None, ge=1, le=8_784, description="No second run of a customer within that time."
-    )
-    start: bool = Field(default=True, description="False: save it as a draft.")
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
+@router.post("", status_code=HTTPStatus.CREATED)
+def create(
+    store: StoreOf, caller: Writes, body: NewAutomation, response: Response, key: Key = None
+) -> Started:
+    """Create an automation from a definition; with ``start`` it is switched on."""
+    definition = parse(body.definition)
+    chosen = chosen_key(key, body.idempotency_key)
+    with store.engine.begin() as conn:
+        return _set_up(conn, caller, body.name, definition, chosen, response, start=body.start)
 
 
-class AutomationOut(BaseModel):
-    """An automation. ``state``: draft, live, paused or stopped."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    name: str
-    state: str
-    version: int
-    live_since: datetime | None = Field(description="Earlier triggers start no run.")
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
+@router.post("/check", dependencies=READING)
+def check(store: StoreOf, body: ToCheck) -> Checked:
+    """Look a definition over: everything that is wrong, and what it says in words."""
+    definition = parse(body.definition)
+    with store.engine.connect() as conn:
+        found = validate.problems(conn, definition)
+        return Checked(
+            problems=[ProblemOut.model_validate(each) for each in found],
+            said=_said(conn, definition),
+        )
 
 
-class Started(AutomationOut):
-    """``created`` is false where the idempotency key had been used before."""
-
-    created: bool
-
-
-class Automations(BaseModel):
-    """Automations, newest first."""
-
-    automations: list[AutomationOut]
+@router.get("/recipes", dependencies=READING)
+def list_recipes() -> Recipes:
+    """Automations that are ready to be set up."""
+    return Recipes(recipes=[RecipeOut.model_validate(each) for each in recipes.RECIPES])
 
 
-class TotalsOut(BaseModel):
-    """All runs: ``entered`` = ``waiting`` + ``exited`` + ``failed``."""
-
-    entered: int
-    waiting: int
-    exited: int
-    converted: int
-    failed: int
-    messages: int
-
-
-class StepOut(BaseModel):
-    """Runs at one step."""
-
-    step: str
-    entered: int
-    waiting: int
-    passed: int
-    sent: int
-    skipped: int
-    yes: int
-    no: int
-    exited: int
-    converted: int
-    failed: int
-
-
-class AutomationReport(AutomationOut):
-    """An automation with its definition and its numbers."""
-
-    definition: dict[str, Any]
-    totals: TotalsOut
-    steps: list[StepOut]
+@router.post("/recipes/{recipe}", status_code=HTTPStatus.CREATED)
+def set_up_recipe(
+    store: StoreOf,
+    caller: Writes,
+    recipe: str,
+    body: FromRecipe,
+    response: Response,
+    key: Key = None,
+) -> Started:
+    """Set a recipe up; segments that it needs are found or made."""
+    chosen = chosen_key(key, body.idempotency_key)
+    found = recipes.recipe_by_key(recipe)
+    with store.engine.begin() as conn:
+        definition = recipes.definition_of(conn, found, clock.now(), caller.actor)
+        name = body.name or found.name
+        return _set_up(conn, caller, name, definition, chosen, response, start=body.start)
 
 
 @router.post("/cart-recovery", status_code=HTTPStatus.CREATED)
@@ -132,7 +104,6 @@ def cart_recovery(
     store: StoreOf, caller: Writes, body: CartRecovery, response: Response, key: Key = None
 ) -> Started:
     """Create a cart recovery and switch it on. Only carts left from now on start runs."""
-    now = clock.now()
     chosen = chosen_key(key, body.idempotency_key)
     definition = recipes.cart_recovery(
         wait_minutes=body.wait_minutes,
@@ -145,19 +116,7 @@ def cart_recovery(
         cooldown_hours=body.cooldown_hours,
     )
     with store.engine.begin() as conn:
-        if chosen is not None:
-            lock(conn, f"automation.key:{chosen}")  # two at once: one creates, the other is told
-        known = _made_before(conn, chosen)
-        made = automations.create(
-            conn, body.name, definition, now, caller.actor, idempotency_key=chosen
-        )
-        created = made.id != known
-        if created and body.start:
-            made = automations.set_state(conn, made.id, State.LIVE, now, caller.actor)
-    if not created:
-        response.status_code = HTTPStatus.OK
-    response.headers["Location"] = f"/automations/{made.id}"
-    return Started(created=created, **_out(made).model_dump())
+        return _set_up(conn, caller, body.name, definition, chosen, response, start=body.start)
 
 
 @router.get("", dependencies=READING)
@@ -165,7 +124,7 @@ def list_automations(store: StoreOf, state: Annotated[State | None, Query()] = N
     """Every automation, newest first."""
     with store.engine.connect() as conn:
         found = automations.list_automations(conn, state=state)
-    return Automations(automations=[_out(each) for each in found])
+    return Automations(automations=[out(each) for each in found])
 
 
 @router.get("/{automation_id}", dependencies=READING)
@@ -173,13 +132,51 @@ def get(store: StoreOf, automation_id: PathId) -> AutomationReport:
     """One automation: what it does, and how many came how far."""
     with store.engine.connect() as conn:
         found = automations.get(conn, automation_id)
-        totals = runs.totals(conn, automation_id)
-        steps = runs.by_step(conn, automation_id)
+        totals = numbers.totals(conn, automation_id)
+        steps = numbers.by_step(conn, automation_id)
+        said = _said(conn, found.definition)
     return AutomationReport(
-        **_out(found).model_dump(),
+        **out(found).model_dump(),
         definition=found.definition.as_json(),
-        totals=TotalsOut(**asdict(totals)),
-        steps=[StepOut(**asdict(step)) for step in steps],
+        said=said,
+        totals=TotalsOut.model_validate(totals),
+        steps=[StepOut.model_validate(step) for step in steps],
+    )
+
+
+@router.patch("/{automation_id}")
+def change(store: StoreOf, caller: Writes, automation_id: PathId, body: Change) -> AutomationOut:
+    """Give it another name, or a new version of its definition: whoever enters from now on follows
+    the new one, people in flight finish theirs unless they are moved."""
+    definition = None if body.definition is None else parse(body.definition)
+    with store.engine.begin() as conn:
+        return out(
+            automations.update(
+                conn,
+                automation_id,
+                clock.now(),
+                caller.actor,
+                name=body.name,
+                definition=definition,
+            )
+        )
+
+
+@router.get("/{automation_id}/versions", dependencies=READING)
+def list_versions(store: StoreOf, automation_id: PathId) -> Versions:
+    """Every version of its definition, newest first."""
+    with store.engine.connect() as conn:
+        automations.get(conn, automation_id)
+        found = automations.versions(conn, automation_id)
+    return Versions(
+        versions=[
+            VersionOut(
+                version=each.version,
+                created_at=each.created_at,
+                definition=each.definition.as_json(),
+            )
+            for each in found
+        ]
     )
 
 
@@ -197,13 +194,46 @@ def pause(store: StoreOf, caller: Writes, automation_id: PathId) -> AutomationOu
 
 @router.post("/{automation_id}/stop")
 def stop(store: StoreOf, caller: Writes, automation_id: PathId) -> AutomationOut:
-    """Every run leaves, for good."""
+    """Nobody moves any more, and every run leaves, for good."""
     return _move(store, caller, automation_id, State.STOPPED)
+
+
+def _set_up(
+    conn: Connection,
+    caller: Caller,
+    name: str,
+    definition: Definition,
+    key: str | None,
+    response: Response,
+    *,
+    start: bool,
+) -> Started:
+    now = clock.now()
+    if key is not None:
+        lock(conn, f"automation.key:{key}")  # two at once: one creates, the other is told
+    known = _made_before(conn, key)
+    made = automations.create(conn, name, definition, now, caller.actor, idempotency_key=key)
+    created = made.id != known
+    if created and start:
+        made = automations.set_state(conn, made.id, State.LIVE, now, caller.actor)
+    if not created:
+        response.status_code = HTTPStatus.OK
+    response.headers["Location"] = f"/automations/{made.id}"
+    return Started(created=created, **out(made).model_dump())
 
 
 def _move(store: Store, caller: Caller, automation_id: int, state: State) -> AutomationOut:
     with store.engine.begin() as conn:
-        return _out(automations.set_state(conn, automation_id, state, clock.now(), caller.actor))
+        return out(automations.set_state(conn, automation_id, state, clock.now(), caller.actor))
+
+
+def _said(conn: Connection, definition: Definition) -> list[str]:
+    names = {each.id: f"“{each.name}”" for each in list_segments(conn)}
+    words = Words(
+        currency=product_settings.load(conn).currency,
+        segment=lambda number: names.get(number, f"segment {number}"),
+    )
+    return [line.text for line in lines(definition, Saying(words=words))]
 
 
 def _made_before(conn: Connection, key: str | None) -> int | None:
@@ -213,7 +243,3 @@ def _made_before(conn: Connection, key: str | None) -> int | None:
     query = select(table.c.id).where(table.c.idempotency_key == key)
     found: int | None = conn.execute(query).scalar()
     return found
-
-
-def _out(automation: Automation) -> AutomationOut:
-    return AutomationOut.model_validate(automation)

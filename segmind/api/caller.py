@@ -24,7 +24,7 @@ from segmind.api.stores import Stores
 from segmind.api.visits import address_of, visit_of
 from segmind.db.engine import Store
 from segmind.workspace import access, api_keys
-from segmind.workspace.api_keys import ApiKey, Scope
+from segmind.workspace.api_keys import PREFIX, ApiKey, Scope
 
 #: How often one key may call, and how often one address may be wrong.
 CALLS: Final = Rate(per_second=100, burst=500)
@@ -148,7 +148,9 @@ def presented_key(authorization: str) -> str | None:
             pair = base64.b64decode(value.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             return ""
-        return pair.partition(":")[0]
+        user, _, password = pair.partition(":")
+        # Twilio's libraries send an account as the user and the key as the password.
+        return password if not user.startswith(PREFIX) and password.startswith(PREFIX) else user
     return value.strip() if scheme.lower() == "bearer" else ""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from segmind.api.shapes import Body, ChannelName
+from segmind.api.shapes import Body, BodyId, ChannelName
 
 
 class CustomerOut(BaseModel):
@@ -113,6 +113,7 @@ class ConsentOut(BaseModel):
     id: int
     channel: str
     consent: bool
+    purpose: str
     source: str
     evidence: dict[str, Any] | None
     actor: str
@@ -144,4 +145,64 @@ class NewConsent(Body):
     channel: ChannelName
     consent: bool
     source: Literal["form", "api", "import", "preferences", "admin"] = "api"
-    evidence: dict[str, Any] = Field(default={}, description="What proves it.")
+    purpose: str = Field(
+        default="marketing",
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="`marketing` is what Segmind asks for before it writes; others are kept.",
+    )
+    evidence: dict[str, Any] = Field(
+        default={}, description="What proves it. An import needs `attestation`."
+    )
+
+
+class NewOptIn(Body):
+    """Somebody gave an address of theirs: ask its owner."""
+
+    channel: Literal["email", "sms"]
+    source: Literal["form", "api", "admin"] = "form"
+    evidence: dict[str, Any] = Field(default={}, description="Form address, IP, text shown.")
+    send: bool = Field(default=True, description="Write them a message with the link.")
+
+
+class OptInRequested(BaseModel):
+    """``confirm_url`` shows a button; pressing it is the yes. ``message_id``: what was sent."""
+
+    confirm_url: str
+    expires_at: datetime
+    message_id: str | None
+
+
+class Erasures(Body):
+    """Customers to forget."""
+
+    customer_ids: list[BodyId] = Field(min_length=1, max_length=1_000)
+
+
+class Erased(BaseModel):
+    """``erased`` and ``unknown`` add up to the different ids."""
+
+    erased: int
+    unknown: list[int]
+
+
+class ImportedConsent(Body):
+    """One yes or no, of the customer with the shop's own id."""
+
+    external_id: str = Field(min_length=1, max_length=500)
+    channel: ChannelName
+    consent: bool
+
+
+class ConsentImport(Body):
+    """Up to 10,000 consents with one attestation: who asked, where, and with which words."""
+
+    attestation: str = Field(min_length=10, max_length=2_000)
+    evidence: dict[str, Any] = Field(default={}, description="What else proves them.")
+    consents: list[ImportedConsent] = Field(min_length=1, max_length=10_000)
+
+
+class ConsentsTaken(BaseModel):
+    """``taken`` rows, and the different ids that nobody has."""
+
+    taken: int
+    unknown: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -33,6 +34,12 @@ button, a.act { display: block; width: 100%; padding: .65rem 1rem; font: inherit
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
 .bad { padding: .6rem .8rem; border-radius: 8px; color: var(--bad); background: var(--bad-ground); }
 code { font-size: .9em; overflow-wrap: anywhere; }
+h2 { margin: 1.75rem 0 .6rem; font-size: 1.05rem; }
+button.quiet { color: var(--ink); background: transparent; border: 1px solid var(--muted); }
+label.tick { display: flex; gap: .6rem; align-items: center; font-weight: 400; min-height: 2rem; }
+label.tick input { width: 1.1rem; height: 1.1rem; margin: 0; }
+select { width: 100%; margin: 0 0 1rem; padding: .6rem .7rem; font: inherit; color: inherit;
+  background: var(--field); border: 1px solid var(--muted); border-radius: 8px; }
 p:last-child { margin-bottom: 0; }
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -79,11 +86,38 @@ def complaint(text: str) -> str:
     return f'<p class="bad" role="alert">{escape(text)}</p>' if text else ""
 
 
-def form(action: str, button: str, *parts: str) -> str:
-    """A form that posts to ``action``."""
+def form(action: str, button: str, *parts: str, quiet: bool = False) -> str:
+    """A form that posts to ``action``; ``quiet``: not the first thing to press."""
+    look = ' class="quiet"' if quiet else ""
     return (
         f'<form method="post" action="{escape(action)}">{"".join(parts)}'
-        f"<button>{escape(button)}</button></form>"
+        f"<button{look}>{escape(button)}</button></form>"
+    )
+
+
+def heading(text: str) -> str:
+    """What parts a page."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def checkbox(name: str, label: str, *, checked: bool) -> str:
+    """A yes or no; sent as "1" when ticked."""
+    ticked = " checked" if checked else ""
+    return (
+        f'<label class="tick"><input type="checkbox" name="{escape(name)}" value="1"{ticked}> '
+        f"{escape(label)}</label>"
+    )
+
+
+def choice(name: str, label: str, options: Mapping[str, str]) -> str:
+    """One of several, the first unless another is chosen."""
+    listed = "".join(
+        f'<option value="{escape(value)}">{escape(words)}</option>'
+        for value, words in options.items()
+    )
+    return (
+        f'<label for="{escape(name)}">{escape(label)}</label>'
+        f'<select id="{escape(name)}" name="{escape(name)}">{listed}</select>'
     )
 
 

@@ -5,7 +5,7 @@ Answers only after commit. A repeated ``messageId`` changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from segmind import clock
+from segmind.api import batch as batch_text
 from segmind.api import strict_json
 from segmind.api.caller import BEARER, caller_of, store_of
 from segmind.api.problems import Refusal
@@ -138,8 +139,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _take_one(request: Request, body: bytes, kind: str) -> _Answer:
     payload = _object(body) | {"type": kind}
-    store = _admitted(request, payload)
-    payload.pop("writeKey", None)
+    store = _admitted(request, payload.pop("writeKey", None))
     taken = _take(store, [payload])
     outcome = taken.results[0]
     if outcome.status == "rejected":
@@ -153,25 +153,41 @@ def _take_one(request: Request, body: bytes, kind: str) -> _Answer:
 
 
 def _take_batch(request: Request, body: bytes) -> _Answer:
+    written = batch_text.calls_of(body)
+    if written is None:
+        return _take_whole(request, body)
+    store = _admitted(request, written.write_key)
+    _check_length(written.calls)
+    try:
+        return _take(store, written.calls, written.shared)
+    except calls.Unreadable:
+        return _take_whole(request, body)  # which says what is wrong with the body
+
+
+def _take_whole(request: Request, body: bytes) -> _Answer:
+    """A batch that is read as one value."""
     payload = _object(body)
-    store = _admitted(request, payload)
+    store = _admitted(request, payload.get("writeKey"))
     found = calls.unbatch(payload)
-    if len(found) > MOST_CALLS:
-        message = f"A batch holds at most {MOST_CALLS} calls."
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "batch_too_long", message, field="batch")
+    _check_length(found)
     return _take(store, found)
 
 
-def _admitted(request: Request, payload: dict[str, Any]) -> Store:
-    """The store, for a caller that may write events."""
+def _check_length(found: Sized) -> None:
+    if len(found) > MOST_CALLS:
+        message = f"A batch holds at most {MOST_CALLS} calls."
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "batch_too_long", message, field="batch")
+
+
+def _admitted(request: Request, written: Any) -> Store:
+    """The store, for a caller that may write events; ``written``: the body's ``writeKey``."""
     store = store_of(request)
-    written = payload.get("writeKey")
     found = caller_of(request, store, written if isinstance(written, str) else None)
     found.require(Scope.EVENTS_WRITE)
     return store
 
 
-def _take(store: Store, found: list[Any]) -> _Answer:
+def _take(store: Store, found: Sequence[Any], shared: Mapping[str, Any] | None = None) -> _Answer:
     key = address_key(store.settings.secret_key)
 
     def addresses_changed(conn: Connection, customer_ids: Sequence[int]) -> None:
@@ -181,7 +197,7 @@ def _take(store: Store, found: list[Any]) -> _Answer:
     for attempt in range(_ATTEMPTS):
         try:
             with store.engine.begin() as conn:
-                results = tracking.track(conn, found, clock.now(), addresses_changed)
+                results = tracking.track(conn, found, clock.now(), addresses_changed, shared)
             break
         except OperationalError as error:
             # Two batches about the same customers met; one of them is asked to come again.

@@ -1,25 +1,40 @@
-"""Messages: send one, find some, follow one."""
+"""Messages: send one, find some, follow one, take one back."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
+from segmind.api.message_shapes import (
+    CallbackOut,
+    HappenedOut,
+    Later,
+    MessageOut,
+    Messages,
+    MessageWithHistory,
+    NewMessage,
+    Sent,
+    SourceName,
+    StatusName,
+    To,
+    values_of,
+)
 from segmind.api.problems import Refusal
-from segmind.api.shapes import MOST_ID, Body, BodyId, ChannelName, Cursor, Instant, Limit
+from segmind.api.shapes import MOST_ID, ChannelName, Cursor, Instant, Limit
 from segmind.api.strict_json import StrictRoute
+from segmind.callbacks import outbound
+from segmind.callbacks.address import check as check_address
+from segmind.callbacks.address import rules_of
 from segmind.consent.addresses import address_key, as_channel
 from segmind.customers import queries as customers
 from segmind.events.schema import Source
-from segmind.messages import queries, send_one
-from segmind.messages.queries import Message, MessageFilter
+from segmind.messages import queries, scheduled, send_one, told
+from segmind.messages.queries import MessageFilter
 from segmind.messages.send_one import SendRequest
 from segmind.templates.template import parse_draft
 from segmind.workspace import audit, product_settings
@@ -29,7 +44,6 @@ router = APIRouter(prefix="/messages", tags=["Messages"], route_class=StrictRout
 READING = [Depends(requires(Scope.MESSAGES_READ))]
 Writes = Annotated[Caller, Depends(requires(Scope.MESSAGES_WRITE))]
 
-SourceName = Literal["campaign", "automation", "single"]
 Key = Annotated[
     str | None,
     Header(
@@ -39,107 +53,6 @@ Key = Annotated[
         description="The same key with the same request does it once, however often it is sent.",
     ),
 ]
-
-
-class To(Body):
-    """Whom: exactly one of the three."""
-
-    customer_id: BodyId | None = None
-    external_id: str | None = Field(default=None, max_length=500)
-    address: str | None = Field(default=None, max_length=4096)
-
-
-class NewMessage(Body):
-    """A single message: to whom, by which channel, and what it says."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "channel": "sms",
-                "to": {"external_id": "c-1042"},
-                "content": {"body": "Hi {{ first_name }}, order {{ number }} is on its way."},
-                "vars": {"number": "991"},
-                "purpose": "transactional",
-                "idempotency_key": "order-991-shipped",
-            }
-        },
-    )
-
-    channel: ChannelName
-    to: To
-    content: dict[str, Any] | None = Field(
-        default=None, description="What is written, in Liquid; or give template_version_id."
-    )
-    template_version_id: BodyId | None = None
-    purpose: Literal["transactional", "marketing", "test"] = Field(
-        default="transactional",
-        description="Marketing needs consent and keeps caps and quiet hours.",
-    )
-    vars: dict[str, Any] = Field(default={}, description="Values for the text.")
-    send_at: Instant | None = Field(default=None, description="Not before; leave out for now.")
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
-
-
-class MessageOut(BaseModel):
-    """A message. ``status``: queued, waiting, sending, accepted, sent, delivered, bounced, failed,
-    skipped, expired, cancelled or in_doubt; ``because`` says why where that needs saying."""
-
-    id: UUID
-    status: str
-    because: str
-    channel: str
-    purpose: str
-    source: str
-    source_id: int
-    customer_id: int | None
-    address: str | None
-    template_version_id: int
-    attempts: int
-    provider: str | None
-    provider_id: str | None
-    error_code: str | None
-    skip_reason: str | None
-    sms_parts: int | None
-    cost_micros: int | None = Field(description="Millionths of the currency unit.")
-    currency: str
-    due_at: datetime
-    expires_at: datetime
-    created_at: datetime
-    sent_at: datetime | None
-    delivered_at: datetime | None
-    opened_at: datetime | None = Field(description="First human open.")
-    clicked_at: datetime | None = Field(description="First human click.")
-    unsubscribed_at: datetime | None
-    complained_at: datetime | None
-
-
-class Sent(MessageOut):
-    """``created`` is false where the idempotency key had been used for this very request."""
-
-    created: bool
-
-
-class HappenedOut(BaseModel):
-    """One thing that happened to a message."""
-
-    at: datetime
-    what: str
-    detail: str
-    machine: bool = Field(description="An open or click that no human made.")
-
-
-class MessageWithHistory(MessageOut):
-    """A message and all that happened to it, in order of time."""
-
-    history: list[HappenedOut]
-
-
-class Messages(BaseModel):
-    """Messages, newest first. ``next`` is the ``before`` of the following page."""
-
-    messages: list[MessageOut]
-    next: int | None
 
 
 @router.post("/send", status_code=HTTPStatus.CREATED)
@@ -152,6 +65,13 @@ def send(
     """
     chosen = chosen_key(key, body.idempotency_key)
     now = clock.now()
+    if body.send_at is not None and body.send_at > now + scheduled.FARTHEST:
+        raise Refusal(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid_input",
+            "A message can wait for a year at most.",
+            field="send_at",
+        )
     with store.engine.begin() as conn:
         reference = send_one.send(
             conn,
@@ -168,6 +88,7 @@ def send(
                 vars=body.vars,
                 due_at=body.send_at,
                 idempotency_key=chosen,
+                status_callback=callback_address(conn, store, body.status_callback),
             ),
             now,
         )
@@ -178,7 +99,7 @@ def send(
     if not reference.created:
         response.status_code = HTTPStatus.OK
     response.headers["Location"] = f"/messages/{reference.public_id}"
-    return Sent(created=reference.created, **_values(made, currency))
+    return Sent(created=reference.created, **values_of(made, currency))
 
 
 @router.get("", dependencies=READING)
@@ -187,29 +108,43 @@ def search(
     text: Annotated[
         str | None, Query(max_length=200, description="Part of an address, or an id.")
     ] = None,
+    address: Annotated[
+        str | None, Query(max_length=4096, description="A whole address, of any channel.")
+    ] = None,
+    status: StatusName | None = None,
+    error_code: Annotated[str | None, Query(max_length=100)] = None,
+    batch_id: UUID | None = None,
     channel: ChannelName | None = None,
     source: SourceName | None = None,
     source_id: Annotated[int | None, Query(ge=0, le=MOST_ID)] = None,
+    campaign: Annotated[int | None, Query(ge=1, le=MOST_ID)] = None,
+    automation: Annotated[int | None, Query(ge=1, le=MOST_ID)] = None,
     customer_id: Annotated[int | None, Query(ge=1, le=MOST_ID)] = None,
     since: Annotated[Instant | None, Query()] = None,
     until: Annotated[Instant | None, Query()] = None,
     before: Cursor = None,
     limit: Limit = 50,
 ) -> Messages:
-    """Messages that fit, newest first."""
+    """Messages that fit, newest first. ``campaign`` and ``automation`` are short for a source."""
+    kind, number = _source(source, source_id, campaign, automation)
     wanted = MessageFilter(
         text=text.replace("\0", "") if text else None,
+        address=address.replace("\0", "") if address else None,
+        status=status,
+        error_code=error_code.replace("\0", "") if error_code else None,
+        batch_id=batch_id,
         channel=as_channel(channel) if channel else None,
-        source_kind=int(Source[source.upper()]) if source else None,
-        source_id=source_id,
+        source_kind=kind,
+        source_id=number,
         customer_id=customer_id,
         since=since,
         until=until,
     )
     with store.engine.connect() as conn:
-        page = queries.search(conn, wanted, before=before, limit=limit)
+        key = address_key(store.settings.secret_key)
+        page = queries.search(conn, wanted, before=before, limit=limit, key=key)
         currency = product_settings.load(conn).currency
-    found = [MessageOut(**_values(message, currency)) for message in page.messages]
+    found = [MessageOut(**values_of(message, currency)) for message in page.messages]
     return Messages(messages=found, next=page.next_before)
 
 
@@ -218,11 +153,80 @@ def get(store: StoreOf, message_id: UUID) -> MessageWithHistory:
     """One message with everything that happened to it."""
     with store.engine.connect() as conn:
         found = queries.one(conn, message_id)
+        calls = outbound.recent(conn, topic=told.TOPIC, subject_id=found.message.id)
         currency = product_settings.load(conn).currency
-    history = [
-        HappenedOut(at=e.at, what=e.said, detail=e.detail, machine=e.machine) for e in found.entries
+    callbacks = [
+        CallbackOut(
+            sequence=call.sequence,
+            state=call.state.name.lower(),
+            because=call.because,
+            tries=call.tries,
+            last_status=call.last_status,
+            due_at=call.due_at,
+            finished_at=call.finished_at,
+        )
+        for call in reversed(calls)
     ]
-    return MessageWithHistory(history=history, **_values(found.message, currency))
+    history = [
+        HappenedOut(at=e.at, what=e.said, detail=e.detail, meaning=e.meaning, machine=e.machine)
+        for e in found.entries
+    ]
+    return MessageWithHistory(
+        history=history, callbacks=callbacks, **values_of(found.message, currency)
+    )
+
+
+@router.post("/{message_id}/cancel")
+def cancel(store: StoreOf, caller: Writes, message_id: UUID) -> MessageOut:
+    """Take a single message back that has not left. Once more changes nothing."""
+    with store.engine.begin() as conn:
+        scheduled.cancel(conn, message_id, clock.now())
+        audit.record(conn, caller.actor, "message.cancel", f"message {message_id}")
+        return _answer(conn, message_id)
+
+
+@router.patch("/{message_id}")
+def reschedule(store: StoreOf, caller: Writes, message_id: UUID, body: Later) -> MessageOut:
+    """Give a single message that has not left another time."""
+    with store.engine.begin() as conn:
+        scheduled.reschedule(conn, message_id, body.send_at, clock.now())
+        detail = {"send_at": body.send_at.isoformat()}
+        audit.record(conn, caller.actor, "message.reschedule", f"message {message_id}", detail)
+        return _answer(conn, message_id)
+
+
+def callback_address(conn: Any, store: Any, given: str | None) -> str | None:
+    """Where a message's status is told: as asked for, else where the workspace wants it.
+
+    Raises:
+        RefusedAddress: it may not be called.
+    """
+    if given is None:
+        return product_settings.load(conn).status_callback_url
+    return check_address(given, rules_of(store.settings), field="status_callback")
+
+
+def _answer(conn: Any, message_id: UUID) -> MessageOut:
+    currency = product_settings.load(conn).currency
+    return MessageOut(**values_of(queries.status(conn, message_id), currency))
+
+
+def _source(
+    source: SourceName | None, source_id: int | None, campaign: int | None, automation: int | None
+) -> tuple[int | None, int | None]:
+    given = [each for each in (source, campaign, automation) if each is not None]
+    if len(given) > 1 or (source_id is not None and source is None):
+        raise Refusal(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid_input",
+            "Give one source: source with source_id, or campaign, or automation.",
+            field="source",
+        )
+    if campaign is not None:
+        return int(Source.CAMPAIGN), campaign
+    if automation is not None:
+        return int(Source.AUTOMATION), automation
+    return (int(Source[source.upper()]) if source else None), source_id
 
 
 def chosen_key(header: str | None, field: str | None) -> str | None:
@@ -253,30 +257,3 @@ def _customer(conn: Any, to: To) -> int | None:
     if to.external_id is not None:
         return customers.get_external(conn, to.external_id).id
     return to.customer_id
-
-
-def _values(message: Message, currency: str) -> dict[str, Any]:
-    return {
-        "id": message.public_id,
-        "status": message.status,
-        "because": message.because,
-        "channel": message.channel.label,
-        "purpose": message.purpose,
-        "source": Source(message.source_kind).name.lower(),
-        "source_id": message.source_id,
-        "customer_id": message.customer_id,
-        "address": message.address,
-        "template_version_id": message.template_version_id,
-        "attempts": message.attempt,
-        "provider": message.provider,
-        "provider_id": message.provider_id,
-        "error_code": message.error_code,
-        "skip_reason": message.skip_reason,
-        "sms_parts": message.segments,
-        "cost_micros": message.cost_micros,
-        "currency": currency,
-        **{name: getattr(message, name) for name in _INSTANTS},
-    }
-
-
-_INSTANTS = tuple(name for name in MessageOut.model_fields if name.endswith("_at"))

@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 from segmind import clock
 from segmind.analytics.definition import Definition
 from segmind.analytics.period import Grain, InvalidPeriod, Period
-from segmind.api.shapes import DefinitionCard, Instant
+from segmind.analytics.which import Which
+from segmind.api.shapes import MOST_ID, DefinitionCard, Instant
 from segmind.automations import automation as automations
 from segmind.campaigns import campaign as campaigns
+from segmind.consent.addresses import as_channel
 from segmind.events.schema import Channel, Source
 from segmind.workspace.product_settings import ProductSettings
 
@@ -27,6 +29,16 @@ Since = Annotated[
     Instant | None, Query(description="Start (inclusive); goes with until, instead of days.")
 ]
 Until = Annotated[Instant | None, Query(description="End (exclusive).")]
+SourceKind = Literal["campaign", "automation", "single"]
+SourceId = Annotated[int | None, Query(ge=0, le=MOST_ID, description="Only this one.")]
+Compare = Annotated[bool, Query(description="Also of the period before, of the same length.")]
+RuleKey = Annotated[
+    str, Query(max_length=40, description="Attribution rule; GET /analytics/attribution lists them")
+]
+WindowDays = Annotated[
+    int | None,
+    Query(ge=1, le=90, description="Attribution window; default: the workspace's by channel."),
+]
 By = Annotated[Grain, Query(description="Length of a bucket, in the workspace's zone.")]
 
 
@@ -57,14 +69,25 @@ def period_of(
     """The period that was asked for.
 
     Raises:
-        InvalidPeriod: it ends before it starts, or has too many buckets.
+        InvalidPeriod: it ends before it starts, lies in the future, or has too many buckets.
     """
     now = clock.now()
     if since is None and until is None:
         return Period.last_days(days, now, settings.zone, grain)
     if since is None:
         raise InvalidPeriod("A period that is not the last days needs a start.", field="since")
+    if since > now:
+        raise InvalidPeriod("The period lies in the future.", field="since")
     return Period(since, until or now, settings.zone, grain)
+
+
+def which_of(channel: str | None, source: SourceKind | None, source_id: int | None) -> Which:
+    """The messages that were asked about."""
+    return Which(
+        channel=as_channel(channel) if channel else None,
+        source=Source[source.upper()] if source else None,
+        source_id=source_id,
+    )
 
 
 def said(period: Period) -> PeriodOut:
@@ -85,13 +108,14 @@ def channel_name(code: int | None) -> str | None:
 
 
 def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a small frame, channels by name and buckets as local ISO 8601."""
+    """The rows of a small frame, channels by name, buckets and days as local ISO 8601."""
     found = frame.to_dicts()
     for row in found:
         if "channel" in row:
             row["channel"] = channel_name(row["channel"])
-        if "bucket" in row:
-            row["bucket"] = row["bucket"].isoformat()
+        for name in ("bucket", "day", "month"):
+            if name in row:
+                row[name] = row[name].isoformat()
     return found
 
 
@@ -105,10 +129,14 @@ class Titles:
         }
 
     def named(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
-        """The rows with ``source`` (campaign, automation, single), ``source_id`` and ``title``."""
+        """The rows with ``source`` (campaign, automation, single), ``source_id`` and ``title``.
+
+        Rows of variants are of campaigns, rows of steps of automations.
+        """
         found = rows(frame)
+        own = Source.CAMPAIGN if "variant" in frame.columns else Source.AUTOMATION
         for row in found:
-            kind = row.pop("source_kind")
+            kind = row.pop("source_kind", own)
             source = Source(kind) if kind is not None else None
             row["source"] = source.name.lower() if source is not None else None
             known = self._names.get(source, {}) if source is not None else {}

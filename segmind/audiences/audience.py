@@ -79,7 +79,7 @@ def build(
         InvalidRule: a rule names an unknown event or segment.
         InvalidShare: ``holdout_percent`` is not between 0 and 100.
     """
-    terms = terms_of(channel, purpose, holdout_percent, salt)
+    terms = terms_of(channel, purpose, holdout_percent, salt, settings)
     known = resolver(conn)
     resolved = resolve(
         facts.customers,
@@ -91,10 +91,16 @@ def build(
     return Audience(resolved.collect().sort("customer_id"))
 
 
-def terms_of(channel: Channel | str, purpose: Purpose, holdout_percent: float, salt: str) -> Terms:
+def terms_of(
+    channel: Channel | str,
+    purpose: Purpose,
+    holdout_percent: float,
+    salt: str,
+    settings: ProductSettings,
+) -> Terms:
     """The terms; only marketing holds anybody out."""
     share = holdout_percent if purpose is Purpose.MARKETING else 0.0
-    return Terms(as_channel(channel), purpose, share, salt)
+    return Terms(as_channel(channel), purpose, share, salt, settings.email_unasked_countries)
 
 
 def union(

@@ -56,7 +56,7 @@ def check(
     Raises:
         InvalidRule: see ``audience.build``.
     """
-    terms = terms_of(channel, purpose, holdout_percent, salt)
+    terms = terms_of(channel, purpose, holdout_percent, salt, settings)
     known = resolver(conn)
     rows = resolve(
         _with_same_address(facts.customers, customer_id, terms.channel),

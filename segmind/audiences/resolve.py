@@ -18,12 +18,14 @@ class Terms:
     """On which channel and what for, and how large a share is kept out on purpose.
 
     The same ``salt`` holds the same customers out; every campaign has its own.
+    ``unasked_countries``: see ``gate.screen``.
     """
 
     channel: Channel
     purpose: Purpose = Purpose.MARKETING
     holdout_percent: float = 0.0
     salt: str = ""
+    unasked_countries: tuple[str, ...] = ()
 
 
 def resolve(
@@ -43,7 +45,7 @@ def resolve(
     people = people.join(
         excluded.unique().with_columns(excluded=pl.lit(True)), on="customer_id", how="left"
     )
-    screened = gate.screen(people, terms.channel, terms.purpose).select(
+    screened = gate.screen(people, terms.channel, terms.purpose, terms.unasked_countries).select(
         "customer_id",
         "address",
         pl.col("excluded").fill_null(False),

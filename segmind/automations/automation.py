@@ -9,11 +9,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from segmind.automations import stopping
 from segmind.automations.contents import frozen, spelled_out
 from segmind.automations.definition import Definition, parse
 from segmind.automations.lifecycle import State, require
 from segmind.automations.tables import automation as table
-from segmind.automations.tables import automation_run as run_table
 from segmind.automations.tables import automation_version as version_table
 from segmind.automations.validate import require_valid
 from segmind.errors import InvalidInput, NotFound
@@ -34,7 +34,8 @@ class UnknownAutomation(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Automation:
-    """One automation with its present definition. ``live_since``: earlier triggers start no run."""
+    """One automation with its present definition. ``live_since``: earlier triggers start no run;
+    ``scanned_to``: what came up to then has been looked at."""
 
     id: int
     name: str
@@ -42,6 +43,7 @@ class Automation:
     version: int
     definition: Definition
     live_since: datetime | None
+    scanned_to: datetime | None
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -137,7 +139,8 @@ def set_state(
 ) -> Automation:
     """Switch it on, pause, resume or stop it; to the state that it has: nothing happens.
 
-    Only triggers from now on start runs, also after a pause. Stopping lets every run leave.
+    Only triggers from now on start runs, also after a pause. Stopping lets every run leave, most
+    of a large automation's a little later (``stopping``); none of them moves any more.
 
     Raises:
         UnknownAutomation, IllegalMove; InvalidDefinition when what it needs has gone meanwhile.
@@ -156,8 +159,11 @@ def set_state(
     sources.set_state(
         conn, Source.AUTOMATION, automation_id, flag, f"{state.value} by {actor}", now
     )
+    if state is State.LIVE:
+        # Nothing leaves before what would withdraw it has been looked for.
+        sources.keep_fresh(conn, Source.AUTOMATION, automation_id, _database_now(conn))
     if state is State.STOPPED:
-        _let_everybody_leave(conn, automation_id, now)
+        stopping.let_leave(conn, automation_id, now)
     audit.record(
         conn,
         actor,
@@ -169,13 +175,14 @@ def set_state(
 
 
 def get(conn: Connection, automation_id: int, *, lock: bool = False) -> Automation:
-    """The automation; ``lock`` holds its row until the transaction ends.
+    """The automation; ``lock`` holds its row until the transaction ends (not against runs that
+    begin, or counts that are added).
 
     Raises:
         UnknownAutomation.
     """
     query = _query().where(table.c.id == automation_id)
-    found = _read(conn, query.with_for_update(of=table) if lock else query)
+    found = _read(conn, query.with_for_update(of=table, key_share=True) if lock else query)
     return _existing(found[0] if found else None, automation_id)
 
 
@@ -229,12 +236,9 @@ def _add_version(
     )
 
 
-def _let_everybody_leave(conn: Connection, automation_id: int, now: datetime) -> None:
-    conn.execute(
-        run_table.update()
-        .where(run_table.c.automation_id == automation_id, run_table.c.state == "waiting")
-        .values(state="exited", exit_reason="stopped", exited_at=now, due_at=None)
-    )
+def _database_now(conn: Connection) -> datetime:
+    found: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    return found
 
 
 def _query() -> Select[tuple[object, ...]]:
@@ -254,6 +258,7 @@ def _read(conn: Connection, query: Select[tuple[object, ...]]) -> list[Automatio
             version=row["version"],
             definition=parse(row["definition"]),
             live_since=row["live_since"],
+            scanned_to=row["scanned_to"],
             created_by=row["created_by"],
             created_at=row["created_at"],
             updated_at=row["updated_at"],

@@ -8,34 +8,21 @@ from typing import Any
 
 import polars as pl
 
-from segmind.automations.definition import Definition
 from segmind.automations.entry import CART_LIFE
-from segmind.automations.walk import Move
+from segmind.automations.flow import Move
 from segmind.automations.world import FactsWorld
 from segmind.events.schema import Kind
 from segmind.segments.words import Words
-from segmind.workspace.product_settings import ProductSettings
 
 
-def values_for(
-    definition: Definition,
-    world: FactsWorld,
-    moves: Sequence[Move],
-    settings: ProductSettings,
-) -> dict[int, Mapping[str, Any]]:
-    """By run id: the values for the templates of those who are sent something.
-
-    ``cart.items`` (name, quantity, price), ``cart.count`` and ``cart.total`` where runs are told
-    apart by cart; nothing otherwise.
-    """
-    if definition.key != "cart" or not moves:
-        return {}
-    carts = contents(world, [move.run.customer_id for move in moves], _since(moves))
-    words = Words(currency=settings.currency)
+def of_runs(world: FactsWorld, moves: Sequence[Move], words: Words) -> dict[int, dict[str, Any]]:
+    """By run id: items (name, quantity, price), count and total of the customer's cart."""
+    since = min(move.run.triggered_at for move in moves) - CART_LIFE
+    carts = contents(world, [move.customer_id for move in moves], since)
     return {
-        move.run.id: {"cart": _in_words(carts[move.run.customer_id], words)}
+        move.run.id: in_words(carts[move.customer_id], words)
         for move in moves
-        if move.run.customer_id in carts
+        if move.customer_id in carts
     }
 
 
@@ -83,11 +70,8 @@ def contents(
     return carts
 
 
-def _since(moves: Sequence[Move]) -> datetime:
-    return min(move.run.triggered_at for move in moves) - CART_LIFE
-
-
-def _in_words(items: Sequence[Mapping[str, Any]], words: Words) -> dict[str, Any]:
+def in_words(items: Sequence[Mapping[str, Any]], words: Words) -> dict[str, Any]:
+    """Items as a template has them, with their number and their value."""
     total = sum((item["price"] or 0) * item["quantity"] for item in items)
     return {
         "items": [

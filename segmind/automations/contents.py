@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection
 
-from segmind.automations.definition import Definition, Send, Step
+from segmind.automations.definition import Definition
 from segmind.automations.graph import Problem
+from segmind.automations.steps import Option, Send
 from segmind.errors import SegmindError
 from segmind.templates import versions
 from segmind.templates.check import check
@@ -13,16 +16,16 @@ from segmind.templates.template import Draft, channel_of, parse_draft, to_json
 from segmind.workspace.product_settings import ProductSettings
 
 
-def draft_of(conn: Connection, step: Send) -> Draft:
-    """What the step sends.
+def draft_of(conn: Connection, option: Option) -> Draft:
+    """What is sent.
 
     Raises:
         InvalidDraft: its content is none. NoVersion: its version does not exist.
     """
-    if step.content is not None:
-        return parse_draft(step.content)
-    assert step.template_version_id is not None  # the definition sees to it
-    return versions.load_version(conn, step.template_version_id)
+    if option.content is not None:
+        return parse_draft(option.content)
+    assert option.template_version_id is not None  # the definition sees to it
+    return versions.load_version(conn, option.template_version_id)
 
 
 def problems(conn: Connection, definition: Definition, settings: ProductSettings) -> list[Problem]:
@@ -30,22 +33,26 @@ def problems(conn: Connection, definition: Definition, settings: ProductSettings
     found: list[Problem] = []
     for step in definition.steps:
         if isinstance(step, Send):
-            found += _of_step(conn, step, settings)
+            for n, option in enumerate(step.options):
+                place = f"steps[{step.id}]" + (f".fallbacks[{n - 1}]" if n else "")
+                found += _of_option(conn, step, option, place, settings)
     return found
 
 
-def _of_step(conn: Connection, step: Send, settings: ProductSettings) -> list[Problem]:
-    field = f"steps[{step.id}].content"
+def _of_option(
+    conn: Connection, step: Send, option: Option, place: str, settings: ProductSettings
+) -> list[Problem]:
+    field = f"{place}.content"
     try:
-        draft = draft_of(conn, step)
+        draft = draft_of(conn, option)
     except SegmindError as error:
         return [Problem(step.id, field, error.message, error.hint)]
-    if channel_of(draft) != step.channel:
+    if channel_of(draft) != option.channel:
         return [
             Problem(
                 step.id,
-                f"steps[{step.id}].channel",
-                f"It sends by {step.channel}, its content is for {channel_of(draft)}.",
+                f"{place}.channel",
+                f"It sends by {option.channel}, its content is for {channel_of(draft)}.",
                 "Write the content for the step's channel.",
             )
         ]
@@ -63,27 +70,34 @@ def _of_step(conn: Connection, step: Send, settings: ProductSettings) -> list[Pr
 
 def frozen(conn: Connection, definition: Definition) -> Definition:
     """The definition with every draft saved as a version that never changes."""
-    steps: list[Step] = []
-    for step in definition.steps:
-        if isinstance(step, Send) and step.content is not None:
-            version = versions.save_version(conn, parse_draft(step.content))
-            step = step.model_copy(update={"content": None, "template_version_id": version})
-        steps.append(step)
-    return definition.model_copy(update={"steps": tuple(steps)})
+
+    def freeze(option: Option) -> Option:
+        if option.content is None:
+            return option
+        version = versions.save_version(conn, parse_draft(option.content))
+        return Option(channel=option.channel, template_version_id=version)
+
+    return _with_contents(definition, freeze)
 
 
 def spelled_out(conn: Connection, definition: Definition) -> Definition:
-    """The definition with the text of every send step in it, to compare two of them.
+    """The definition with the text of every send step in it, to compare two of them, or to edit.
 
     Raises:
         InvalidDraft, NoVersion: a step has no content that can be read.
     """
-    steps: list[Step] = [
-        step.model_copy(
-            update={"content": to_json(draft_of(conn, step)), "template_version_id": None}
-        )
+
+    def spell(option: Option) -> Option:
+        return Option(channel=option.channel, content=to_json(draft_of(conn, option)))
+
+    return _with_contents(definition, spell)
+
+
+def _with_contents(definition: Definition, change: Callable[[Option], Option]) -> Definition:
+    steps = tuple(
+        step.with_options(tuple(change(option) for option in step.options))
         if isinstance(step, Send)
         else step
         for step in definition.steps
-    ]
-    return definition.model_copy(update={"steps": tuple(steps)})
+    )
+    return definition.model_copy(update={"steps": steps})

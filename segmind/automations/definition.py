@@ -1,30 +1,24 @@
 """An automation as data: what starts it, the steps, and what ends it. JSON in and out.
 
-A definition is a list of steps that reads like a sentence. A step goes on to the one below it
-unless it names another (``next``, or ``yes`` and ``no`` of a condition); ``"end"`` leaves. Rules
-are rules of the segment language, contents are drafts of the template language, both as JSON:
+A definition is a list of steps that reads like a sentence. Rules are rules of the segment
+language, contents are drafts of the template language, both as JSON:
 :mod:`segmind.automations.validate` checks them and names the step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from segmind.automations.part import END, EventName, Part, RuleJson, Where
+from segmind.automations.steps import AnyStep, Step
+from segmind.automations.triggers import EventTrigger, Trigger
 from segmind.errors import InvalidInput
 
-#: Where a step leads that ends the run.
-END = "end"
-
-StepId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-EventName = Annotated[str, Field(min_length=1, max_length=100)]
-RuleJson = dict[str, Any]
-ChannelName = Literal["email", "sms", "push"]
-
-#: The longest wait: a year. What is meant to be longer is a segment and a new campaign.
-LONGEST_WAIT_SECONDS = 366 * 86_400
+#: The form that is written. Older ones can be read: see ``_upgraded``.
+FORMAT = 2
 
 
 class InvalidDefinition(InvalidInput):
@@ -32,20 +26,6 @@ class InvalidDefinition(InvalidInput):
 
     code = "invalid_automation"
     hint = "Correct the named place and try again."
-
-
-class Part(BaseModel):
-    """Base of every part: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EventTrigger(Part):
-    """A customer did something; runs start at that instant."""
-
-    kind: Literal["event"] = "event"
-    event: EventName
-    where: tuple[dict[str, Any], ...] = ()  # conditions on the event, as in the segment language
 
 
 class ReEntry(Part):
@@ -65,69 +45,11 @@ class ReEntry(Part):
         return self
 
 
-class Wait(Part):
-    """Let time pass, counted from when the run came to the step (the first: from the trigger).
-
-    An event named in ``restart_on`` starts the wait anew: "one hour without a change of the cart".
-    """
-
-    kind: Literal["wait"] = "wait"
-    id: StepId
-    seconds: int = Field(ge=1, le=LONGEST_WAIT_SECONDS)
-    restart_on: tuple[EventName, ...] = ()
-    next: StepId | None = None
-
-
-class Condition(Part):
-    """Ask a segment rule of the customer, as of that moment; go one way or the other."""
-
-    kind: Literal["condition"] = "condition"
-    id: StepId
-    rule: RuleJson
-    yes: StepId | None = None  # None: the step below
-    no: StepId | None = END
-
-
-class Send(Part):
-    """Send one message. The gate (consent, suppression, caps, quiet hours) is asked at dispatch.
-
-    Exactly one of ``content`` (a draft) and ``template_version_id`` (a version that never changes)
-    is given; saving an automation turns drafts into versions. A message that has not left
-    ``valid_minutes`` after it was due is never sent.
-    """
-
-    kind: Literal["send"] = "send"
-    id: StepId
-    channel: ChannelName
-    content: dict[str, Any] | None = None
-    template_version_id: int | None = Field(default=None, ge=1)
-    purpose: Literal["marketing", "transactional"] = "marketing"
-    valid_minutes: int = Field(default=720, ge=1, le=7 * 24 * 60)
-    next: StepId | None = None
-
-    @model_validator(mode="after")
-    def _one_content(self) -> Send:
-        if (self.content is None) == (self.template_version_id is None):
-            raise ValueError("give either content or template_version_id")
-        return self
-
-
-class Exit(Part):
-    """Leave the automation."""
-
-    kind: Literal["exit"] = "exit"
-    id: StepId
-    reason: str = Field(default="finished", max_length=100)
-
-
-Step = Annotated[Wait | Condition | Send | Exit, Field(discriminator="kind")]
-
-
 class Goal(Part):
     """What the automation is for. Reaching it after the trigger ends the run, at every step."""
 
     event: EventName
-    where: tuple[dict[str, Any], ...] = ()
+    where: Where = ()
     name: str = Field(default="", max_length=100)
 
 
@@ -136,7 +58,7 @@ class ExitRule(Part):
 
     reason: str = Field(min_length=1, max_length=100)
     event: EventName | None = None
-    where: tuple[dict[str, Any], ...] = ()
+    where: Where = ()
     rule: RuleJson | None = None
 
     @model_validator(mode="after")
@@ -152,12 +74,13 @@ class Definition(Part):
     """A whole automation.
 
     ``key`` tells runs apart, one run each: ``cart`` (begins with the first addition after an order
-    or after seven days without a change), ``order``, ``event`` (every trigger) or ``customer``.
+    or after seven days without a change), ``order``, ``event`` (every trigger) or ``customer``
+    (one at a time).
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     recipe: str | None = Field(default=None, max_length=60)
-    trigger: EventTrigger
+    trigger: Trigger
     entry_filter: RuleJson | None = None
     key: Literal["cart", "order", "event", "customer"] = "customer"
     re_entry: ReEntry = ReEntry()
@@ -165,7 +88,20 @@ class Definition(Part):
     goal: Goal | None = None
     exit_rules: tuple[ExitRule, ...] = Field(default=(), max_length=20)
 
-    def step(self, step_id: str) -> Wait | Condition | Send | Exit:
+    @model_validator(mode="after")
+    def _fits_the_trigger(self) -> Definition:
+        if self.key in {"cart", "order"} and not isinstance(self.trigger, EventTrigger):
+            raise ValueError(f"one run for each {self.key} needs an event as its trigger")
+        if self.trigger.kind == "schedule" and self.entry_filter is None:
+            raise ValueError("a schedule needs an entry_filter that says who enters")
+        return self
+
+    @property
+    def trigger_event(self) -> str | None:
+        """The event that starts a run; None where no event of a customer's does."""
+        return self.trigger.event if isinstance(self.trigger, EventTrigger) else None
+
+    def step(self, step_id: str) -> AnyStep:
         """The step of that id. Raises KeyError."""
         for step in self.steps:
             if step.id == step_id:
@@ -183,13 +119,8 @@ class Definition(Part):
     def ways(self) -> Iterator[tuple[str, str, str | None]]:
         """Every way through: (from step, label, to step or None for the end)."""
         for step in self.steps:
-            if isinstance(step, Condition):
-                yield step.id, "yes", self.follower(step.id, step.yes)
-                yield step.id, "no", self.follower(step.id, step.no)
-            elif isinstance(step, Exit):
-                yield step.id, "", None
-            else:
-                yield step.id, "", self.follower(step.id, step.next)
+            for way in step.leads_to():
+                yield step.id, way.label, self.follower(step.id, way.named)
 
     def as_json(self) -> dict[str, Any]:
         """The definition as JSON types; :func:`parse` reads it back to an equal definition."""
@@ -197,11 +128,12 @@ class Definition(Part):
 
 
 def parse(data: Any) -> Definition:
-    """A definition from JSON.
+    """A definition from JSON, also of an older format.
 
     Raises:
         InvalidDefinition: with the path of the first offending place, the step named by its id.
     """
+    data = _upgraded(data)
     try:
         return Definition.model_validate(data)
     except ValidationError as error:
@@ -213,19 +145,34 @@ def parse(data: Any) -> Definition:
         ) from None
 
 
+def _upgraded(data: Any) -> Any:
+    """Format 1 was a part of format 2: event triggers, and the steps wait, condition, send, exit.
+    A trigger without a kind is one of an event."""
+    if not isinstance(data, dict):
+        return data
+    made = dict(data)
+    if made.get("format") == 1:
+        made["format"] = FORMAT
+    trigger = made.get("trigger")
+    if isinstance(trigger, dict) and "kind" not in trigger:
+        made["trigger"] = {"kind": "event", **trigger}
+    return made
+
+
 def _path(loc: tuple[int | str, ...], data: Any) -> str:
     """``steps[cart_email].seconds``: steps by their ids where they have one."""
     path = ""
     here = data
+    is_told = False  # pydantic's own mark of which kind of part it read comes first, once
     for part in loc:
         if isinstance(part, int):
             item = here[part] if isinstance(here, (list, tuple)) and part < len(here) else None
             name = item.get("id") if isinstance(item, dict) else None
             path += f"[{name if isinstance(name, str) else part}]"
-            here = item
-        elif isinstance(here, dict) and part == here.get("kind"):
-            continue  # pydantic's own mark of which kind of step it read
+            here, is_told = item, False
+        elif isinstance(here, dict) and part == here.get("kind") and not is_told:
+            is_told = True
         else:
             path += f".{part}" if path else str(part)
-            here = here.get(part) if isinstance(here, dict) else None
+            here, is_told = (here.get(part) if isinstance(here, dict) else None), False
     return path

@@ -6,15 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from segmind.automations.definition import (
+from segmind.automations.definition import Definition, ReEntry
+from segmind.automations.part import RuleJson
+from segmind.automations.steps import (
+    AnyStep,
     Condition,
-    Definition,
-    Exit,
-    ReEntry,
-    RuleJson,
+    Option,
     Send,
+    SetTrait,
+    Split,
     Wait,
+    WaitFor,
+    WaitRhythm,
+    WaitUntil,
+    Webhook,
 )
+from segmind.automations.triggers import DateTrigger, ScheduleTrigger, SegmentTrigger
 from segmind.automations.world import act_of
 from segmind.errors import SegmindError
 from segmind.segments.acts import phrase
@@ -43,10 +50,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Saying:
-    """How to say what an automation only names. ``content`` says what a send step sends."""
+    """How to say what an automation only names. ``content`` says what is sent."""
 
     words: Words = field(default_factory=Words)
-    content: Callable[[Send], str] = lambda _step: ""
+    content: Callable[[Option], str] = lambda _option: ""
 
 
 def lines(definition: Definition, saying: Saying | None = None) -> list[Line]:
@@ -58,11 +65,13 @@ def lines(definition: Definition, saying: Saying | None = None) -> list[Line]:
     found = [Line(None, _trigger(definition, saying))]
     found += [Line(step.id, _step(step, saying), tuple(ways[step.id])) for step in definition.steps]
     if definition.goal is not None:
-        goal = _act(definition.goal.event, definition.goal.where, saying)
+        goal = _act(definition.goal.event, definition.goal.where, saying.words)
         found.append(Line(None, f"Whoever {goal} leaves at once: that is the goal."))
     for rule in definition.exit_rules:
         if rule.event is not None:
-            found.append(Line(None, f"Whoever {_act(rule.event, rule.where, saying)} leaves."))
+            found.append(
+                Line(None, f"Whoever {_act(rule.event, rule.where, saying.words)} leaves.")
+            )
         elif rule.rule is not None:
             found.append(Line(None, f"Who leaves: {_rule(rule.rule, saying)}"))
     return found
@@ -74,12 +83,48 @@ def describe(definition: Definition, saying: Saying | None = None) -> str:
 
 
 def _trigger(definition: Definition, saying: Saying) -> str:
-    event = definition.trigger
-    text = f"When a customer {_act(event.event, event.where, saying)}, {_KEYS[definition.key]}"
+    text = f"{cause(definition, saying.words)}, {_KEYS[definition.key]}"
     text += _again(definition.re_entry)
     if definition.entry_filter is not None:
         return f"{text}. Only: {_rule(definition.entry_filter, saying)}"
     return f"{text}."
+
+
+def cause(definition: Definition, words: Words) -> str:
+    """What starts a run: ``When a customer placed an order``."""
+    trigger = definition.trigger
+    if isinstance(trigger, SegmentTrigger):
+        return f"When a customer {trigger.moves} {words.segment(trigger.segment_id)}"
+    if isinstance(trigger, DateTrigger):
+        return _date(trigger)
+    if isinstance(trigger, ScheduleTrigger):
+        return _schedule(trigger)
+    return f"When a customer {_act(trigger.event, trigger.where, words)}"
+
+
+def _date(trigger: DateTrigger) -> str:
+    what = trigger.field.removeprefix("traits.").replace("_", " ")
+    days = abs(trigger.offset_days)
+    when = f"{days} day{'s' * (days != 1)} {'before' if trigger.offset_days < 0 else 'after'} "
+    often = "Every year" if trigger.yearly else "Once"
+    return f"{often}, {when if days else 'on '}a customer's {what} at {trigger.at} by their clock"
+
+
+def _schedule(trigger: ScheduleTrigger) -> str:
+    which = {"day": "day", "week": DAYS.get(trigger.weekday or "", ""), "month": "month"}
+    on = f" on day {trigger.day}" if trigger.day is not None else ""
+    return f"Every {which[trigger.every]}{on} at {trigger.at}"
+
+
+DAYS = {
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
 
 
 def _again(rule: ReEntry) -> str:
@@ -90,25 +135,68 @@ def _again(rule: ReEntry) -> str:
     return ""
 
 
-def _step(step: Wait | Condition | Send | Exit, saying: Saying) -> str:
-    if isinstance(step, Wait):
-        anew = " or ".join(phrase(event).past for event in step.restart_on)
-        again = f", counted anew whenever the customer {anew}" if anew else ""
-        return f"Wait {length(step.seconds)}{again}."
-    if isinstance(step, Condition):
-        return f"Is it so? {_rule(step.rule, saying)}"
-    if isinstance(step, Send):
-        said = saying.content(step)
+def _step(step: AnyStep, saying: Saying) -> str:
+    match step:
+        case Wait():
+            anew = " or ".join(phrase(event).past for event in step.restart_on)
+            again = f", counted anew whenever the customer {anew}" if anew else ""
+            return f"Wait {length(step.seconds)}{again}."
+        case WaitUntil():
+            days = " or ".join(DAYS[day] for day in step.weekdays)
+            return f"Wait until {step.at}{f' on {days}' if days else ''} by the customer's clock."
+        case WaitFor():
+            act = _act(step.event, step.where, saying.words)
+            return f"Wait until the customer {act}, at most {length(step.seconds)}."
+        case WaitRhythm():
+            return (
+                f"Wait as long as the customer usually lets pass between two"
+                f" {phrase(step.event).noun}s ({step.percent} % of it, {step.min_days} to"
+                f" {step.max_days} days)."
+            )
+        case Condition():
+            return f"Is it so? {_rule(step.rule, saying)}"
+        case Split():
+            arms = [f"{arm.percent:g} % {_arm(arm.name, arm.holdout)}" for arm in step.branches]
+            return f"Part them by chance: {', '.join(arms)}."
+        case Send():
+            return _send(step, saying)
+        case SetTrait():
+            if step.value is None:
+                return f"Clear the trait {step.name}."
+            return f"Set the trait {step.name} to {_value(step.value)}."
+        case Webhook():
+            return f"Call {step.url}."
+        case _:
+            return f"Leave: {step.reason}."
+
+
+def _arm(name: str, holdout: bool) -> str:
+    return f"{name} (kept out)" if holdout else name
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"“{value}”"
+
+
+def _send(step: Send, saying: Saying) -> str:
+    if not step.fallbacks:
+        said = saying.content(step.options[0])
         return f"Send {_CHANNELS[step.channel]}{f': {said}' if said else ''}."
-    return f"Leave: {step.reason}."
+    first, *others = [_CHANNELS[option.channel] for option in step.options]
+    said = saying.content(step.options[0])
+    favourite = " Their favourite channel comes first." if step.prefer == "customer" else ""
+    return (
+        f"Send {first}{f': {said}' if said else ''}; where it does not reach them,"
+        f" {', else '.join(others)}.{favourite}"
+    )
 
 
-def _act(event: str, where: tuple[dict[str, Any], ...], saying: Saying) -> str:
+def _act(event: str, where: tuple[dict[str, Any], ...], words: Words) -> str:
     try:
         act = act_of(event, where, "where")
     except SegmindError:
         return phrase(event).past
-    return f"{phrase(event).past}{act.where_words(saying.words)}"
+    return f"{phrase(event).past}{act.where_words(words)}"
 
 
 def _rule(rule: RuleJson, saying: Saying) -> str:

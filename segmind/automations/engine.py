@@ -12,97 +12,151 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from segmind.automations import automation as automations
-from segmind.automations import cart, entering, flight
+from segmind.automations import counts, entering, flight, heeding, history, stopping, values
+from segmind.automations.automation import Automation
 from segmind.automations.definition import Definition
 from segmind.automations.entering import Entered
-from segmind.automations.flight import Claimed, Sending
+from segmind.automations.flight import Claimed, Doing
+from segmind.automations.flow import InFlight
+from segmind.automations.heeding import Heeded
 from segmind.automations.lifecycle import State
 from segmind.automations.rules import matching_in
-from segmind.automations.walk import InFlight, walk
+from segmind.automations.walk import walk
 from segmind.automations.world import FactsWorld
 from segmind.consent.addresses import address_key
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.errors import SegmindError
+from segmind.segments.fault import InvalidRule
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
 
 log = logging.getLogger(__name__)
+Done = TypeVar("Done")
 
-#: Runs that are moved in one transaction.
-BATCH = 2_000
+#: Runs that are moved in one transaction: what is asked of the log is asked once for all of them,
+#: and a pause still takes effect within a second or two.
+BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
     """What one pass did."""
 
-    moved: int
-    sent: int
-    failed: int
+    moved: int = 0
+    sent: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Advanced) -> Advanced:
+        return Advanced(
+            self.moved + other.moved, self.sent + other.sent, self.failed + other.failed
+        )
 
 
-def enter(store: Store, now: datetime) -> Entered:
-    """Start the runs that new events trigger, and let those leave whose goal (or exit event) has
-    come, withdrawing what was not sent to them yet. An automation that fails stops no other."""
+def salt(automation_id: int) -> str:
+    """What splits of an automation are drawn by."""
+    return f"automation:{automation_id}"
+
+
+#: An instant, or a clock: what takes long looks at it again and again.
+Present = datetime | Callable[[], datetime]
+
+
+def enter(store: Store, now: Present) -> Entered:
+    """Start the runs that are triggered. An automation that fails stops no other."""
+    return sum((done for done in _each_live(store, entering.scan, now)), Entered())
+
+
+def heed(store: Store, now: Present) -> Heeded:
+    """Let those leave whose goal (or exit event) has come, withdrawing what was not sent to them
+    yet, and wake those who waited for what has happened; see :mod:`segmind.automations.heeding`."""
+    return sum((done for done in _each_live(store, heeding.heed, now)), Heeded())
+
+
+def _each_live(
+    store: Store,
+    pass_: Callable[[Store, Automation, Callable[[], datetime]], Done],
+    now: Present,
+) -> list[Done]:
+    clock = _clock(now)
     with store.engine.connect() as conn:
         live = automations.list_automations(conn, state=State.LIVE)
-    total = Entered()
+    done = []
     for automation in live:
         try:
-            total += entering.scan(store, automation, now)
+            done.append(pass_(store, automation, clock))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
             log.error("Automation %d could not be scanned: %s.", automation.id, _said(error))
-    return total
+    return done
 
 
 def advance(
-    store: Store, now: datetime, *, stopping: Callable[[], bool] = lambda: False
+    store: Store, now: Present, *, stopping_now: Callable[[], bool] = lambda: False
 ) -> Advanced:
-    """Move every run that is due; returns when none is left (or ``stopping`` says so).
+    """Move every run that is due; returns when none is left (or ``stopping_now`` says so).
 
-    A run that cannot go on fails by itself, with its reason in its history.
+    Automations take turns, a batch each. A run that cannot go on fails by itself, with its reason
+    in its history. Whoever is left in a stopped automation leaves.
     """
-    moved = sent = failed = 0
-    while not stopping():
-        done = _batch(store, now)
-        moved += done.moved
-        sent += done.sent
-        failed += done.failed
-        if done.moved + done.failed < BATCH:
-            break
-    return Advanced(moved, sent, failed)
+    total = Advanced()
+    clock = _clock(now)
+    with store.engine.connect() as conn:
+        due = flight.live_with_due(conn, clock())
+        stopped = stopping.unfinished(conn)
+    while due and not stopping_now():
+        still = []
+        for automation_id in due:
+            done = _batch(store, automation_id, clock())
+            total += done
+            if done.moved + done.failed >= BATCH:
+                still.append(automation_id)
+        due = still
+    for automation_id in stopped:
+        while not stopping_now() and _let_leave(store, automation_id, clock()):
+            continue
+    return total
 
 
-def _batch(store: Store, now: datetime) -> Advanced:
-    moved = sent = failed = 0
+def _clock(now: Present) -> Callable[[], datetime]:
+    return now if callable(now) else lambda: now
+
+
+def _let_leave(store: Store, automation_id: int, now: datetime) -> int:
     with store.engine.begin() as conn:
-        claims = flight.claim(conn, now, BATCH)
+        return stopping.let_leave(conn, automation_id, now)
+
+
+def _batch(store: Store, automation_id: int, now: datetime) -> Advanced:
+    total = Advanced()
+    with store.engine.begin() as conn:
+        claims = flight.claim(conn, automation_id, now, BATCH)
         if not claims:
-            return Advanced(0, 0, 0)
+            return total
         settings = product_settings.load(conn)
         # Read after the claim: an order that came before a run was due is in these facts.
         world = FactsWorld(read_facts(store), now, matching_in(conn))
         for claimed in claims:
-            flight.let_go(conn, claimed.gone, {run.id: flight.GONE for run in claimed.gone}, now)
-            definition = automations.definition_of(conn, claimed.automation_id, claimed.version)
-            step = _Step(store, conn, settings, world, definition, claimed, now)
-            new, broken = step.do(claimed.runs)
-            moved += len(claimed.runs) + len(claimed.gone) - broken
-            sent += new
-            failed += broken
-    return Advanced(moved, sent, failed)
+            gone = {run.id: flight.GONE for run in claimed.gone}
+            left = history.let_go(conn, claimed.gone, gone, now)
+            counts.add(conn, automation_id, left)
+            definition = automations.definition_of(conn, automation_id, claimed.version)
+            turn = _Turn(store, conn, settings, world, definition, claimed, now)
+            new, broken = turn.do(claimed.runs)
+            moved = len(claimed.runs) + len(claimed.gone) - broken
+            total += Advanced(moved, new, broken)
+    return total
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Turn:
     """Due runs of one version, moved in one transaction."""
 
     store: Store
@@ -125,26 +179,36 @@ class _Step:
                 return self._together(runs), 0
         except (OperationalError, InterfaceError):
             raise
+        except InvalidRule as error:
+            # A rule that cannot be asked any more (its segment is gone) fails for everybody.
+            return self._fail(runs, error)
         except Exception as error:
             if len(runs) == 1:
-                log.error("Run %d failed: %s.", runs[0].id, _said(error))
-                flight.fail(self.conn, runs[0], _said(error), self.now)
-                return 0, 1
+                return self._fail(runs, error)
         half = len(runs) // 2
         first, second = self.do(runs[:half]), self.do(runs[half:])
         return first[0] + second[0], first[1] + second[1]
 
+    def _fail(self, runs: Sequence[InFlight], error: Exception) -> tuple[int, int]:
+        log.error("Run %d (of %d) failed: %s.", runs[0].id, len(runs), _said(error))
+        more = history.fail(self.conn, runs, _said(error), self.now)
+        counts.add(self.conn, self.claimed.automation_id, more)
+        return 0, len(runs)
+
     def _together(self, runs: Sequence[InFlight]) -> int:
-        moves = walk(self.definition, runs, self.world, self.now)
+        automation_id = self.claimed.automation_id
+        moves = walk(self.definition, runs, self.world, self.now, salt(automation_id))
         sending = [move for move in moves if move.sends]
         return flight.apply(
             self.conn,
             moves,
-            Sending(
+            Doing(
                 key=address_key(self.store.settings.secret_key),
-                automation_id=self.claimed.automation_id,
+                automation_id=automation_id,
                 now=self.now,
-                vars=cart.values_for(self.definition, self.world, sending, self.settings),
+                vars=values.values_for(
+                    self.conn, self.definition, self.world, sending, self.settings
+                ),
             ),
         )
 

@@ -17,12 +17,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event that may start a run."""
+    """What may start a run: an event, or an occasion (a day, a time of a schedule) by its name."""
 
     customer_id: int
     at: datetime
     event_id: str
     order_key: int | None = None
+    session_key: int | None = None
+    occasion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,16 @@ def choose(
 
 
 def _key(definition: Definition, trigger: Trigger) -> str:
+    if definition.key == "customer" and definition.re_entry.mode == "never":
+        return "once"
+    if trigger.occasion is not None:
+        return trigger.occasion
     if definition.key == "event":
         return f"event:{trigger.event_id}"
     if definition.key == "order" and trigger.order_key is not None:
         return f"order:{trigger.order_key}"
-    if definition.key == "customer" and definition.re_entry.mode == "never":
-        return "once"
+    if definition.key == "order" and trigger.session_key is not None:
+        return f"order:session:{trigger.session_key}"  # all lines of a session are one order
     micros = (trigger.at - _EPOCH) // timedelta(microseconds=1)
     return f"{definition.key}:{micros}"
 

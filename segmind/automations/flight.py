@@ -1,9 +1,9 @@
-"""Runs as rows: claiming those that are due, and writing down what became of them."""
+"""Runs in flight: claiming those that are due, and doing for them what their steps ask."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, text
 
-from segmind.automations.definition import Send
-from segmind.automations.walk import InFlight, Move, Note
+from segmind.automations import calling, counts, history
+from segmind.automations.flow import InFlight, Move, Outgoing
+from segmind.automations.steps import Option, Send
 from segmind.consent.addresses import COLUMN, as_channel, normalise
+from segmind.customers import traits
 from segmind.events.schema import Source
 from segmind.messages import outbox
 
@@ -30,39 +32,62 @@ class Claimed:
     gone: list[InFlight]
 
 
-def claim(conn: Connection, now: datetime, limit: int) -> list[Claimed]:
-    """Take due runs of live automations, the longest due first. They stay locked until the
-    transaction ends; others pass them by."""
-    rows = conn.execute(text(_CLAIM), {"now": now, "limit": limit}).mappings()
-    found: dict[tuple[int, int], Claimed] = {}
-    for row in rows:
-        key = (row["automation_id"], row["version"])
-        claimed = found.setdefault(key, Claimed(*key, runs=[], gone=[]))
+def live_with_due(conn: Connection, now: datetime) -> list[int]:
+    """Live automations of which a run is due."""
+    rows = conn.execute(
+        text(
+            "SELECT a.id FROM automation a WHERE a.state = 'live' AND EXISTS ("
+            " SELECT FROM automation_run r WHERE r.automation_id = a.id AND r.state = 'waiting'"
+            " AND r.due_at <= :now) ORDER BY a.id"
+        ),
+        {"now": now},
+    )
+    return [row.id for row in rows]
+
+
+def claim(conn: Connection, automation_id: int, now: datetime, limit: int) -> list[Claimed]:
+    """Take due runs of an automation while it is live, the longest due first, by version. They
+    stay locked until the transaction ends; others pass them by."""
+    values = {"id": automation_id, "now": now, "limit": limit}
+    found: dict[int, Claimed] = {}
+    for row in conn.execute(text(_CLAIM), values).mappings():
+        claimed = found.setdefault(
+            row["version"], Claimed(automation_id, row["version"], runs=[], gone=[])
+        )
         run = InFlight(
-            row["id"], row["customer_id"], row["triggered_at"], row["step"], row["due_at"]
+            row["id"],
+            row["customer_id"],
+            row["triggered_at"],
+            row["step"],
+            row["due_at"],
+            row["arrived_at"],
         )
         (claimed.runs if row["present"] else claimed.gone).append(run)
     return list(found.values())
 
 
-#: A merged customer's run goes on for the customer that he turned out to be.
+#: A merged customer's run goes on for the customer that he turned out to be. The rows are locked
+#: before anything is joined to them: a plan that joins first would look at many more.
 _CLAIM = """
-SELECT r.id, r.automation_id, r.version, r.triggered_at, r.step, r.due_at,
-       COALESCE(m.into_id, r.customer_id) AS customer_id,
-       EXISTS (SELECT 1 FROM customer c WHERE c.id = COALESCE(m.into_id, r.customer_id)
-               AND c.erased_at IS NULL) AS present
-FROM automation_run r
-JOIN automation a ON a.id = r.automation_id AND a.state = 'live'
-LEFT JOIN customer_merge m ON m.from_id = r.customer_id
-WHERE r.state = 'waiting' AND r.due_at <= :now
-ORDER BY r.due_at, r.id LIMIT :limit
-FOR UPDATE OF r SKIP LOCKED
+WITH due AS MATERIALIZED (
+  SELECT r.id, r.version, r.triggered_at, r.step, r.due_at, r.arrived_at, r.customer_id
+  FROM automation_run r
+  WHERE r.automation_id = :id AND r.state = 'waiting' AND r.due_at <= :now
+    AND EXISTS (SELECT FROM automation a WHERE a.id = :id AND a.state = 'live')
+  ORDER BY r.due_at, r.id LIMIT :limit
+  FOR UPDATE SKIP LOCKED)
+SELECT due.id, due.version, due.triggered_at, due.step, due.due_at, due.arrived_at,
+       COALESCE(m.into_id, due.customer_id) AS customer_id,
+       c.id IS NOT NULL AND c.erased_at IS NULL AS present
+FROM due
+LEFT JOIN customer_merge m ON m.from_id = due.customer_id
+LEFT JOIN customer c ON c.id = COALESCE(m.into_id, due.customer_id)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """What a send needs beside the moves: the outbox's key and the values for the template."""
+class Doing:
+    """What doing needs beside the moves: the outbox's key and the values for the template."""
 
     key: bytes
     automation_id: int
@@ -70,63 +95,49 @@ class Sending:
     vars: Mapping[int, Mapping[str, Any]]  # by run id
 
 
-def apply(conn: Connection, moves: Sequence[Move], sending: Sending) -> int:
-    """Write the moves down and put their messages into the outbox; returns how many were new."""
+def apply(conn: Connection, moves: Sequence[Move], doing: Doing) -> int:
+    """Do what the moves ask and write them down; returns how many messages were new."""
+    _set_traits(conn, moves, doing.now)
+    calling.call(conn, moves, doing.automation_id, doing.now)
     new = 0
-    by_step: dict[str, tuple[Send, list[Move]]] = {}
+    by_option: dict[tuple[str, str], tuple[Outgoing, list[Move]]] = {}
     for move in moves:
-        for step in move.sends:
-            by_step.setdefault(step.id, (step, []))[1].append(move)
-    for step, senders in by_step.values():
-        new += _send(conn, step, senders, sending)
-    _note(conn, _in_order(moves), sending.now)
-    conn.execute(text(_MOVE), _columns(moves) | {"now": sending.now})
+        for outgoing in move.sends:
+            place = (outgoing.step.id, outgoing.option.channel)
+            by_option.setdefault(place, (outgoing, []))[1].append(move)
+    for outgoing, senders in by_option.values():
+        new += _send(conn, outgoing.step, outgoing.option, senders, doing)
+    counts.add(conn, doing.automation_id, history.keep(conn, moves, doing.now))
     return new
 
 
-_MOVE = """
-UPDATE automation_run r
-SET step = COALESCE(given.step, r.step), due_at = given.due_at,
-    state = CASE WHEN given.reason IS NULL THEN 'waiting' ELSE 'exited' END,
-    exit_reason = given.reason,
-    exited_at = CASE WHEN given.reason IS NULL THEN NULL ELSE CAST(:now AS timestamptz) END
-FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:dues AS timestamptz[]),
-            CAST(:reasons AS text[])) AS given (id, step, due_at, reason)
-WHERE r.id = given.id
-"""
+def _set_traits(conn: Connection, moves: Sequence[Move], now: datetime) -> None:
+    setting = [(move.customer_id, step, move) for move in moves for step in move.traits]
+    if not setting:
+        return
+    given = [(customer, {step.name: step.value}) for customer, step, _ in setting]
+    for (_, step, move), outcome in zip(setting, traits.set_many(conn, given, now), strict=True):
+        for refused in outcome.refused:
+            move.note(step.id, "refused", reason=f"{refused.field} {refused.reason}")
 
 
-def _in_order(moves: Iterable[Move]) -> Iterator[tuple[int, Note]]:
-    """Every note with its run; leaving is the last thing that happens to one."""
-    for move in moves:
-        for note in sorted(move.notes, key=lambda note: note.outcome == "exited"):
-            yield move.run.id, note
-
-
-def _columns(moves: Sequence[Move]) -> dict[str, list[Any]]:
-    return {
-        "ids": [move.run.id for move in moves],
-        "steps": [move.step for move in moves],
-        "dues": [move.due_at for move in moves],
-        "reasons": [move.exit_reason for move in moves],
-    }
-
-
-def _send(conn: Connection, step: Send, moves: Sequence[Move], sending: Sending) -> int:
+def _send(conn: Connection, step: Send, option: Option, moves: Sequence[Move], doing: Doing) -> int:
     """One message for each; who has no address gets none, and the run's history says so."""
-    assert step.template_version_id is not None  # kept definitions hold versions
-    addresses = _addresses(conn, step, [move.run.customer_id for move in moves])
-    reached = [move for move in moves if addresses.get(move.run.customer_id)]
+    assert option.template_version_id is not None  # kept definitions hold versions
+    addresses = _addresses(conn, option, [move.customer_id for move in moves])
+    reached = [move for move in moves if addresses.get(move.customer_id)]
+    named = {"channel": option.channel} if step.fallbacks else {}
     for move in moves:
-        has = addresses.get(move.run.customer_id)
-        detail = None if has else {"reason": "no_address"}
-        move.notes.append(Note(step.id, "sent" if has else "skipped", detail))
+        if addresses.get(move.customer_id):
+            move.note(step.id, "sent", **named)
+        else:
+            move.note(step.id, "skipped", reason="no_address")
     frame = pl.DataFrame(
         {
-            "customer_id": [move.run.customer_id for move in reached],
-            "address": [addresses[move.run.customer_id] for move in reached],
+            "customer_id": [move.customer_id for move in reached],
+            "address": [addresses[move.customer_id] for move in reached],
             "run_id": [move.run.id for move in reached],
-            "vars": [_as_json(sending.vars.get(move.run.id)) for move in reached],
+            "vars": [_as_json(doing.vars.get(move.run.id)) for move in reached],
         },
         schema={
             "customer_id": pl.Int64(),
@@ -137,23 +148,23 @@ def _send(conn: Connection, step: Send, moves: Sequence[Move], sending: Sending)
     )
     return outbox.enqueue_many(
         conn,
-        sending.key,
+        doing.key,
         Source.AUTOMATION,
-        sending.automation_id,
+        doing.automation_id,
         frame,
-        step.template_version_id,
-        step.channel,
-        due_at=sending.now,
-        expires_at=sending.now + timedelta(minutes=step.valid_minutes),
-        now=sending.now,
+        option.template_version_id,
+        option.channel,
+        due_at=doing.now,
+        expires_at=doing.now + timedelta(minutes=step.valid_minutes),
+        now=doing.now,
         purpose=step.purpose,
         step=step.id,
     )
 
 
-def _addresses(conn: Connection, step: Send, ids: Sequence[int]) -> dict[int, str | None]:
+def _addresses(conn: Connection, option: Option, ids: Sequence[int]) -> dict[int, str | None]:
     """Each customer's address, fresh from PostgreSQL, in its normal form."""
-    channel = as_channel(step.channel)
+    channel = as_channel(option.channel)
     rows = conn.execute(
         text(f"SELECT id, {COLUMN[channel]} AS address FROM customer WHERE id = ANY(:ids)"),
         {"ids": list(ids)},
@@ -163,56 +174,3 @@ def _addresses(conn: Connection, step: Send, ids: Sequence[int]) -> dict[int, st
 
 def _as_json(values: Mapping[str, Any] | None) -> str | None:
     return json.dumps(values, ensure_ascii=False) if values else None
-
-
-def _note(conn: Connection, notes: Iterable[tuple[int, Note]], now: datetime) -> None:
-    rows = list(notes)
-    conn.execute(
-        text(
-            "INSERT INTO automation_run_step (run_id, step, outcome, detail, at)"
-            " SELECT run_id, step, outcome, CAST(detail AS jsonb), :now"
-            " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]),"
-            "  CAST(:outcomes AS text[]), CAST(:details AS text[]))"
-            "  AS given (run_id, step, outcome, detail)"
-            " ON CONFLICT (run_id, step, outcome) DO UPDATE SET at = excluded.at,"
-            "  detail = excluded.detail"
-        ),
-        {
-            "ids": [run_id for run_id, _ in rows],
-            "steps": [note.step for _, note in rows],
-            "outcomes": [note.outcome for _, note in rows],
-            "details": [_as_json(note.detail) for _, note in rows],
-            "now": now,
-        },
-    )
-
-
-def let_go(
-    conn: Connection, runs: Sequence[InFlight], reasons: Mapping[int, str], now: datetime
-) -> None:
-    """Let waiting runs leave, each for its reason."""
-    leaving = [run for run in runs if run.id in reasons]
-    moves = [
-        Move(
-            run,
-            None,
-            None,
-            reasons[run.id],
-            [Note(run.step, "exited", {"reason": reasons[run.id]})],
-        )
-        for run in leaving
-    ]
-    _note(conn, _in_order(moves), now)
-    conn.execute(text(_MOVE), _columns(moves) | {"now": now})
-
-
-def fail(conn: Connection, run: InFlight, sentence: str, now: datetime) -> None:
-    """The run cannot go on; it stays where it is, and says why."""
-    _note(conn, [(run.id, Note(run.step, "failed", {"error": sentence}))], now)
-    conn.execute(
-        text(
-            "UPDATE automation_run SET state = 'failed', exit_reason = :sentence, exited_at = :now,"
-            " due_at = NULL WHERE id = :id"
-        ),
-        {"id": run.id, "sentence": sentence, "now": now},
-    )

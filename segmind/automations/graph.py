@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segmind.automations.definition import END, Condition, Definition, Exit, Send, Wait
+from segmind.automations.definition import Definition
+from segmind.automations.part import END
+from segmind.automations.steps import Exit, Send, SetTrait, Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +42,14 @@ def _names(definition: Definition) -> Iterator[Problem]:
             yield Problem(step.id, field, "Two steps have this name.", "Rename one of them.")
         seen.add(step.id)
     for step in definition.steps:
-        for label, target in _named(step):
-            if target != END and target not in seen:
+        for way in () if isinstance(step, Exit) else step.leads_to():
+            if way.named not in {None, END, *seen}:
                 yield Problem(
                     step.id,
-                    f"steps[{step.id}].{label}",
-                    f"It leads to {target}, which does not exist.",
+                    f"steps[{step.id}].{way.field}",
+                    f"It leads to {way.named}, which does not exist.",
                     "Name a step of this automation, or end.",
                 )
-
-
-def _named(step: Wait | Condition | Send | Exit) -> list[tuple[str, str]]:
-    """The steps that ``step`` names, by field."""
-    if isinstance(step, Condition):
-        pairs = [("yes", step.yes), ("no", step.no)]
-    elif isinstance(step, Exit):
-        pairs = []
-    else:
-        pairs = [("next", step.next)]
-    return [(label, target) for label, target in pairs if target is not None]
 
 
 def _followers(definition: Definition) -> dict[str, list[str]]:
@@ -119,5 +110,5 @@ def _orphans(definition: Definition) -> Iterator[Problem]:
 
 
 def _nothing_sent(definition: Definition) -> Iterator[Problem]:
-    if not any(isinstance(step, Send) for step in definition.steps):
+    if not any(isinstance(step, Send | SetTrait | Webhook) for step in definition.steps):
         yield Problem(None, "steps", "It sends nothing.", "Add a send step.")

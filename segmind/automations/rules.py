@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection
 
-from segmind.automations.definition import RuleJson
+from segmind.automations.part import RuleJson
 from segmind.automations.world import Matching
 from segmind.customers.facts import Facts
 from segmind.segments import compile as compiling
@@ -22,11 +22,10 @@ def matching_in(conn: Connection) -> Matching:
     resolve = resolver(conn)
 
     def matching(
-        rule: RuleJson, facts: Facts, customer_ids: Collection[int], as_of: datetime
+        rule: RuleJson, facts: Facts, customer_ids: Collection[int] | None, as_of: datetime
     ) -> set[int]:
-        found = compiling.matched(
-            _parsed(json.dumps(rule, sort_keys=True)), facts.among(customer_ids), as_of, resolve
-        )
+        asked = facts if customer_ids is None else facts.among(customer_ids)
+        found = compiling.matched(_parsed(json.dumps(rule, sort_keys=True)), asked, as_of, resolve)
         return set(found.ids)
 
     return matching

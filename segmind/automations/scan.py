@@ -8,14 +8,17 @@ does no harm.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from segmind.automations.entry import CART_LIFE, Trigger
-from segmind.automations.walk import Ask
+from segmind.automations.flow import Ask
+from segmind.automations.triggers import EventTrigger, SegmentTrigger
 from segmind.automations.world import FactsWorld, act_of
 from segmind.events.schema import Kind
+from segmind.events.spans import Span
 from segmind.segments.acts import Act
 
 #: Events that happened longer ago than this start no run, however late they arrive: nobody wants to
@@ -25,51 +28,79 @@ LOOK_BACK = timedelta(hours=24)
 OVERLAP = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Which events are looked at: those that happened at ``since`` or later and arrived after
+    ``seen_to``. ``read``: sealed files (by id) that this process has looked through before; what
+    arrived since then lies in others, or in recent rows."""
+
+    since: datetime
+    seen_to: datetime
+    read: frozenset[int] = frozenset()
+
+    def rows(self, world: FactsWorld, code: int, *more: str) -> pl.LazyFrame:
+        """customer_id, ts, received_at and ``more`` of the new events of a kind."""
+        rows = world.facts.log.rows
+        unread = replace(rows, files=tuple(f for f in rows.files if f.id not in self.read))
+        columns = ["customer_id", "ts", "received_at", *more]
+        found = unread.scan([Span(self.since, world.horizon)], columns, kinds=[code])
+        return found.filter(pl.col("received_at") > self.seen_to)
+
+
 def triggers(
-    world: FactsWorld,
-    event: str,
-    where: Collection[dict[str, object]],
-    since: datetime,
-    seen_to: datetime,
+    world: FactsWorld, trigger: EventTrigger | SegmentTrigger, news: News
 ) -> list[Trigger]:
-    """Events that match and happened at ``since`` or later, of those that arrived after
-    ``seen_to``; only of customers who are there."""
-    act = act_of(event, tuple(where), "trigger")
-    code = _code(world, act)
-    if code is None:
+    """New events that match; only of customers who are there."""
+    if isinstance(trigger, SegmentTrigger):
+        entered = trigger.moves == "entered"
+        code = int(Kind.SEGMENT_ENTERED if entered else Kind.SEGMENT_LEFT)
+        rows = news.rows(world, code, "event_hi", "event_lo", "source_id")
+        found = rows.filter(pl.col("source_id") == trigger.segment_id).collect()
+        return _as_triggers(_present(world, found))
+    act = act_of(trigger.event, trigger.where, "trigger")
+    known = code_of(world, act)
+    if known is None:
         return []
-    rows = _arrived(world, code, since, seen_to, ("event_hi", "event_lo", "order_key"))
-    people = world.facts.customers.select("customer_id")
-    rows = rows.join(people, on="customer_id", how="semi")
-    found = rows.collect()
+    rows = news.rows(world, known, "event_hi", "event_lo", "order_key", "session_key")
+    found = _present(world, rows.collect())
     if act.where and not found.is_empty():
         first: datetime = found["ts"].min()  # type: ignore[assignment]
         fitting = world.occurrences(act, first, found["customer_id"].unique())
         found = found.join(fitting, on=["customer_id", "ts"], how="semi")
+    return _as_triggers(found)
+
+
+def _present(world: FactsWorld, found: pl.DataFrame) -> pl.DataFrame:
+    if found.is_empty():
+        return found
+    people = world.people(found["customer_id"].unique().to_list())
+    return found.join(people, on="customer_id", how="semi")
+
+
+def _as_triggers(found: pl.DataFrame) -> list[Trigger]:
     return [
         Trigger(
             customer_id=row["customer_id"],
             at=row["ts"],
             event_id=f"{row['event_hi']:x}:{row['event_lo']:x}",
-            order_key=row["order_key"],
+            order_key=row.get("order_key"),
+            session_key=row.get("session_key"),
         )
         for row in found.iter_rows(named=True)
     ]
 
 
-def customers_who(
-    world: FactsWorld, asks: Collection[Ask], seen_to: datetime, since: datetime
-) -> set[int]:
-    """Customers to whom one of these events happened, of those that arrived after ``seen_to``.
+def customers_who(world: FactsWorld, asks: Collection[Ask], news: News) -> set[int]:
+    """Customers of whom one of these events is new.
 
     The comparisons of the asks are left out: this only narrows down whom to look at closely.
     """
     found: set[int] = set()
     for name in {ask.event for ask in asks}:
-        code = _code(world, act_of(name, (), "event"))
+        code = code_of(world, act_of(name, (), "event"))
         if code is not None:
-            rows = _arrived(world, code, since, seen_to, ())
-            found |= set(rows.select("customer_id").unique().collect()["customer_id"])
+            rows = news.rows(world, code).select("customer_id").unique()
+            found |= set(rows.collect()["customer_id"])
     return found
 
 
@@ -90,16 +121,8 @@ def orders_of(
     return found
 
 
-def _code(world: FactsWorld, act: Act) -> int | None:
-    """The stored kind behind an act: an order is found by its lines, a session by nothing."""
+def code_of(world: FactsWorld, act: Act) -> int | None:
+    """The stored kind behind an act: an order is found by its lines."""
     if act.event == "order":
         return int(Kind.ORDER_COMPLETED)
     return world.facts.log.names().get(act.event)
-
-
-def _arrived(
-    world: FactsWorld, code: int, since: datetime, seen_to: datetime, more: Collection[str]
-) -> pl.LazyFrame:
-    columns = ["customer_id", "ts", "received_at", *more]
-    rows = world.facts.log.events(kinds=[code], since=since, until=world.horizon, columns=columns)
-    return rows.filter(pl.col("received_at") > seen_to)

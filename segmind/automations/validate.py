@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from segmind.automations import contents, graph
-from segmind.automations.definition import Condition, Definition, InvalidDefinition, Wait
+from segmind.automations.definition import Definition, InvalidDefinition
 from segmind.automations.graph import Problem
+from segmind.automations.steps import Condition, SetTrait, Wait, WaitFor, WaitRhythm, Webhook
+from segmind.automations.triggers import EventTrigger, SegmentTrigger
 from segmind.automations.world import act_of
-from segmind.errors import SegmindError
+from segmind.callbacks.address import RefusedAddress, check, rules_of
+from segmind.customers.traits import STANDARD, sort_traits
+from segmind.errors import NotFound, SegmindError
 from segmind.events import names
 from segmind.segments import linking
-from segmind.segments.acts import event_code, known_events
+from segmind.segments.acts import SESSION, event_code, known_events
 from segmind.segments.fault import did_you_mean
 from segmind.segments.rule import parse
-from segmind.segments.segment import resolver
+from segmind.segments.segment import get, resolver
+from segmind.settings import from_environment
 from segmind.workspace import product_settings
 
 
@@ -28,7 +34,10 @@ def problems(conn: Connection, definition: Definition) -> list[Problem]:
     return [
         *graph.problems(definition),
         *_events(definition, known),
+        *_trigger(conn, definition),
         *_rules(conn, definition, known),
+        *_traits(definition),
+        *_calls(definition),
         *contents.problems(conn, definition, settings),
     ]
 
@@ -46,7 +55,14 @@ def _events(definition: Definition, known: dict[str, int]) -> Iterator[Problem]:
         except InvalidDefinition as error:
             yield Problem(step, error.field or field, error.message, error.hint)
             continue
-        if event_code(event, known) is None:
+        if event == SESSION:
+            yield Problem(
+                step,
+                f"{field}.event",
+                "A visit is no event that can be waited for.",
+                "Name what is done in it, product_viewed for example.",
+            )
+        elif event_code(event, known) is None:
             yield Problem(
                 step,
                 f"{field}.event",
@@ -59,7 +75,8 @@ def _acts(
     definition: Definition,
 ) -> Iterator[tuple[str | None, str, str, tuple[dict[str, Any], ...]]]:
     """Every event that is named: (step, field, event, where)."""
-    yield None, "trigger", definition.trigger.event, definition.trigger.where
+    if isinstance(definition.trigger, EventTrigger):
+        yield None, "trigger", definition.trigger.event, definition.trigger.where
     if definition.goal is not None:
         yield None, "goal", definition.goal.event, definition.goal.where
     for n, rule in enumerate(definition.exit_rules):
@@ -69,6 +86,54 @@ def _acts(
         if isinstance(step, Wait):
             for event in step.restart_on:
                 yield step.id, f"steps[{step.id}].restart_on", event, ()
+        elif isinstance(step, WaitFor):
+            yield step.id, f"steps[{step.id}]", step.event, step.where
+        elif isinstance(step, WaitRhythm):
+            yield step.id, f"steps[{step.id}]", step.event, ()
+
+
+def _trigger(conn: Connection, definition: Definition) -> Iterator[Problem]:
+    trigger = definition.trigger
+    if isinstance(trigger, SegmentTrigger):
+        try:
+            archived = get(conn, trigger.segment_id).archived
+        except NotFound as error:
+            yield Problem(None, "trigger.segment_id", error.message, "Choose another segment.")
+            return
+        if archived:
+            yield Problem(
+                None,
+                "trigger.segment_id",
+                "This segment is archived: nobody enters or leaves it any more.",
+                "Choose another segment.",
+            )
+
+
+def _calls(definition: Definition) -> Iterator[Problem]:
+    rules = rules_of(from_environment())
+    for step in definition.steps:
+        if isinstance(step, Webhook):
+            try:
+                check(step.url, rules)
+            except RefusedAddress as error:
+                yield Problem(step.id, f"steps[{step.id}].url", error.message, error.hint or "")
+
+
+def _traits(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        if isinstance(step, SetTrait):
+            field = f"steps[{step.id}].name"
+            if step.name in STANDARD:
+                yield Problem(
+                    step.id,
+                    field,
+                    f"{step.name} is a field of the customer's own.",
+                    "Name a custom trait.",
+                )
+                continue
+            told = sort_traits({step.name: step.value}, None, datetime.now(UTC))
+            for refused in told.refused:
+                yield Problem(step.id, field, f"The trait {step.name} {refused.reason}.", "")
 
 
 def _rules(conn: Connection, definition: Definition, known: dict[str, int]) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from segmind.channels import sms_parts
-from segmind.channels.channel import Channel
 from segmind.channels.content import SmsContent
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft, channel_of
@@ -40,10 +39,15 @@ def estimate(
     recipients: int,
     sample: Sequence[int],
 ) -> Cost:
-    """What ``recipients`` messages of ``draft`` cost, judged by a ``sample`` of customers."""
+    """What ``recipients`` messages of ``draft`` cost, judged by a ``sample`` of customers.
+
+    Prices that depend on the country count by the sample's; those of one provider do not, since
+    which one will carry a message is known only when it leaves.
+    """
     channel = channel_of(draft)
     people = _people(conn, sample) or [None]
     parts: list[int] = []
+    costs: list[int] = []
     failures: dict[str, RenderError] = {}
     shop = {
         "name": settings.shop_name,
@@ -58,15 +62,14 @@ def estimate(
             failures.setdefault(str(content), content)
         elif isinstance(content, SmsContent):
             parts.append(max(1, sms_parts.count(content.body).parts))
+        if not isinstance(content, RenderError):
+            price = settings.cost_micros(channel.value, None, person["country"] if person else None)
+            costs.append(price * (parts[-1] if isinstance(content, SmsContent) else 1))
     mean = sum(parts) / len(parts) if parts else 1.0
-    price = {
-        Channel.EMAIL: settings.email_cost_micros,
-        Channel.SMS: settings.sms_cost_micros,
-        Channel.PUSH: settings.push_cost_micros,
-    }[channel]
+    costs = costs or [settings.cost_micros(channel.value, None, None)]
     return Cost(
         recipients=recipients,
-        total_micros=round(recipients * mean * price),
+        total_micros=round(recipients * sum(costs) / len(costs)),
         currency=settings.currency,
         parts=mean,
         parts_most=max(parts, default=1),

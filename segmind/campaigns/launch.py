@@ -25,9 +25,10 @@ from segmind.campaigns.review import require_launchable
 from segmind.campaigns.tables import campaign as table
 from segmind.campaigns.tables import campaign_run
 from segmind.consent.addresses import address_key
+from segmind.customers.erasure import ERASING
 from segmind.db.copy import copy_in, copy_out
 from segmind.db.engine import Store
-from segmind.db.locks import try_lock
+from segmind.db.locks import lock_shared, try_lock
 from segmind.events.schema import Source
 from segmind.messages import outbox, sources
 from segmind.workspace import audit, product_settings
@@ -94,6 +95,9 @@ def _take(store: Store, campaign_id: int, now: datetime) -> bool:
         # One process at a time: the audience of another would be drawn for nothing.
         if not try_lock(conn, f"campaign.launch:{campaign_id}"):
             return False
+        # Nobody is erased while addresses are read and written down here; who was erased before
+        # is not read any more, who is erased afterwards is found where he was written down.
+        lock_shared(conn, ERASING)
         campaign = campaigns.get(conn, campaign_id)
         if campaign.status is not Status.LAUNCHING:
             return False

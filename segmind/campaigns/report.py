@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.fates import Fate, fates
 from segmind.campaigns.progress import Progress, progress
 from segmind.events.schema import Source
 from segmind.messages.lifecycle import Delivery, State
@@ -71,6 +72,7 @@ class Report:
     campaign: Campaign
     as_of: datetime
     waterfall: dict[str, Any] | None
+    fates: tuple[Fate, ...]
     holdout: int
     progress: Progress
     figures: Figures
@@ -90,6 +92,7 @@ def report(conn: Connection, campaign_id: int, now: datetime) -> Report:
         campaign=campaign,
         as_of=now,
         waterfall=campaign.waterfall,
+        fates=fates(conn, campaign),
         holdout=sum(r.count for r in reasons if r.kind == "excluded" and r.reason == "holdout"),
         progress=progress(conn, campaign_id, now),
         figures=figures(conn, campaign_id),

@@ -17,6 +17,7 @@ from segmind.campaigns.audience import audience_of
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.content import draft_of
 from segmind.campaigns.cost import Cost, estimate
+from segmind.campaigns.preflight import preflight
 from segmind.db.engine import Store
 from segmind.errors import Conflict, SegmindError
 from segmind.templates.check import check
@@ -73,7 +74,7 @@ def review(store: Store, campaign_id: int, now: datetime) -> Review:
     with store.engine.connect() as conn:
         campaign = campaigns.get(conn, campaign_id)
         settings = product_settings.load(conn)
-        findings = findings_of(conn, campaign, settings)
+        findings = findings_of(conn, campaign, settings, store.settings.public_url)
         drawn = None
         if campaign.segment_id is not None:
             try:
@@ -90,7 +91,9 @@ def review(store: Store, campaign_id: int, now: datetime) -> Review:
     return Review(campaign, now, sorted_findings, waterfall, cost)
 
 
-def findings_of(conn: Connection, campaign: Campaign, settings: ProductSettings) -> list[Finding]:
+def findings_of(
+    conn: Connection, campaign: Campaign, settings: ProductSettings, base_url: str = ""
+) -> list[Finding]:
     """What can be said without drawing the audience."""
     found: list[Finding] = []
     if campaign.segment_id is None:
@@ -116,6 +119,11 @@ def findings_of(conn: Connection, campaign: Campaign, settings: ProductSettings)
         Finding(each.level, f"content.{each.field}", _with_line(each.message, each.line), each.hint)
         for each in check(draft, postal_address=settings.postal_address)
     ]
+    if not any(each.level == "error" for each in found):
+        found += [
+            Finding(each.level, each.field, each.message, each.hint)
+            for each in preflight(draft, settings, base_url)
+        ]
     return found
 
 

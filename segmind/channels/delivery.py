@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -52,6 +52,12 @@ class Delivery:
     suppress: bool = False  # the address must not be used again, whatever the word
     smtp_id: str | None = None  # the e-mail's own id: a late bounce may carry nothing else of ours
     again_after: float | None = None  # the vendor's advice: another try may work after so many s
+    agent: str | None = None  # the user agent of a visit to one of our links
+    method: str | None = None  # its HTTP method, if not GET
+
+    def with_machine(self, machine: bool) -> Delivery:
+        """The same report under another judgement."""
+        return replace(self, machine=machine)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON without empty values; ``from_json`` is its inverse."""
@@ -63,16 +69,7 @@ class Delivery:
         }
         if self.message_public_id is not None:
             out["message_public_id"] = str(self.message_public_id)
-        for name in (
-            "provider_id",
-            "address",
-            "url",
-            "code",
-            "reason",
-            "text",
-            "smtp_id",
-            "again_after",
-        ):
+        for name in _OPTIONAL:
             if (value := getattr(self, name)) is not None:
                 out[name] = value
         for name in ("machine", "suppress"):
@@ -107,6 +104,8 @@ class Delivery:
             suppress=bool(data.get("suppress", False)),
             smtp_id=data.get("smtp_id"),
             again_after=data.get("again_after"),
+            agent=data.get("agent"),
+            method=data.get("method"),
         )
 
 
@@ -120,4 +119,6 @@ _OPTIONAL: Final = (
     "text",
     "smtp_id",
     "again_after",
+    "agent",
+    "method",
 )

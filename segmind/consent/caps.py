@@ -1,16 +1,18 @@
 """Frequency caps: how often somebody may be contacted on a channel, by calendar day and by week.
 
-A day is the customer's own calendar day; a week is that day and the six before it. A place is
-reserved when a message is claimed and given back when it is not sent after all, so that any number
-of campaigns together never exceed the cap.
+A day is the customer's own calendar day; a week is any seven days in a row. Hours may have to lie
+between two contacts besides, and a customer may have asked for a pause. Each customer has one row
+per channel with the days of the last contacts (with repeats), so that a contact is taken by one
+statement on one row. It is taken when a message is claimed and given back when it is not sent after
+all, so that any number of campaigns together never exceed the cap.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -18,7 +20,7 @@ from sqlalchemy import Connection, text
 from segmind.consent.addresses import as_channel
 from segmind.consent.zones import is_zone, zone_info
 from segmind.db.copy import copy_out
-from segmind.events.schema import Channel
+from segmind.events.schema import UTC_INSTANT, Channel
 
 
 class Cap(Protocol):
@@ -39,54 +41,72 @@ class Place(NamedTuple):
 
 
 def reserve(
-    conn: Connection, places: Sequence[Place], caps: Mapping[Channel, Cap | None]
+    conn: Connection,
+    places: Sequence[Place],
+    caps: Mapping[Channel, Cap | None],
+    now: datetime,
 ) -> list[bool]:
     """Take one contact for each of ``places`` that its cap still allows, in the given order.
 
-    Exact under concurrency: the counters of the places' days stay locked until the transaction
-    ends. Without a cap the contact is counted all the same.
+    Exact under concurrency: one statement per turn tests and writes each customer's row, which
+    stays locked until the transaction ends. Without a cap the contact is counted all the same.
     """
-    if not places:
-        return []
-    _lock(conn, places)
-    counts = _counts(conn, places)
-    granted = []
-    for place in places:
-        days = counts[place.customer_id, place.channel]
-        allowed = _is_free(days, place.day, caps.get(place.channel))
-        if allowed:
-            days[place.day] += 1
-        granted.append(allowed)
-    _add(conn, [place for place, yes in zip(places, granted, strict=True) if yes], 1)
+    granted = [False] * len(places)
+    for turn in _turns(places):
+        taken = _take(conn, [places[n] for n in turn], caps, now)
+        for n in turn:
+            granted[n] = (places[n].customer_id, int(places[n].channel)) in taken
     return granted
 
 
 def release(conn: Connection, places: Iterable[Place]) -> None:
     """Give back what was reserved and not used."""
     given = list(places)
-    if given:
-        _lock(conn, given)
-        _add(conn, given, -1)
+    for turn in _turns(given):
+        rows = _columns(sorted(given[n] for n in turn))
+        conn.execute(
+            text("""
+                WITH held AS (
+                    SELECT b.customer_id, b.channel, array_position(b.days, w.d) AS at
+                    FROM contact_book b
+                    JOIN unnest(CAST(:customers AS bigint[]), CAST(:channels AS smallint[]),
+                                CAST(:days AS date[])) AS w(c, ch, d)
+                      ON b.customer_id = w.c AND b.channel = w.ch
+                    ORDER BY b.customer_id, b.channel FOR UPDATE OF b
+                )
+                UPDATE contact_book b SET
+                    days = b.days[1 : h.at - 1] || b.days[h.at + 1 :],
+                    last_at = b.before_at, before_at = NULL
+                FROM held h
+                WHERE b.customer_id = h.customer_id AND b.channel = h.channel AND h.at IS NOT NULL
+            """),
+            rows,
+        )
 
 
 def at_cap(
     conn: Connection, channel: Channel | str | int, cap: Cap | None, now: datetime, default: str
 ) -> pl.Series:
-    """Ids (Int64) of the customers who have no contact left on the channel at ``now``.
+    """Ids (Int64) of the customers who have no contact left on the channel at ``now``, or paused.
 
     ``default`` is the zone of customers without one (the workspace's).
     """
-    if cap is None or (cap.per_day is None and cap.per_week is None):
-        return pl.Series("customer_id", [], dtype=pl.Int64)
     counts = copy_out(
         conn,
         """
-        SELECT n.customer_id, n.day, n.n, c.timezone FROM contact_count n
-        JOIN customer c ON c.id = n.customer_id
-        WHERE n.channel = %s AND n.day > %s AND n.n > 0
+        SELECT b.customer_id, d.day, b.last_at, COALESCE(b.paused_until > %s, false), c.timezone
+        FROM contact_book b JOIN customer c ON c.id = b.customer_id
+        LEFT JOIN LATERAL unnest(b.days) AS d(day) ON d.day > %s
+        WHERE b.channel = %s AND (d.day IS NOT NULL OR b.paused_until > %s)
         """,
-        {"customer_id": pl.Int64(), "day": pl.Date(), "n": pl.Int64(), "timezone": pl.String()},
-        (int(as_channel(channel)), (now - timedelta(days=9)).date()),
+        {
+            "customer_id": pl.Int64(),
+            "day": pl.Date(),
+            "last_at": UTC_INSTANT,
+            "paused": pl.Boolean(),
+            "timezone": pl.String(),
+        },
+        (now, (now - timedelta(days=9)).date(), int(as_channel(channel)), now),
     )
     zones = counts["timezone"].unique().to_list()
     today = pl.DataFrame(
@@ -95,15 +115,32 @@ def at_cap(
     )
     used = counts.join(today, on="timezone", nulls_equal=True).group_by("customer_id")
     sums = used.agg(
-        pl.col("n").filter(pl.col("day") == pl.col("today")).sum().alias("day"),
-        pl.col("n").filter(pl.col("day") > pl.col("today") - pl.duration(days=7)).sum().alias("wk"),
+        (pl.col("day") == pl.col("today")).sum().alias("day"),
+        ((pl.col("day") - pl.col("today")).abs() < pl.duration(days=7)).sum().alias("wk"),
+        pl.col("last_at").first(),
+        pl.col("paused").any(),
     )
-    full = pl.lit(value=False)
-    if cap.per_day is not None:
+    full = pl.col("paused")
+    if cap is not None and cap.per_day is not None:
         full = full | (pl.col("day") >= cap.per_day)
-    if cap.per_week is not None:
+    if cap is not None and cap.per_week is not None:
         full = full | (pl.col("wk") >= cap.per_week)
+    if gap := getattr(cap, "gap_hours", 0):
+        full = full | (pl.col("last_at") > now - timedelta(hours=gap)).fill_null(value=False)
     return sums.filter(full)["customer_id"]
+
+
+def pause(conn: Connection, customer_id: int, until: datetime) -> None:
+    """No marketing for a customer on any channel before ``until``, as he wishes; an instant in the
+    past ends a pause."""
+    conn.execute(
+        text("""
+            INSERT INTO contact_book (customer_id, channel, paused_until)
+            SELECT :id, ch, :until FROM unnest(CAST(:channels AS smallint[])) AS c(ch)
+            ON CONFLICT (customer_id, channel) DO UPDATE SET paused_until = excluded.paused_until
+        """),
+        {"id": customer_id, "until": until, "channels": [int(channel) for channel in Channel]},
+    )
 
 
 def local_day(timezone: str | None, now: datetime, default: str) -> date:
@@ -112,86 +149,76 @@ def local_day(timezone: str | None, now: datetime, default: str) -> date:
     return now.astimezone(zone_info(name)).date()
 
 
-def _is_free(days: Counter[date], day: date, cap: Cap | None) -> bool:
-    if cap is None:
-        return True
-    if cap.per_day is not None and days[day] >= cap.per_day:
-        return False
-    week = sum(days[day - timedelta(days=n)] for n in range(7))
-    return cap.per_week is None or week < cap.per_week
+def _turns(places: Sequence[Place]) -> list[list[int]]:
+    """The places' numbers, such that no customer and channel is twice in one turn."""
+    turns: list[list[int]] = []
+    seen: Counter[tuple[int, int]] = Counter()
+    for n, place in enumerate(places):
+        who = (place.customer_id, int(place.channel))
+        if seen[who] == len(turns):
+            turns.append([])
+        turns[seen[who]].append(n)
+        seen[who] += 1
+    return turns
 
 
-def _lock(conn: Connection, places: Iterable[Place]) -> None:
-    """Lock the counters, in one order for everybody.
-
-    The day before is locked with the day: at midnight two processes may be a day apart, and the
-    week's sum is only theirs if they meet at one row.
-    """
-    wanted = {
-        (place.customer_id, int(place.channel), place.day - timedelta(days=back))
-        for place in places
-        for back in (0, 1)
-    }
-    rows = _columns(sorted(wanted))
-    conn.execute(
-        text("""
-            INSERT INTO contact_count (customer_id, channel, day)
-            SELECT * FROM unnest(CAST(:customers AS bigint[]), CAST(:channels AS smallint[]),
-                                 CAST(:days AS date[])) AS w(c, ch, d) ORDER BY c, ch, d
-            ON CONFLICT DO NOTHING
-        """),
-        rows,
-    )
-    conn.execute(
-        text("""
-            SELECT FROM contact_count n
-            JOIN unnest(CAST(:customers AS bigint[]), CAST(:channels AS smallint[]),
-                        CAST(:days AS date[])) AS w(c, ch, d)
-              ON n.customer_id = w.c AND n.channel = w.ch AND n.day = w.d
-            ORDER BY n.customer_id, n.channel, n.day FOR UPDATE OF n
-        """),
-        rows,
-    )
-
-
-def _counts(
-    conn: Connection, places: Sequence[Place]
-) -> defaultdict[tuple[int, Channel], Counter[date]]:
-    """What is counted in the week up to each place's day."""
-    first = min(place.day for place in places) - timedelta(days=6)
-    last = max(place.day for place in places)
-    counts: defaultdict[tuple[int, Channel], Counter[date]] = defaultdict(Counter)
+def _take(
+    conn: Connection, places: Sequence[Place], caps: Mapping[Channel, Cap | None], now: datetime
+) -> set[tuple[int, int]]:
+    """Whose contact was taken. A day either way counts into the week: at midnight two processes,
+    or a customer's old zone and new one, may be a day apart."""
+    ordered = sorted(places)
+    limits = [caps.get(place.channel) for place in ordered]
     rows = conn.execute(
         text("""
-            SELECT customer_id, channel, day, n FROM contact_count
-            WHERE customer_id = ANY(:customers) AND day BETWEEN :first AND :last AND n > 0
-        """),
-        {"customers": [place.customer_id for place in places], "first": first, "last": last},
-    )
-    for customer_id, channel, day, n in rows:
-        counts[customer_id, Channel(channel)][day] = n
-    return counts
-
-
-def _add(conn: Connection, places: Sequence[Place], sign: int) -> None:
-    if not places:
-        return
-    counted = sorted(Counter(places).items())
-    conn.execute(
-        text("""
-            UPDATE contact_count n SET n = GREATEST(0, n.n + w.k)
+            INSERT INTO contact_book AS b (customer_id, channel, days, last_at)
+            SELECT c, ch, ARRAY[d], CAST(:now AS timestamptz)
             FROM unnest(CAST(:customers AS bigint[]), CAST(:channels AS smallint[]),
-                        CAST(:days AS date[]), CAST(:k AS int[])) AS w(c, ch, d, k)
-            WHERE n.customer_id = w.c AND n.channel = w.ch AND n.day = w.d
+                        CAST(:days AS date[])) AS w(c, ch, d)
+            ORDER BY c, ch
+            ON CONFLICT (customer_id, channel) DO UPDATE SET
+                days = ARRAY(SELECT x FROM unnest(b.days) x WHERE x > excluded.days[1] - 8)
+                       || excluded.days,
+                before_at = b.last_at, last_at = excluded.last_at
+            WHERE (SELECT count(*) FILTER (WHERE x = excluded.days[1])
+                              < (CAST(:per_day AS int[]))[excluded.channel]
+                          AND count(*) FILTER (WHERE abs(x - excluded.days[1]) < 7)
+                              < (CAST(:per_week AS int[]))[excluded.channel]
+                   FROM unnest(b.days) x)
+              AND (b.paused_until IS NULL OR b.paused_until <= CAST(:now AS timestamptz))
+              AND (b.last_at IS NULL OR b.last_at <= CAST(:now AS timestamptz) - make_interval(
+                   hours => (CAST(:gaps AS int[]))[excluded.channel])
+                   OR (CAST(:gaps AS int[]))[excluded.channel] = 0)
+            RETURNING customer_id, channel
         """),
-        _columns([(p.customer_id, int(p.channel), p.day) for p, _ in counted])
-        | {"k": [sign * times for _, times in counted]},
+        _columns(ordered)
+        | {"now": now}
+        | _limits(dict(zip((int(place.channel) for place in ordered), limits, strict=True))),
     )
+    return {(customer_id, channel) for customer_id, channel in rows}
 
 
-def _columns(rows: Sequence[tuple[int, int, date]]) -> dict[str, list[int] | list[date]]:
+_NO_LIMIT: Final = 2_000_000_000
+
+
+def _limits(caps: Mapping[int, Cap | None]) -> dict[str, list[int]]:
+    """Limits as arrays by the channel's code."""
+    codes = [int(channel) for channel in Channel]
+
+    def of(name: str, missing: int) -> list[int]:
+        found = (getattr(caps.get(code), name, None) for code in codes)
+        return [missing if limit is None else limit for limit in found]
+
     return {
-        "customers": [row[0] for row in rows],
-        "channels": [row[1] for row in rows],
-        "days": [row[2] for row in rows],
+        "per_day": of("per_day", _NO_LIMIT),
+        "per_week": of("per_week", _NO_LIMIT),
+        "gaps": of("gap_hours", 0),
+    }
+
+
+def _columns(places: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "customers": [place.customer_id for place in places],
+        "channels": [int(place.channel) for place in places],
+        "days": [place.day for place in places],
     }

@@ -7,15 +7,15 @@ PostgreSQL afresh for a batch, when messages are claimed. Both name the first re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from typing import Final, NamedTuple
 
 import polars as pl
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
-from segmind.consent import caps, quiet_hours, suppressions, zones
+from segmind.consent import caps, suppressions, zones
 from segmind.consent.addresses import (
     COLUMN,
     address_hash,
@@ -25,8 +25,11 @@ from segmind.consent.addresses import (
     normalise,
     validity,
 )
+from segmind.consent.hours import week_for
 from segmind.consent.purpose import Purpose
+from segmind.consent.quiet_hours import opening
 from segmind.consent.reasons import Reason, SuppressionReason
+from segmind.consent.zones import Place, Whereabouts
 from segmind.events.schema import Channel
 from segmind.workspace.product_settings import ProductSettings
 
@@ -40,20 +43,24 @@ SCREEN_ORDER: Final = (
 
 
 def screen(
-    customers: pl.LazyFrame, channel: Channel | str | int, purpose: Purpose | str
+    customers: pl.LazyFrame,
+    channel: Channel | str | int,
+    purpose: Purpose | str,
+    unasked_countries: Collection[str] = (),
 ) -> pl.LazyFrame:
     """``customers`` (``customers.facts.CUSTOMER_COLUMNS``) with two more columns.
 
     ``address``: the channel's address in its normal form, null if there is none. ``reason``: the
     first ``Reason`` of ``SCREEN_ORDER`` that holds, as its string; null for who may be written to.
-    Marketing asks for a recorded yes; unknown is no. A suppressed address is never used.
+    Marketing asks for a recorded yes; unknown is no, except for e-mail into
+    ``unasked_countries`` (codes; "*": all). A suppressed address is never used.
     """
     which = as_channel(channel)
     asks_consent = Purpose(purpose) is Purpose.MARKETING
     checks = {
         Reason.NO_ADDRESS: pl.col("address").is_null(),
         Reason.INVALID_ADDRESS: ~validity(which, pl.col("address")),
-        Reason.NO_CONSENT: pl.col(f"{which.label}_consent").ne_missing(1) & asks_consent,
+        Reason.NO_CONSENT: ~_has_consent(which, unasked_countries) & asks_consent,
         Reason.SUPPRESSED: pl.col(f"{which.label}_suppressed").fill_null(value=False),
     }
     reason = pl.coalesce(
@@ -62,6 +69,18 @@ def screen(
     return customers.with_columns(
         normal_form(which, pl.col(COLUMN[which])).alias("address")
     ).with_columns(reason.cast(pl.String).alias("reason"))
+
+
+def _has_consent(which: Channel, unasked_countries: Collection[str]) -> pl.Expr:
+    consent = pl.col(f"{which.label}_consent")
+    said_yes = consent.eq_missing(1)
+    if which is not Channel.EMAIL or not unasked_countries:
+        return said_yes
+    if "*" in unasked_countries:
+        return consent.ne_missing(0)
+    names = sorted(zones.country_names(unasked_countries))
+    lives_there = pl.col("country").str.strip_chars().str.to_uppercase().is_in(names)
+    return said_yes | (consent.is_null() & lives_there.fill_null(value=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,54 +140,83 @@ def may_contact(
         )
         for which in {r.channel for r in requests}
     }
-    openings: dict[tuple[Channel, tuple[str, ...]], datetime | None] = {}
+    today: dict[str | None, date] = {}
+    timings: _Timings = {}
     verdicts: list[Verdict] = []
     places: dict[int, caps.Place] = {}
     for n, (request, hashed) in enumerate(zip(requests, hashes, strict=True)):
         person = people.get(request.customer_id) if request.customer_id is not None else None
         verdict = (
-            _standing(request, person)
+            _standing(request, person, settings)
             or _suppression(request, suppressed[request.channel].get(hashed))
-            or _timing(request, person, settings, now, openings)
+            or _timing(request, person, settings, now, timings)
         )
         if verdict is None and request.purpose is Purpose.MARKETING and person is not None:
-            day = caps.local_day(person["timezone"], now, settings.timezone)
-            places[n] = caps.Place(person["id"], request.channel, day)
-        verdicts.append(verdict or Allowed())
+            zone = person.known.timezone
+            if zone not in today:
+                today[zone] = caps.local_day(zone, now, settings.timezone)
+            places[n] = caps.Place(person.id, request.channel, today[zone])
+        verdicts.append(verdict or _GO)
     limits = {which: settings.caps.get(which.label) for which in Channel}  # type: ignore[call-overload]
-    granted = caps.reserve(conn, list(places.values()), limits)
+    granted = caps.reserve(conn, list(places.values()), limits, now)
     for (n, place), yes in zip(places.items(), granted, strict=True):
         verdicts[n] = Allowed(place) if yes else Blocked(Reason.FREQUENCY_CAP)
     return verdicts
 
 
-def _people(conn: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
+class _Person(NamedTuple):
+    """What the gate needs to know of a customer. ``consents`` are by the channel's code."""
+
+    id: int
+    is_erased: bool
+    consents: tuple[int | None, ...]
+    known: Whereabouts
+
+
+def _people(conn: Connection, ids: Sequence[int]) -> dict[int, _Person]:
     rows = conn.execute(
         text("""
-            SELECT given.id AS asked, c.id, c.timezone, c.country, c.phone, c.erased_at,
-                   c.email_consent, c.sms_consent, c.push_consent
+            SELECT given.id, c.id, c.erased_at IS NOT NULL,
+                   c.email_consent, c.sms_consent, c.push_consent, c.timezone, c.country,
+                   COALESCE(c.traits->>'state', c.traits->>'region', c.traits->>'province'),
+                   COALESCE(c.traits->>'postal_code', c.traits->>'zip', c.traits->>'postcode'),
+                   c.phone
             FROM unnest(CAST(:ids AS bigint[])) AS given(id)
             LEFT JOIN customer_merge m ON m.from_id = given.id
             JOIN customer c ON c.id = COALESCE(m.into_id, given.id)
         """),
         {"ids": sorted(set(ids))},
     )
-    return {row["asked"]: row for row in rows.mappings()}
+    return {
+        row[0]: _Person(row[1], row[2], (None, *row[3:6]), Whereabouts(*row[6:])) for row in rows
+    }
 
 
-def _standing(request: ContactRequest, person: RowMapping | None) -> Blocked | None:
+def _standing(
+    request: ContactRequest, person: _Person | None, settings: ProductSettings
+) -> Blocked | None:
     """What the customer and the address say by themselves."""
-    if request.customer_id is not None and (person is None or person["erased_at"] is not None):
-        return Blocked(Reason.ERASED)
+    if request.customer_id is not None and (person is None or person.is_erased):
+        return _ERASED
     if normalise(request.channel, request.address) is None:
         return Blocked(Reason.NO_ADDRESS)
     if not is_valid(request.channel, request.address):
         return Blocked(Reason.INVALID_ADDRESS)
     if request.purpose is Purpose.MARKETING:
-        consent = person[f"{request.channel.label}_consent"] if person is not None else None
+        consent = person.consents[request.channel] if person is not None else None
+        if consent is None and person is not None and _needs_no_yes(request, person, settings):
+            return None
         if consent != 1:
             return Blocked(Reason.NO_CONSENT, "refused" if consent == 0 else "never asked")
     return None
+
+
+def _needs_no_yes(request: ContactRequest, person: _Person, settings: ProductSettings) -> bool:
+    """E-mail to who was never asked, where the shop says that the law allows it."""
+    countries = settings.email_unasked_countries
+    if request.channel is not Channel.EMAIL or not countries:
+        return False
+    return "*" in countries or zones.country_code(person.known.country) in countries
 
 
 def _suppression(request: ContactRequest, found: suppressions.Suppression | None) -> Blocked | None:
@@ -184,26 +232,34 @@ def _suppression(request: ContactRequest, found: suppressions.Suppression | None
     return None if spared else Blocked(Reason.SUPPRESSED, found.reason.label)
 
 
+#: What the clock says to each place on each channel, of one batch.
+_Timings = dict[tuple[Channel, Place], Blocked | Deferred | None]
+
+
 def _timing(
     request: ContactRequest,
-    person: RowMapping | None,
+    person: _Person | None,
     settings: ProductSettings,
     now: datetime,
-    openings: dict[tuple[Channel, tuple[str, ...]], datetime | None],
+    known: _Timings,
 ) -> Blocked | Deferred | None:
-    hours = settings.quiet_hours.get(request.channel.label)  # type: ignore[call-overload]
-    if hours is None or request.purpose is not Purpose.MARKETING:
+    if request.purpose is not Purpose.MARKETING:
         return None
-    possible = (
-        zones.candidates(person["timezone"], person["country"], person["phone"], settings.timezone)
-        if person is not None
-        else (settings.timezone,)
-    )
-    asked = (request.channel, possible)
-    if asked not in openings:
-        quiet = quiet_hours.window(hours.starts, hours.ends)
-        openings[asked] = quiet_hours.next_opening(quiet, possible, now)
-    opening = openings[asked]
-    if opening is None:
-        return Blocked(Reason.NEVER_OPEN)
-    return None if opening <= now else Deferred(opening)
+    where = person.known if person is not None else Whereabouts()
+    place = zones.place_of(where, settings.timezone)
+    asked = (request.channel, place)
+    if asked not in known:
+        week = week_for(settings, request.channel, place)
+        found = opening(week, place.zones, now)
+        known[asked] = (
+            Blocked(Reason.NEVER_OPEN)
+            if found is None
+            else None
+            if found.opens <= now
+            else Deferred(found.opens)
+        )
+    return known[asked]
+
+
+_GO: Final = Allowed()
+_ERASED: Final = Blocked(Reason.ERASED)

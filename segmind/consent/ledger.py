@@ -8,17 +8,19 @@ that an audience is one scan of columns.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import Connection, select, text
 
 from segmind.consent.addresses import as_channel
 from segmind.consent.tables import consent_entry
+from segmind.errors import InvalidInput
 from segmind.events.schema import Channel
 
 
@@ -33,6 +35,12 @@ class ConsentSource(StrEnum):
     PREFERENCES = "preferences"
     PROVIDER = "provider"
     ADMIN = "admin"
+    REPLY = "reply"
+
+
+#: The purpose that the gate asks for. Others (a topic, say) are kept for the shop's own use.
+MARKETING: Final = "marketing"
+_PURPOSE: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class ConsentEntry:
     evidence: Mapping[str, Any] | None
     actor: str
     at: datetime
+    purpose: str = MARKETING
 
 
 def record(
@@ -58,12 +67,19 @@ def record(
     evidence: Mapping[str, Any] | None,
     actor: str,
     now: datetime,
+    *,
+    purpose: str = MARKETING,
 ) -> int:
     """Append one entry and mirror it on the customer; returns the entry's id.
 
     ``evidence`` is what proves it (form address, IP, text shown). Repeating the present state is
     recorded too: it is new proof.
+
+    Raises:
+        InvalidInput: ``purpose`` is no short name in small letters.
     """
+    if not _PURPOSE.fullmatch(purpose):
+        raise InvalidInput("A purpose is a short name such as marketing.", field="purpose")
     which = as_channel(channel)
     entry = conn.execute(
         consent_entry.insert()
@@ -71,6 +87,7 @@ def record(
             customer_id=customer_id,
             channel=int(which),
             status=int(bool(status)),
+            purpose=purpose,
             source=str(ConsentSource(source)),
             evidence=dict(evidence) if evidence else None,
             actor=actor,
@@ -78,7 +95,8 @@ def record(
         )
         .returning(consent_entry.c.id)
     ).scalar_one()
-    _mirror(conn, which, [customer_id])
+    if purpose == MARKETING:
+        _mirror(conn, which, [customer_id])
     return int(entry)
 
 
@@ -93,8 +111,13 @@ def record_many(
     """Append one entry per row of ``choices`` (customer_id, channel code, status), mirrored.
 
     All have one instant, so of two rows for a customer and channel a no wins. Returns the number
-    of entries.
+    of entries. An import must say what proves it.
+
+    Raises:
+        InvalidInput: the source is an import, and ``evidence`` has no ``attestation``.
     """
+    if ConsentSource(source) is ConsentSource.IMPORT:
+        attested(evidence)
     if choices.is_empty():
         return 0
     values = {
@@ -125,6 +148,25 @@ def record_many(
     return choices.height
 
 
+def attested(evidence: Mapping[str, Any] | None) -> None:
+    """Let evidence of an import pass.
+
+    Raises:
+        InvalidInput: it has no ``attestation``: in words, where the consents come from.
+    """
+    said = str((evidence or {}).get("attestation", "")).strip()
+    if len(said) < MIN_ATTESTATION:
+        raise InvalidInput(
+            "An import of consents must say where they come from.",
+            hint="Give evidence.attestation: who asked, where, and with which words.",
+            field="evidence",
+        )
+
+
+#: Shorter than this, it says nothing.
+MIN_ATTESTATION: Final = 10
+
+
 def history(conn: Connection, customer_id: int) -> list[ConsentEntry]:
     """Every entry of a customer, the newest first."""
     rows = conn.execute(
@@ -135,14 +177,15 @@ def history(conn: Connection, customer_id: int) -> list[ConsentEntry]:
     return [ConsentEntry(**{**row, "channel": Channel(row["channel"])}) for row in rows.mappings()]
 
 
-def current(conn: Connection, customer_id: int) -> dict[Channel, int]:
+def current(conn: Connection, customer_id: int, purpose: str = MARKETING) -> dict[Channel, int]:
     """The present status by channel; a channel never asked for is missing."""
     rows = conn.execute(
         text("""
             SELECT DISTINCT ON (channel) channel, status FROM consent_entry
-            WHERE customer_id = :id ORDER BY channel, at DESC, status, id DESC
+            WHERE customer_id = :id AND purpose = :purpose
+            ORDER BY channel, at DESC, status, id DESC
         """),
-        {"id": customer_id},
+        {"id": customer_id, "purpose": purpose},
     )
     return {Channel(channel): status for channel, status in rows}
 
@@ -154,6 +197,7 @@ def _mirror(conn: Connection, which: Channel, customer_ids: Sequence[int]) -> No
             UPDATE customer SET {column} = newest.status
             FROM (SELECT DISTINCT ON (customer_id) customer_id, status FROM consent_entry
                   WHERE customer_id = ANY(:ids) AND channel = :channel
+                    AND purpose = 'marketing'
                   ORDER BY customer_id, at DESC, status, id DESC) AS newest
             WHERE customer.id = newest.customer_id
               AND customer.{column} IS DISTINCT FROM newest.status

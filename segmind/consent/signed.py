@@ -5,37 +5,67 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from functools import lru_cache
+import os
+import re
+from functools import cache, lru_cache
 
-#: Names the signing key inside a token, so that another key can follow one day.
-_KEY_ID = "1"
 _MAC_BYTES = 16
+_KEY_ID = re.compile(r"[0-9a-f]{1,8}")
+
+
+def key_id(signing_key: bytes) -> str:
+    """The name of a signing key in tokens: it says nothing of the key."""
+    return hmac.digest(signing_key, b"segmind link key id", "sha256")[:4].hex()
 
 
 def sign(secret_key: bytes, use: str, payload: bytes) -> str:
-    """A token for links: key id, payload, HMAC-128. A token of one ``use`` is none of another."""
-    return f"{_KEY_ID}.{_text(payload)}.{_text(_mac(secret_key, use, payload))}"
+    """A token for links: key id, payload, HMAC-128. A token of one ``use`` is none of another.
+
+    The first of ``link_keys`` signs, if there are any, else the installation's secret key.
+    """
+    key = (*link_keys(), secret_key)[0]
+    return f"{_id(key)}.{_text(payload)}.{_text(_mac(key, use, payload))}"
 
 
 def read(secret_key: bytes, use: str, token: str) -> bytes | None:
-    """The payload of a token that ``sign`` made with this key for this use; None otherwise."""
+    """The payload of a token that ``sign`` made for this use with any of the keys; None otherwise.
+
+    So links of messages sent before a rotation keep working.
+    """
     parts = token.split(".")
-    if len(parts) != 3 or parts[0] != _KEY_ID or len(token) > 256:
+    if len(parts) != 3 or len(token) > 256 or not _KEY_ID.fullmatch(parts[0]):
         return None
     try:
         payload, mac = _bytes(parts[1]), _bytes(parts[2])
     except (binascii.Error, ValueError):
         return None
-    return payload if hmac.compare_digest(mac, _mac(secret_key, use, payload)) else None
+    for key in (*link_keys(), secret_key):
+        # "1" is how the secret key was named before keys had ids.
+        is_it = parts[0] == _id(key) or (parts[0] == "1" and key is secret_key)
+        if is_it and hmac.compare_digest(mac, _mac(key, use, payload)):
+            return payload
+    return None
 
 
-def _mac(secret_key: bytes, use: str, payload: bytes) -> bytes:
-    return hmac.digest(_key_of(secret_key, use), payload, "sha256")[:_MAC_BYTES]
+@cache
+def link_keys() -> tuple[bytes, ...]:
+    """``SEGMIND_LINK_KEYS``, separated by blanks, the newest first: put a new one before the
+    others to rotate. The secret key itself stays: address hashes hang on it."""
+    return tuple(key.encode() for key in os.environ.get("SEGMIND_LINK_KEYS", "").split())
+
+
+@lru_cache(maxsize=16)
+def _id(secret_key: bytes) -> str:
+    return key_id(secret_key)
 
 
 @lru_cache(maxsize=64)
 def _key_of(secret_key: bytes, use: str) -> bytes:
     return hmac.digest(secret_key, f"segmind link {use}".encode(), "sha256")
+
+
+def _mac(secret_key: bytes, use: str, payload: bytes) -> bytes:
+    return hmac.digest(_key_of(secret_key, use), payload, "sha256")[:_MAC_BYTES]
 
 
 def _text(data: bytes) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from segmind.consent import ledger, signed, suppressions
-from segmind.consent.addresses import COLUMN, as_channel, normalise
+from segmind.consent.addresses import COLUMN, address_hash, as_channel, normalise
 from segmind.consent.reasons import SuppressionReason
 from segmind.events.schema import Channel
 
@@ -87,3 +87,43 @@ def opt_in(
     ).scalar()
     if address:
         suppressions.remove(conn, key, which, address, only=_LIFTED_BY_A_YES)
+
+
+def say(
+    conn: Connection,
+    key: bytes,
+    channel: Channel | str | int,
+    yes: bool,
+    *,
+    customer_id: int,
+    source: str,
+    evidence: Mapping[str, Any] | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """A yes or a no of a customer, whatever address he has: ``opt_in`` or ``opt_out``.
+
+    Raises:
+        InvalidInput: an import without attestation (``ledger.attested``).
+    """
+    which = as_channel(channel)
+    if source == ledger.ConsentSource.IMPORT:
+        ledger.attested(evidence)
+    given: dict[str, Any] = {
+        "customer_id": customer_id,
+        "source": source,
+        "evidence": evidence,
+        "actor": actor,
+    }
+    if yes:
+        opt_in(conn, key, which, **given, now=now)
+        return
+    found = conn.execute(
+        text(f"SELECT {COLUMN[which]} FROM customer WHERE id = :id"), {"id": customer_id}
+    ).scalar()
+    address = normalise(which, found)
+    if address is None:
+        ledger.record(conn, customer_id, which, 0, source, evidence, actor, now)
+        return
+    hashed = address_hash(key, which, address)
+    opt_out(conn, which, hashed=hashed, address=address, **given, now=now)

@@ -23,7 +23,8 @@ from segmind.events import json_text
 MAX_CALL_BYTES: Final = 32_768
 MAX_AHEAD: Final = timedelta(days=1)
 _PAGES: Final = ("page", "screen")
-_OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_DECODER: Final = msgspec.json.Decoder()
 TYPES: Final = ("identify", "track", "page", "screen")
 
 
@@ -31,6 +32,10 @@ class InvalidCall(InvalidInput):
     """A tracking call cannot be taken."""
 
     code = "invalid_call"
+
+
+class Unreadable(InvalidCall):
+    """The text of a call is not JSON as it is taken."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +65,18 @@ def unbatch(payload: Mapping[str, Any]) -> list[Any]:
     return [{**shared, **c} if type(c) is dict or isinstance(c, Mapping) else c for c in calls]
 
 
+def decoded(written: bytes) -> Any:
+    """What the text of a call says.
+
+    Raises:
+        Unreadable: it is not JSON, or holds a number that nobody can keep.
+    """
+    try:
+        return _DECODER.decode(written)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise Unreadable() from None
+
+
 def parse(raw: Any, now: datetime) -> Call:
     """The checked call.
 
@@ -83,7 +100,7 @@ def parse(raw: Any, now: datetime) -> Call:
         ts=ts,
         message_id=_message_id(raw, content or b"", ts),
         event=_event(raw) if kind == "track" else None,
-        properties=_properties(raw, kind),
+        properties=with_own(kind, raw.get("name"), raw.get("category"), _object(raw, "properties")),
         traits=_object(raw, "traits"),
         context=_object(raw, "context"),
     )
@@ -131,10 +148,14 @@ def _object(raw: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return value
 
 
-def _properties(raw: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+def with_own(
+    kind: str, name: Any, category: Any, properties: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """A page's name and category stand beside its properties; they are kept among them."""
-    own = {k: raw[k] for k in ("name", "category") if raw.get(k)} if kind in _PAGES else {}
-    return {**own, **_object(raw, "properties")}
+    if kind not in _PAGES:
+        return properties
+    own = {"name": name, "category": category}
+    return {**{k: v for k, v in own.items() if v}, **properties}
 
 
 def _event(raw: Mapping[str, Any]) -> str:
@@ -159,17 +180,22 @@ def _instant(raw: Mapping[str, Any], now: datetime) -> datetime:
     field = "timestamp" if raw.get("timestamp") is not None else "originalTimestamp"
     if raw.get(field) is None:
         return now.astimezone(UTC)
-    at = _parse_instant(raw[field], field)
+    at = instant(raw[field], field)
     if field == "originalTimestamp" and raw.get("sentAt") is not None:
-        at += now - _parse_instant(raw["sentAt"], "sentAt")
-    if at < _OLDEST:
+        at += now - instant(raw["sentAt"], "sentAt")
+    if at < OLDEST:
         raise InvalidCall("The time lies before 1990.", field=field)
     if at > now + MAX_AHEAD:
         raise InvalidCall("The time lies more than a day in the future.", field=field)
     return at
 
 
-def _parse_instant(value: Any, field: str) -> datetime:
+def instant(value: Any, field: str) -> datetime:
+    """The instant, UTC, that ISO 8601 text means.
+
+    Raises:
+        InvalidCall: it is no such text.
+    """
     if not isinstance(value, str):
         raise InvalidCall("A time is ISO 8601 text.", field=field)
     try:

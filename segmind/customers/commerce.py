@@ -11,7 +11,7 @@ import msgspec
 
 from segmind.customers import amounts
 from segmind.customers.calls import Call, InvalidCall
-from segmind.events import public_names
+from segmind.events import ingest, public_names
 from segmind.events.products import Product
 
 MAX_LINES: Final = 1_000
@@ -29,7 +29,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     order_id: str | None = None
     session_id: str | None = None
     line: int | None = None
-    properties: dict[str, Any] | None = None
+    properties: str | None = None  # JSON as the log keeps it
 
 
 def drafts_of(call: Call, workspace_currency: str) -> list[Draft]:
@@ -42,13 +42,13 @@ def drafts_of(call: Call, workspace_currency: str) -> list[Draft]:
         return []
     if call.event is None:
         return [_page(call, workspace_currency)]
-    name = _canonical(call.event)
+    name = canonical(call.event)
     reader = _READERS.get(name, _custom)
     return reader(name, _Properties(call, workspace_currency))
 
 
 #: Names come again and again; one that cannot be a name raises, which is not remembered.
-_canonical: Final = lru_cache(maxsize=4_096)(public_names.canonical)
+canonical: Final = lru_cache(maxsize=4_096)(public_names.canonical)
 
 
 class _Properties:
@@ -116,7 +116,7 @@ class _Properties:
             currency=self.currency if columns.get("value") is not None else None,
             order_id=self.order_id,
             session_id=self.session_id,
-            properties=self.rest or None,
+            properties=ingest.as_json(self.rest),
             **columns,
         )
 

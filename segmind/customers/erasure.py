@@ -9,11 +9,17 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from segmind.customers import merging, queries, timeline
+from segmind.customers import columns, merging, queries, timeline
 from segmind.customers.facts import Facts
+from segmind.db import jobs
+from segmind.db.engine import Store
+from segmind.db.locks import lock
+from segmind.events import forgetting
 
 #: Something a higher package must forget too: called with the ids that were the customer's.
 Forget = Callable[[Connection, list[int]], object]
+#: Lock of erasures, held alone; whoever copies addresses by the thousand holds it with others.
+ERASING = "erase customers"
 
 _PERSONAL = (
     "external_id",
@@ -42,7 +48,7 @@ def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
         CustomerNotFound: nobody has this id, or he was erased.
     """
     current = queries.get(conn, customer_id).id
-    ids = _all_ids(conn, current)
+    ids = all_ids(conn, current)
     customer = _rows(conn, "SELECT * FROM customer WHERE id = ANY(:ids)", [current])[0]
     events = timeline.of_customer(facts, current, limit=None)
     return {
@@ -61,7 +67,7 @@ def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
         ),
         "consents": _rows(
             conn,
-            "SELECT channel, status, source, evidence, at FROM consent_entry "
+            "SELECT channel, purpose, status, source, evidence, actor, at FROM consent_entry "
             "WHERE customer_id = ANY(:ids) ORDER BY id",
             ids,
         ),
@@ -80,31 +86,36 @@ def erase(
 
     Reached here: the personal fields and traits of his row, his external ids and devices, the
     evidence of his consents, and the properties of his events that are still in recent rows.
-    Kept: his events and orders under the internal number, which nothing leads back to a person, so
-    that yesterday's revenue stays what it was; suppressed addresses as keyed hashes, so that he is
-    not written to again. NOT reached: properties of events already sealed into files, rejects
-    files of imports, backups, and what providers keep. Addresses and variables of his messages
-    belong to the messages package: pass what forgets them, and what must be remembered of the
-    addresses first, as ``also``; it runs before anything else, in the same transaction.
-
-    The customer's mirror file is written anew in its own time; until then his old columns stay on
-    disk there, though no reader sees them.
+    Reached soon, by ``forget_in_files``: the properties of his events in sealed files, and his
+    columns in the mirror file, which no reader sees by now. Kept: his events and orders under the
+    internal number, which nothing leads back to a person, so that yesterday's revenue stays what it
+    was; suppressed addresses as keyed hashes, so that he is not written to again. NOT reached:
+    backups, and what providers keep. Addresses and variables of his messages belong to the messages
+    package: pass what forgets them, and what must be remembered of the addresses first, as
+    ``also``; it runs before anything else, in the same transaction.
 
     Raises:
         CustomerNotFound: nobody has this id, or he was erased before.
     """
+    lock(conn, ERASING)
     current = queries.get(conn, customer_id).id
-    ids = _all_ids(conn, current)
+    ids = all_ids(conn, current)
+    values = {"ids": ids, "now": now}
+    # Whoever is putting a message to him into the outbox is waited for, so that it is found below.
+    conn.execute(text("SELECT FROM customer WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), values)
     for forget in also:
         forget(conn, ids)
-    values = {"ids": ids, "now": now}
     conn.execute(text("DELETE FROM identity WHERE customer_id = ANY(:ids)"), values)
     conn.execute(text("DELETE FROM device WHERE customer_id = ANY(:ids)"), values)
     conn.execute(
         text("UPDATE consent_entry SET evidence = NULL WHERE customer_id = ANY(:ids)"), values
     )
     conn.execute(
-        text("UPDATE event_recent SET properties = NULL WHERE customer_id = ANY(:ids)"), values
+        text(
+            "UPDATE event_recent SET properties = NULL, seq = DEFAULT "
+            "WHERE customer_id = ANY(:ids) AND properties IS NOT NULL"
+        ),
+        values,
     )
     cleared = ", ".join(f"{name} = NULL" for name in _PERSONAL)
     conn.execute(
@@ -113,10 +124,75 @@ def erase(
         ),
         values,
     )
+    conn.execute(
+        text(
+            "INSERT INTO erasure (customer_id, erased_at) SELECT unnest(CAST(:ids AS bigint[])), "
+            "clock_timestamp() ON CONFLICT (customer_id) DO UPDATE "
+            "SET passes = 0, erased_at = excluded.erased_at"
+        ),
+        values,
+    )
     return ids
 
 
-def _all_ids(conn: Connection, customer_id: int) -> list[int]:
+def forget_in_files(store: Store, also: Iterable[Forget] = ()) -> int:
+    """Have the files forget whom ``erase`` has emptied since; returns how many customers.
+
+    All that wait go in one pass, which is a job with its progress. Each is looked for once more a
+    day later: an event on its way at the moment of erasure may have entered a file afterwards. A
+    pass that could not read or replace some file is repeated at the next call. ``also``: as in
+    ``erase``, asked again for what was on its way.
+    """
+    with store.engine.connect() as conn:
+        waiting = conn.execute(text(_WAITING)).all()
+    if not waiting:
+        return 0
+    title = f"Forget {len(waiting):,} erased customers in event files"
+    job_id = jobs.start(store.engine, "erasure", title)
+    try:
+        for forget in also:
+            with store.engine.begin() as conn:
+                forget(conn, [row.customer_id for row in waiting])
+        done = forgetting.forget_properties(
+            store,
+            [row.customer_id for row in waiting],
+            lambda n, total: jobs.progress(store.engine, job_id, n, f"{n:,} of {total:,} days"),
+        )
+        columns.rebuild(store)
+    except BaseException as error:
+        jobs.finish(store.engine, job_id, failed=type(error).__name__)
+        raise
+    if done.complete:
+        with store.engine.begin() as conn:
+            conn.execute(
+                text(
+                    "UPDATE erasure e SET passes = e.passes + 1, files_at = clock_timestamp() "
+                    "FROM unnest(CAST(:ids AS bigint[]), CAST(:passes AS smallint[])) AS w(id, n) "
+                    "WHERE e.customer_id = w.id AND e.passes = w.n"
+                ),
+                {
+                    "ids": [row.customer_id for row in waiting],
+                    "passes": [row.passes for row in waiting],
+                },
+            )
+    jobs.finish(
+        store.engine,
+        job_id,
+        result={"customers": len(waiting), "files": done.files, "events": done.rows},
+        failed=None if done.complete else "Some files could not be read; it is tried again.",
+    )
+    return len(waiting)
+
+
+_WAITING = """
+    SELECT customer_id, passes FROM erasure
+    WHERE passes = 0 OR (passes = 1 AND erased_at < now() - interval '1 day')
+    ORDER BY customer_id LIMIT 100000
+"""
+
+
+def all_ids(conn: Connection, customer_id: int) -> list[int]:
+    """A customer's id and those merged into him: what rows of his may be under."""
     merged = conn.execute(
         text("SELECT from_id FROM customer_merge WHERE into_id = :id ORDER BY from_id"),
         {"id": merging.current_id(conn, customer_id)},

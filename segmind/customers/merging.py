@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
+
 _PERSONAL = (
     "first_name",
     "last_name",
@@ -33,11 +35,22 @@ _FILL = text(
     + ", traits = a.traits || k.traits, created_at = least(k.created_at, a.created_at) "
     "FROM customer a WHERE k.id = :into AND a.id = :from"
 )
+# He was contacted as often as both were.
+_CONTACTS = text("""
+    INSERT INTO contact_book AS b (customer_id, channel, days, last_at)
+    SELECT :into, channel, days, last_at FROM contact_book WHERE customer_id = :from
+    ON CONFLICT (customer_id, channel) DO UPDATE
+    SET days = b.days || excluded.days, last_at = GREATEST(b.last_at, excluded.last_at)
+""")
 _EMPTY = text(
     "UPDATE customer SET "
     + ", ".join(f"{name} = NULL" for name in _PERSONAL)
     + ", traits = '{}', email_consent = NULL, sms_consent = NULL, push_consent = NULL "
     "WHERE id = :from"
+)
+
+_INTO = text(
+    "SELECT from_id, into_id FROM customer_merge WHERE from_id = ANY(CAST(:ids AS bigint[]))"
 )
 
 
@@ -51,10 +64,7 @@ def current_id(conn: Connection, customer_id: int) -> int:
 
 def current_ids(conn: Connection, customer_ids: list[int]) -> dict[int, int]:
     """Those of ``customer_ids`` that were merged, with the customers they are part of now."""
-    rows = conn.execute(
-        text("SELECT from_id, into_id FROM customer_merge WHERE from_id = ANY(:ids)"),
-        {"ids": customer_ids},
-    )
+    rows = conn.execute(_INTO, {"ids": literal(customer_ids)})
     return {int(from_id): int(into_id) for from_id, into_id in rows}
 
 
@@ -77,6 +87,7 @@ def merge(conn: Connection, from_id: int, into_id: int) -> bool:
     conn.execute(text("INSERT INTO customer_merge (from_id, into_id) VALUES (:from, :into)"), ids)
     conn.execute(text("UPDATE identity SET customer_id = :into WHERE customer_id = :from"), ids)
     conn.execute(text("UPDATE device SET customer_id = :into WHERE customer_id = :from"), ids)
+    conn.execute(_CONTACTS, ids)
     conn.execute(_FILL, ids)
     conn.execute(_EMPTY, ids)
     return True

@@ -33,8 +33,12 @@ def customers_of(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, int]:
     rest = sorted((p for p in pairs if p not in found), key=_order)
     _create_users(conn, rest, users, browsers)
     _create_browsers(conn, rest, users, browsers)
+    found |= _settled(rest, users, browsers)
+    if len(found) == len(pairs):
+        return found
     for pair in rest:
-        found |= _settled([pair], users, browsers) or {pair: identity.resolve(conn, *pair)}
+        if pair not in found:
+            found[pair] = identity.resolve(conn, *pair)
     # A later pair may have merged an earlier one's customer.
     final = merging.current_ids(conn, list(found.values()))
     return {pair: final.get(customer, customer) for pair, customer in found.items()}

@@ -148,6 +148,18 @@ customer_merge = Table(
     Column("merged_at", Instant, nullable=False, server_default=func.now()),
 )
 
+#: Erased customers of whom files may still say something. ``passes``: how often every file was
+#: looked through; the second time, a day later, is for what was on its way at the first.
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("erased_at", Instant, nullable=False),  # real time, not the product's
+    Column("passes", SmallInteger, nullable=False, server_default="0"),
+    Column("files_at", Instant),  # when the last pass ended
+    Index("ix_erasure_open", "erased_at", postgresql_where=text("passes < 2")),
+)
+
 device = Table(
     "device",
     metadata,

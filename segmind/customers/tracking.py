@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from segmind.customers import calls, commerce, devices, resolving, traits
+from segmind.customers import calls, commerce, devices, plain_calls, resolving, traits
 from segmind.customers.calls import Call
 from segmind.customers.commerce import Draft
 from segmind.errors import InvalidInput
@@ -50,18 +49,29 @@ def track(
     raw_calls: Sequence[Any],
     now: datetime,
     addresses_changed: AddressesChanged | None = None,
+    shared: Mapping[str, Any] | None = None,
 ) -> list[CallResult]:
     """Take calls of Segment's shapes (see ``calls``, ``commerce``); one result per call, in order.
 
-    Everything accepted is durable when the caller's transaction commits. A call that cannot be
-    taken harms no other.
+    A call is a mapping, or its JSON as bytes: UTF-8 without NUL characters. ``shared`` is what
+    every call in bytes says that does not say it itself. Everything accepted is durable when the
+    caller's transaction commits. A call that cannot be taken harms no other.
+
+    Raises:
+        Unreadable: bytes are not JSON as we take it; nothing was done.
     """
     results: dict[int, CallResult] = {}
     work: list[_Work] = []
     currency = product_settings.load(conn).currency
     for index, raw in enumerate(raw_calls):
+        is_written = type(raw) is bytes
+        read = plain_calls.read(raw, now, currency) if is_written else None
+        if read is not None:
+            work.append(_Work(index, *read))
+            continue
+        told = _merged(calls.decoded(raw), shared or {}) if is_written else raw
         try:
-            call = calls.parse(raw, now)
+            call = calls.parse(told, now)
             work.append(_Work(index, call, commerce.drafts_of(call, currency)))
         except InvalidInput as refused:
             results[index] = _rejected(index, refused)
@@ -70,9 +80,15 @@ def track(
         refusals = {w.index: nameless.get(w.drafts[0].name) for w in work if w.drafts}
         results |= {i: _rejected(i, refused) for i, refused in refusals.items() if refused}
         work = [w for w in work if w.index not in results]
-    for result in _take(conn, work, codes, now, addresses_changed):
-        results[result.index] = result
+    taken = _take(conn, work, codes, now, addresses_changed)
+    if not results:
+        return taken
+    results |= {result.index: result for result in taken}
     return [results[index] for index in range(len(raw_calls))]
+
+
+def _merged(call: Any, shared: Mapping[str, Any]) -> Any:
+    return {**shared, **call} if type(call) is dict else call
 
 
 def _rejected(index: int, refused: InvalidInput) -> CallResult:
@@ -123,18 +139,16 @@ def _store(
 ) -> list[CallResult]:
     told_of = {d.product for w in work for d in w.drafts if d.product is not None}
     ours = products.ids_of(conn, told_of) if told_of else {}
-    pairs = {(w.call.user_id, w.call.anonymous_id) for w in work}
-    found = resolving.customers_of(conn, pairs)
+    found = resolving.customers_of(conn, {(w.call.user_id, w.call.anonymous_id) for w in work})
     customers = {w.index: found[w.call.user_id, w.call.anonymous_id] for w in work}
-    row = partial(_row, codes=codes, ours=ours)
-    rows = ((w.index, row(w.call, d, customers[w.index])) for w in work for d in w.drafts)
+    rows = (
+        (w.index, _row(w.call, d, customers[w.index], codes, ours)) for w in work for d in w.drafts
+    )
     repeated = _append(conn, rows, now)
     told = _describe_all(conn, work, customers, now, changed)
     return [
         CallResult(
-            w.index,
-            "repeated" if w.index in repeated else "accepted",
-            *_told(told.get(w.index, ())),
+            w.index, "repeated" if w.index in repeated else "accepted", *_told(told, w.index)
         )
         for w in work
     ]
@@ -156,7 +170,7 @@ def _append(conn: Connection, rows: Iterable[tuple[int, ingest.Row]], now: datet
 
 
 def _row(
-    call: Call, draft: Draft, customer_id: int, *, codes: dict[str, int], ours: dict[str, int]
+    call: Call, draft: Draft, customer_id: int, codes: dict[str, int], ours: dict[str, int]
 ) -> ingest.Row:
     message_id = call.message_id if draft.line is None else f"{call.message_id}:{draft.line}"
     return ingest.Row(
@@ -170,7 +184,7 @@ def _row(
         draft.quantity,
         draft.value,
         draft.currency,
-        properties=ingest.as_json(draft.properties),
+        properties=draft.properties,
     )
 
 
@@ -182,8 +196,9 @@ def _describe_all(
     changed: AddressesChanged | None,
 ) -> dict[int, tuple[traits.Refused, ...]]:
     """Keep what the calls tell of customers; returns what of it was refused, by index."""
+    telling = [w for w in work if w.call.type == "identify" or w.call.context]
     # In one order for all writers, so that two batches never wait for each other in a circle.
-    telling = sorted(work, key=lambda w: (customers[w.index], w.index))
+    telling.sort(key=lambda w: (customers[w.index], w.index))
     given = [w for w in telling if w.call.type == "identify" and w.call.traits]
     outcomes = (
         traits.set_many(conn, [(customers[w.index], w.call.traits) for w in given], now)
@@ -228,7 +243,10 @@ def _platform(call: Call) -> str | None:
     return kind.lower()[:20] if isinstance(kind, str) and kind else None
 
 
-def _told(refused: tuple[traits.Refused, ...]) -> tuple[str | None, str | None]:
+def _told(
+    told: Mapping[int, tuple[traits.Refused, ...]], index: int
+) -> tuple[str | None, str | None]:
+    refused = told.get(index)
     if not refused:
         return None, None
     reason = "; ".join(f"{r.field.removeprefix('traits.')} {r.reason}" for r in refused)

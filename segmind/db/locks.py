@@ -20,3 +20,8 @@ def try_lock(conn: Connection, name: str) -> bool:
 def lock(conn: Connection, name: str) -> None:
     """Wait for the lock ``name`` and hold it until the transaction ends."""
     conn.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _number(name)})
+
+
+def lock_shared(conn: Connection, name: str) -> None:
+    """Wait while somebody holds the lock ``name`` alone; then hold it together with others."""
+    conn.execute(text("SELECT pg_advisory_xact_lock_shared(:n)"), {"n": _number(name)})

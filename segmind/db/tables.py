@@ -12,6 +12,7 @@ MODULES = (
     "segmind.db.jobs",
     "segmind.events.tables",
     "segmind.workspace.tables",
+    "segmind.callbacks.tables",
     "segmind.customers.tables",
     "segmind.consent.tables",
     "segmind.templates.tables",

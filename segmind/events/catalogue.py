@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -97,6 +97,16 @@ def retire(conn: Connection, ids: Collection[int]) -> None:
 def set_detail(conn: Connection, file_id: int, detail: dict[str, Any]) -> None:
     """Replace what a file's kind needs besides; the file itself stays as it is."""
     conn.execute(event_file.update().where(event_file.c.id == file_id).values(detail=detail))
+
+
+def replace_sources(conn: Connection, kind: str, replaced: Mapping[int, int]) -> None:
+    """Let files of ``kind`` that were made from some files know those that took their places."""
+    for made in entries(conn, (kind,)):
+        detail = made.detail or {}
+        sources = set(detail["sources"])
+        if sources & replaced.keys():
+            now = sorted(replaced.get(each, each) for each in sources)
+            set_detail(conn, made.id, detail | {"sources": now})
 
 
 def newest(conn: Connection, kind: str) -> tuple[int, int]:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from segmind.db.literals import literal
 from segmind.errors import InvalidInput
@@ -116,9 +117,11 @@ def store(conn: Connection, rows: Iterable[Row], received_at: datetime) -> set[s
     fresh = sorted(rows)
     repeated: set[str] = set()
     for start in range(0, len(fresh), BATCH):
-        columns = zip(*fresh[start : start + BATCH], strict=True)
-        values = {name: literal(column) for name, column in zip(_COLUMNS, columns, strict=True)}
-        before = conn.execute(_INSERT, values | {"received_at": received_at}).scalars()
+        columns = zip(_COLUMNS, zip(*fresh[start : start + BATCH], strict=True), strict=True)
+        told = {name: column for name, column in columns if any(v is not None for v in column)}
+        values = {name: literal(column) for name, column in told.items()}
+        statement = _insert(tuple(told))
+        before = conn.execute(statement, values | {"received_at": received_at}).scalars()
         repeated.update(identifier.hex for identifier in before)
     return repeated
 
@@ -240,21 +243,26 @@ _COLUMNS: Final = {
     "machine": "boolean",
     "properties": "text",
 }
-_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
-_NAMES = ", ".join(_COLUMNS)
-_INSERT: Final = text(
-    f"""
-WITH given AS (
-  SELECT * FROM unnest({_ARRAYS}) AS given ({_NAMES})
-), fresh AS (
-  INSERT INTO event_seen (event_id) SELECT event_id FROM given
-  ON CONFLICT DO NOTHING
-  RETURNING event_id
-), kept AS (
-  INSERT INTO event_recent ({_NAMES}, received_at)
-  SELECT {_NAMES}, :received_at FROM given JOIN fresh USING (event_id)
-)
-SELECT event_id FROM given WHERE NOT EXISTS (
-  SELECT FROM fresh WHERE fresh.event_id = given.event_id)
-"""
-)
+
+
+@lru_cache
+def _insert(columns: tuple[str, ...]) -> TextClause:
+    """The statement for rows of which only these columns say something."""
+    arrays = ", ".join(f"CAST(:{name} AS {_COLUMNS[name]}[])" for name in columns)
+    listed = ", ".join(columns)
+    return text(
+        f"""
+        WITH given AS (
+          SELECT * FROM unnest({arrays}) AS given ({listed})
+        ), fresh AS (
+          INSERT INTO event_seen (event_id) SELECT event_id FROM given
+          ON CONFLICT DO NOTHING
+          RETURNING event_id
+        ), kept AS (
+          INSERT INTO event_recent ({listed}, received_at)
+          SELECT {listed}, :received_at FROM given JOIN fresh USING (event_id)
+        )
+        SELECT event_id FROM given WHERE NOT EXISTS (
+          SELECT FROM fresh WHERE fresh.event_id = given.event_id)
+        """
+    )

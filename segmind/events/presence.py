@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,7 @@ class Day:
 
     shop: Bits
     others: Ids  # ascending
+    count: int  # of those who did something in the shop
 
     def has(self, customer: int) -> bool:
         """Whether there is any row of this id."""
@@ -104,7 +106,16 @@ class Presence:
 
     def count(self, spans: Sequence[Span]) -> int:
         """How many customers have an act in the shop in one of the spans."""
+        if len(spans) == 1 and self._rolled.rows.merges.frame.is_empty():
+            day = self._whole_days.get(spans[0])
+            if day is not None and not self._rolled.unseen:
+                return day_of(self._rolled.days[day].rollup).count
         return self.of(spans).count(self._rolled.rows.merges)
+
+    @cached_property
+    def _whole_days(self) -> dict[Span, date]:
+        """The rolled days by when they are."""
+        return {span: day for day, span in self._rolled.spans.items()}
 
     def _add(self, crowd: Crowd, window: Span) -> None:
         told: list[Span] = []
@@ -169,7 +180,11 @@ def day_of(rollup: Path) -> Day:
     others = every[~is_act]
     known = others < len(flags)
     known[known] = flags[others[known]]
-    made = Day(np.packbits(flags, bitorder="little"), np.unique(others[~known]))
+    made = Day(
+        np.packbits(flags, bitorder="little"),
+        np.unique(others[~known]),
+        int(np.count_nonzero(flags)),
+    )
     with _lock:
         _days[rollup] = made
         while len(_days) > _KEPT:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -26,8 +25,7 @@ PRODUCT_COLUMNS: Final[dict[str, pl.DataType]] = {
 ATTRIBUTES: Final = ("name", "category", "brand", "price")
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """What an event tells of a product; None: it does not say. ``price`` in minor units."""
 
     external_id: str

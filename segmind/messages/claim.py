@@ -27,6 +27,7 @@ from segmind.consent.gate import (
 from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
 from segmind.events.schema import Channel
+from segmind.messages import sources
 from segmind.messages.lifecycle import State
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
@@ -94,7 +95,7 @@ def fresh(
             WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
               AND m.channel = ANY(:channels)
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
-                              AND s.source_id = :id AND s.state <> 'open')
+                              AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
             ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
         {
@@ -124,7 +125,7 @@ def waiting(
             SELECT {_COLUMNS} FROM message m
             LEFT JOIN outbox_source s USING (source_kind, source_id)
             WHERE m.state = 4 AND m.due_at <= :now AND m.channel = ANY(:channels)
-              AND COALESCE(s.state, 'open') = 'open'
+              AND {sources.IS_OPEN}
             ORDER BY m.due_at, m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
         """),
         {"now": now, "limit": limit, "channels": [int(channel) for channel in channels]},

@@ -8,13 +8,13 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from segmind.consent import suppressions
+from segmind.consent import replies, suppressions
 from segmind.consent.addresses import COLUMN, address_hash, normalise
 from segmind.consent.reasons import SuppressionReason
-from segmind.events.schema import Channel
+from segmind.events.schema import Channel, Source
 
 #: What a kept receipt may say of a person.
-_PERSONAL: Final = ["address", "text", "reason", "url"]
+PERSONAL: Final = ["address", "text", "reason", "url", "agent"]
 
 
 def forgetting(key: bytes, now: datetime) -> Callable[[Connection, Sequence[int]], None]:
@@ -46,14 +46,39 @@ def forget_customers(
             UPDATE webhook_inbox SET delivery = delivery - CAST(:personal AS text[])
             WHERE message_id IN ({mine})
         """),
-        {**ids, "personal": _PERSONAL},
+        {**ids, "personal": PERSONAL},
+    )
+    # What was written for one message alone (by API) names its reader.
+    conn.execute(
+        text("""
+            UPDATE template_version v SET body = jsonb_build_object('channel', v.channel)
+            FROM message m
+            WHERE m.customer_id = ANY(:ids) AND m.source_kind = :single
+              AND v.id = m.template_version_id AND v.template_id IS NULL
+              AND v.created_at = m.created_at
+        """),
+        {**ids, "single": int(Source.SINGLE)},
     )
     conn.execute(
         text("""
-            UPDATE message SET address = NULL, vars = NULL, error_message = NULL
+            UPDATE message SET address = NULL, vars = NULL, error_message = NULL,
+                   status_callback = NULL
+            WHERE customer_id = ANY(:ids)
+              AND (address IS NOT NULL OR vars IS NOT NULL OR error_message IS NOT NULL)
+        """),
+        ids,
+    )
+    # A launch under way counts its recipients: their rows stay, under a name that is nobody's.
+    conn.execute(
+        text("""
+            UPDATE campaign_recipient SET address = 'erased:' || customer_id
             WHERE customer_id = ANY(:ids)
         """),
         ids,
+    )
+    replies.forget(conn, customer_ids)
+    conn.execute(
+        text("UPDATE opt_in_request SET evidence = NULL WHERE customer_id = ANY(:ids)"), ids
     )
 
 

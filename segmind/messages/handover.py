@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
-from segmind.messages import contacts
+from segmind.messages import contacts, sources
 from segmind.messages.claim import Claimed
 from segmind.messages.lifecycle import State
 from segmind.messages.rendering import Rendered, Unrenderable
@@ -39,7 +39,7 @@ def mark(
     """
     request_id = uuid.uuid4()
     rows = conn.execute(
-        text("""
+        text(f"""
             UPDATE message m SET state = 2, attempt = m.attempt + 1, request_id = :request_id,
                 provider = :provider, segments = g.segments, cost_micros = g.cost,
                 lease_until = now() + make_interval(secs => :lease)
@@ -47,7 +47,7 @@ def mark(
                         CAST(:costs AS bigint[])) AS g(id, segments, cost)
             WHERE m.id = g.id AND m.claim_token = :token AND m.state = 1 AND m.lease_until > now()
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = m.source_kind
-                              AND s.source_id = m.source_id AND s.state <> 'open')
+                              AND s.source_id = m.source_id AND NOT ({sources.IS_OPEN}))
               AND (m.purpose <> 'marketing' OR NOT EXISTS (
                     SELECT FROM suppression s
                     WHERE s.channel = m.channel AND s.address_hash = m.address_hash))

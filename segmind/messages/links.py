@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -18,24 +18,19 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, text
 
 from segmind.channels.delivery import Delivery, Word
-from segmind.consent import ledger, signed, unsubscribe
+from segmind.consent import caps, signed, unsubscribe
 from segmind.consent.addresses import masked
 from segmind.consent.ledger import ConsentSource
 from segmind.events.schema import Channel
 from segmind.messages import inbox
+from segmind.messages.machines import Act, judge
+from segmind.workspace import product_settings
 
 #: The "provider" of what our own links report.
 OURS: Final = "segmind"
 
 _CLICK: Final = "click"
 _OPEN: Final = "open"
-
-#: A click or open so soon after the hand-over was most likely a scanner's. A flag, never a verdict.
-TOO_QUICK: Final = timedelta(seconds=2)
-_SCANNERS: Final = (
-    "bot", "crawler", "spider", "preview", "scan", "safelinks", "proofpoint", "mimecast",
-    "barracuda", "googleimageproxy", "yahoomailproxy", "python-requests", "curl/", "wget/",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +40,6 @@ class Visit:
     user_agent: str = ""
     ip: str = ""
     method: str = "GET"
-
-    @property
-    def looks_automatic(self) -> bool:
-        agent = self.user_agent.lower()
-        return self.method == "HEAD" or not agent or any(word in agent for word in _SCANNERS)
 
 
 @dataclass(slots=True)
@@ -141,6 +131,15 @@ class Preferences:
     address: str
     is_subscribed: bool
     consents: Mapping[Channel, int | None]
+    suppressed: frozenset[Channel] = frozenset()
+    can_choose: bool = False
+    paused_until: datetime | None = None
+
+    def is_on(self, channel: Channel) -> bool:
+        """Whether marketing may go there as far as the customer decides."""
+        if channel is self.channel:
+            return self.is_subscribed
+        return self.consents[channel] == 1 and channel not in self.suppressed
 
 
 def preferences(conn: Connection, secret_key: bytes, token: str) -> Preferences | None:
@@ -160,6 +159,9 @@ def preferences(conn: Connection, secret_key: bytes, token: str) -> Preferences 
         address=masked(channel, row["address"]),
         is_subscribed=not blocked and consents[channel] != 0,
         consents=consents,
+        suppressed=frozenset(which for which in Channel if row[f"{which.label}_suppressed"]),
+        can_choose=row["present_id"] is not None,
+        paused_until=row["paused_until"],
     )
 
 
@@ -221,10 +223,19 @@ def set_preferences(
         elif which == row["channel"]:
             unsubscribe_post(conn, secret_key, token, now, visit, one_click=False)
         else:
-            ledger.record(
-                conn, row["present_id"], which, 0, ConsentSource.PREFERENCES, evidence,
-                "customer", now,
+            unsubscribe.say(
+                conn, key, which, False, customer_id=row["present_id"],
+                source=ConsentSource.PREFERENCES, evidence=evidence, actor="customer", now=now,
             )  # fmt: skip
+    return True
+
+
+def pause(conn: Connection, secret_key: bytes, token: str, until: datetime) -> bool:
+    """No marketing to the customer before ``until`` (POST only). False: not our link, or nobody."""
+    row = _of_token(conn, secret_key, token)
+    if row is None or row["present_id"] is None:
+        return False
+    caps.pause(conn, row["present_id"], until)
     return True
 
 
@@ -236,7 +247,10 @@ def _of_token(conn: Connection, secret_key: bytes, token: str) -> RowMapping | N
         conn.execute(
             text("""
                 SELECT m.public_id, m.channel, m.address, m.address_hash, c.id AS present_id,
-                       c.email_consent, c.sms_consent, c.push_consent
+                       c.email_consent, c.sms_consent, c.push_consent,
+                       c.email_suppressed, c.sms_suppressed, c.push_suppressed,
+                       (SELECT max(b.paused_until) FROM contact_book b
+                        WHERE b.customer_id = c.id) AS paused_until
                 FROM message m
                 LEFT JOIN customer_merge g ON g.from_id = m.customer_id
                 LEFT JOIN customer c
@@ -263,8 +277,9 @@ def _report(
     sent_at, delivered_at = conn.execute(
         text("SELECT sent_at, delivered_at FROM message WHERE public_id = :id"), {"id": public_id}
     ).one_or_none() or (None, None)
-    arrived = delivered_at or sent_at
-    machine = visit.looks_automatic or _too_quick(arrived, now)
+    act = Act(now, url, visit.user_agent, visit.method)
+    rules = product_settings.load(conn).machine_rules
+    machine = judge([act], arrived=delivered_at or sent_at, links=0, rules=rules)[0]
     when = "" if word is Word.UNSUBSCRIBED else f":{int(now.timestamp())}"
     what = "" if url is None else ":" + hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
     delivery = Delivery(
@@ -275,14 +290,10 @@ def _report(
         message_public_id=public_id,
         machine=machine and word is not Word.UNSUBSCRIBED,
         url=url,
+        agent=visit.user_agent,
+        method=visit.method if visit.method != "GET" else None,
     )
     inbox.store(conn, [delivery], now)
-
-
-def _too_quick(arrived: datetime | None, now: datetime) -> bool:
-    """Sooner than a person reads. No time at all means that the product's clock stands still, in
-    which case nothing can be said of it."""
-    return arrived is not None and timedelta() < now - arrived <= TOO_QUICK
 
 
 def _evidence(public_id: UUID, visit: Visit) -> dict[str, Any]:

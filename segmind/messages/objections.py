@@ -9,10 +9,11 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from segmind.channels.delivery import Delivery, Word
-from segmind.consent import ledger, suppressions, unsubscribe
+from segmind.consent import ledger, replies, suppressions, unsubscribe, weak_bounces
 from segmind.consent.addresses import address_hash, normalise
 from segmind.consent.ledger import ConsentSource
 from segmind.consent.reasons import SuppressionReason
+from segmind.consent.weak_bounces import WeakBounce
 from segmind.events.schema import Channel
 from segmind.messages.receipt import Receipt
 
@@ -31,9 +32,15 @@ def apply(conn: Connection, key: bytes, receipts: Iterable[Receipt]) -> None:
     message is not known: a no counts in any case.
     """
     for receipt in receipts:
-        if receipt.report.word in _SOURCE or _is_bad_address(receipt.report):
+        report = receipt.report
+        if report.word is Word.INBOUND_TEXT:
+            _keep_reply(conn, receipt, _people(conn, key, receipt))
+        elif weak_bounces.is_one(report.provider, report.code) and not report.suppress:
             for who in _people(conn, key, receipt):
-                _apply_one(conn, key, receipt.report, who, receipt.at)
+                _count_weak(conn, receipt, who)
+        elif report.word in _SOURCE or _is_bad_address(report):
+            for who in _people(conn, key, receipt):
+                _apply_one(conn, key, report, who, receipt.at)
 
 
 class _Who:
@@ -78,10 +85,48 @@ def _apply_one(conn: Connection, key: bytes, report: Delivery, who: _Who, at: da
         )  # fmt: skip
 
 
+def _keep_reply(conn: Connection, receipt: Receipt, people: list[_Who]) -> None:
+    """A reply in free words waits for a person. Of several who share the number, one is named."""
+    report = receipt.report
+    if not people or not (report.text or "").strip():
+        return
+    who = people[0]
+    replies.keep(
+        conn,
+        who.channel,
+        dedupe_key=f"{report.provider}:{report.dedupe_key}",
+        customer_id=who.customer_id,
+        address=who.address or report.address or "",
+        hashed=who.hashed,
+        words=report.text or "",
+        at=receipt.at,
+    )
+
+
+def _count_weak(conn: Connection, receipt: Receipt, who: _Who) -> None:
+    report, message = receipt.report, receipt.message
+    source = f"{message['source_kind']}:{message['source_id']}" if message is not None else ""
+    bounce = WeakBounce(
+        who.channel,
+        who.hashed,
+        report.provider,
+        report.code or "",
+        source,
+        report.dedupe_key,
+        receipt.at,
+    )
+    if weak_bounces.record(conn, [bounce]):
+        _mark(conn, who)
+
+
 def _suppress(
     conn: Connection, who: _Who, reason: SuppressionReason, origin: str, at: datetime
 ) -> None:
     suppressions.add_hash(conn, who.channel, who.hashed, reason, origin, at)
+    _mark(conn, who)
+
+
+def _mark(conn: Connection, who: _Who) -> None:
     if (normal := normalise(who.channel, who.address)) is not None:
         ids = [who.customer_id] if who.customer_id is not None else []
         suppressions.mark(conn, who.channel, [normal], ids)

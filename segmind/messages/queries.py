@@ -10,13 +10,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
+from segmind.consent.addresses import address_hash, is_valid
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
 from segmind.messages.lifecycle import Delivery, State
-from segmind.messages.status_words import because, status_word
+from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
 
 _MOST_ROWS = 500
+#: A part of an address is looked for among so many of the newest messages, a whole one among all.
+LOOKED_THROUGH = 300_000
 
 
 class NoMessage(NotFound):
@@ -67,6 +70,8 @@ class Message:
     clicks: int
     machine_opens: int
     machine_clicks: int
+    batch_id: UUID | None
+    status_callback: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,18 @@ class MessageHistory:
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
     """What to look for; what is None does not matter. ``text``: an address, part of it, a
-    message's public id or a provider's id."""
+    message's public id (also as a Twilio sid) or a provider's id."""
 
     text: str | None = None
+    #: A whole address, of any channel (found by its hash: give ``search`` the key).
+    address: str | None = None
     channel: Channel | None = None
+    #: One of ``status_words.CONDITIONS``.
+    status: str | None = None
+    error_code: str | None = None
+    skip_reason: str | None = None
+    provider: str | None = None
+    batch_id: UUID | None = None
     states: Sequence[State] | None = None
     deliveries: Sequence[Delivery] | None = None
     source_kind: int | None = None
@@ -107,7 +120,7 @@ def one(conn: Connection, public_id: UUID | str) -> MessageHistory:
     Raises:
         NoMessage: there is none with this id.
     """
-    found = _rows(conn, "m.public_id = :public_id", {"public_id": _uuid(public_id)}, 1)
+    found = _rows(conn, "m.public_id = :public_id", {"public_id": as_uuid(public_id)}, 1)
     if not found:
         raise NoMessage(id=public_id)
     row = found[0]
@@ -132,24 +145,42 @@ def status(conn: Connection, public_id: UUID | str) -> Message:
     Raises:
         NoMessage: there is none with this id.
     """
-    found = _rows(conn, "m.public_id = :public_id", {"public_id": _uuid(public_id)}, 1)
+    found = _rows(conn, "m.public_id = :public_id", {"public_id": as_uuid(public_id)}, 1)
     if not found:
         raise NoMessage(id=public_id)
     return _message(found[0])
 
 
+def by_id(conn: Connection, message_id: int) -> Message:
+    """A message by its internal id.
+
+    Raises:
+        NoMessage: there is none.
+    """
+    found = _rows(conn, "m.id = :id", {"id": message_id}, 1)
+    if not found:
+        raise NoMessage(id=message_id)
+    return _message(found[0])
+
+
 def search(
-    conn: Connection, wanted: MessageFilter, *, before: int | None = None, limit: int = 50
+    conn: Connection,
+    wanted: MessageFilter,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    key: bytes | None = None,
 ) -> MessagePage:
     """A page of the messages that fit, the newest first; ``before`` is the last page's
-    ``next_before``.
+    ``next_before``. ``key`` is ``consent.addresses.address_key(...)``: with it a whole address is
+    found among all messages, without it as a part of one is.
 
     Raises:
         InvalidInput: ``limit`` is not between 1 and 500.
     """
     if not 1 <= limit <= _MOST_ROWS:
         raise InvalidInput("A page has 1 to 500 messages.", field="limit")
-    where, values = _conditions(wanted)
+    where, values = _conditions(conn, wanted, key)
     if before is not None:
         where.append("m.id < :before")
         values["before"] = before
@@ -228,7 +259,9 @@ def results(conn: Connection, source_kind: int, source_id: int) -> SourceResults
     return SourceResults(**{name: int(value) for name, value in row.items()})
 
 
-def _conditions(wanted: MessageFilter) -> tuple[list[str], dict[str, Any]]:
+def _conditions(
+    conn: Connection, wanted: MessageFilter, key: bytes | None
+) -> tuple[list[str], dict[str, Any]]:
     where: list[str] = []
     values: dict[str, Any] = {}
     plain = {
@@ -241,6 +274,20 @@ def _conditions(wanted: MessageFilter) -> tuple[list[str], dict[str, Any]]:
         if value is not None:
             where.append(f"m.{name} = :{name}")
             values[name] = int(value)
+    texts = {
+        "error_code": wanted.error_code,
+        "skip_reason": wanted.skip_reason,
+        "provider": wanted.provider,
+        "batch_id": wanted.batch_id,
+    }
+    for name, said in texts.items():
+        if said is not None:
+            where.append(f"m.{name} = :{name}")
+            values[name] = said
+    if wanted.status is not None:
+        if wanted.status not in CONDITIONS:
+            raise InvalidInput(f"There is no status {wanted.status}.", field="status")
+        where.append(CONDITIONS[wanted.status])
     for name, several in {"state": wanted.states, "delivery": wanted.deliveries}.items():
         if several is not None:
             where.append(f"m.{name} = ANY(:{name})")
@@ -251,19 +298,61 @@ def _conditions(wanted: MessageFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.until is not None:
         where.append("m.created_at < :until")
         values["until"] = wanted.until
+    if wanted.address is not None:
+        where.append(_address_condition(wanted.address, values, key))
     if wanted.text and (sought := wanted.text.strip()):
-        where.append(_text_condition(sought, values))
+        where.append(_text_condition(conn, sought, values, key))
     return where, values
 
 
-def _text_condition(sought: str, values: dict[str, Any]) -> str:
+def _address_condition(address: str, values: dict[str, Any], key: bytes | None) -> str:
+    if key is None:
+        values["address"] = address.strip()
+        return "m.address = :address"
+    values["hashes"] = [address_hash(key, channel, address) for channel in Channel]
+    return "m.address_hash = ANY(:hashes)"
+
+
+def _text_condition(
+    conn: Connection, sought: str, values: dict[str, Any], key: bytes | None
+) -> str:
     try:
-        values["public_id"] = UUID(sought)
+        bare = sought[2:] if len(sought) == 34 and sought[:2].upper() in {"SM", "MM"} else sought
+        values["public_id"] = UUID(bare)
     except ValueError:
+        ids = _by_provider_id(conn, sought)
+        if ids:
+            values["ids"] = ids
+            return "m.id = ANY(:ids)"
+        if key is not None and any(is_valid(c, sought) for c in (Channel.EMAIL, Channel.SMS)):
+            return _address_condition(sought, values, key)
         escaped = sought.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        values |= {"sought": sought, "like": f"%{escaped}%"}
-        return "(m.provider_id = :sought OR m.address ILIKE :like)"
+        values |= {"like": f"%{escaped}%", "looked_through": LOOKED_THROUGH}
+        newest = "(SELECT COALESCE(max(id), 0) FROM message) - :looked_through"
+        return f"(m.address ILIKE :like AND m.id > {newest})"
     return "m.public_id = :public_id"
+
+
+def _by_provider_id(conn: Connection, sought: str) -> list[int]:
+    """Messages with this provider's id, by whichever provider; an index look-up for each."""
+    rows = conn.execute(
+        text("""
+            WITH RECURSIVE named AS (
+                (SELECT provider FROM message WHERE provider_id IS NOT NULL
+                 ORDER BY provider LIMIT 1)
+                UNION ALL
+                SELECT (SELECT m.provider FROM message m
+                        WHERE m.provider_id IS NOT NULL AND m.provider > named.provider
+                        ORDER BY m.provider LIMIT 1)
+                FROM named WHERE named.provider IS NOT NULL
+            )
+            SELECT m.id FROM named JOIN message m
+              ON m.provider = named.provider AND m.provider_id = :sought
+            LIMIT 100
+        """),
+        {"sought": sought},
+    )
+    return [row.id for row in rows]
 
 
 def _rows(
@@ -282,7 +371,7 @@ def _rows(
 
 def _message(row: RowMapping) -> Message:
     state, delivery = State(row["state"]), Delivery(row["delivery"])
-    word = status_word(state, delivery, row["source_state"])
+    word = status_word(state, delivery, row["source_state"], row["skip_reason"])
     names = Message.__slots__
     given = {name: row[name] for name in names if name in row}
     return Message(
@@ -297,7 +386,12 @@ def _message(row: RowMapping) -> Message:
     )
 
 
-def _uuid(value: UUID | str) -> UUID:
+def as_uuid(value: UUID | str) -> UUID:
+    """A message's public id.
+
+    Raises:
+        NoMessage: it is none.
+    """
     try:
         return value if isinstance(value, UUID) else UUID(value)
     except ValueError:

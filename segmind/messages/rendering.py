@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -22,10 +23,15 @@ from segmind.templates import variables, versions
 from segmind.templates.links import Links
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft
-from segmind.workspace.product_settings import ProductSettings
+from segmind.workspace.product_settings import ChannelName, ProductSettings
 
 log = logging.getLogger(__name__)
 
+_NAMES: Final[dict[Channel, ChannelName]] = {
+    Channel.EMAIL: "email",
+    Channel.SMS: "sms",
+    Channel.PUSH: "push",
+}
 #: Template versions never change, so a process keeps those it used.
 _MOST_VERSIONS: Final = 200
 
@@ -50,9 +56,13 @@ class Unrenderable:
 
 @dataclass(slots=True)
 class Renderer:
-    """Renders batches; keeps template versions and link ids it has seen."""
+    """Renders batches; keeps template versions and link ids it has seen.
+
+    ``provider_of``: the name of a channel's provider, which a price may depend on.
+    """
 
     links: LinkBook
+    provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
     _drafts: dict[int, Draft] = field(default_factory=dict)
     _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -65,7 +75,12 @@ class Renderer:
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
         people = _people(conn, messages)
-        terms = {c: (_price(c, settings), sender_of(c, settings)) for c in Channel}
+        senders = {channel: sender_of(channel, settings) for channel in Channel}
+
+        @cache
+        def price_of(channel: Channel, country: str | None) -> int:
+            return settings.cost_micros(_NAMES[channel], self.provider_of(channel), country)
+
         shop = {
             "name": settings.shop_name,
             "url": shop_url,
@@ -74,10 +89,12 @@ class Renderer:
         }
         out: list[Rendered | Unrenderable] = []
         for message in messages:
-            context = _context(message, people.get(message.id), shop)
+            person = people.get(message.id)
+            context = _context(message, person, shop)
             try:
                 draft = self._draft(conn, message.template_version_id)
-                out.append(self._one(message, draft, context, *terms[message.channel]))
+                price = price_of(message.channel, _country(person))
+                out.append(self._one(message, draft, context, price, senders[message.channel]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -161,12 +178,8 @@ def sender_of(channel: Channel, settings: ProductSettings) -> Sender | None:
     return None
 
 
-def _price(channel: Channel, settings: ProductSettings) -> int:
-    return {
-        Channel.EMAIL: settings.email_cost_micros,
-        Channel.SMS: settings.sms_cost_micros,
-        Channel.PUSH: settings.push_cost_micros,
-    }[channel]
+def _country(person: Mapping[str, Any] | None) -> str | None:
+    return person["country"] if person is not None else None
 
 
 def _context(

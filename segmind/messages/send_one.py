@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -72,6 +73,12 @@ class SendRequest:
     vars: Mapping[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None
     idempotency_key: str | None = None
+    #: Where each later status is told (``messages.told``), checked by ``callbacks.address``.
+    status_callback: str | None = None
+    #: The message's last moment; None: as its purpose has it.
+    expires_at: datetime | None = None
+    #: What was asked for together.
+    batch_id: UUID | None = None
 
 
 def send(conn: Connection, key: bytes, request: SendRequest, now: datetime) -> MessageRef:
@@ -102,14 +109,28 @@ def send(conn: Connection, key: bytes, request: SendRequest, now: datetime) -> M
         address=address,
         template_version_id=version_id,
         due_at=due_at,
-        expires_at=due_at + LIFETIME[purpose],
+        expires_at=request.expires_at or due_at + LIFETIME[purpose],
         customer_id=customer_id,
         purpose=purpose,
         idempotency_key=request.idempotency_key,
         fingerprint=fingerprint,
         vars=request.vars,
     )
-    return outbox.enqueue_one(conn, key, new, now)
+    reference = outbox.enqueue_one(conn, key, new, now)
+    if reference.created and (request.status_callback or request.batch_id):
+        conn.execute(
+            text("UPDATE message SET status_callback = :url, batch_id = :batch WHERE id = :id"),
+            {"url": request.status_callback, "batch": request.batch_id, "id": reference.id},
+        )
+    return reference
+
+
+def begin_batch(conn: Connection, first: MessageRef) -> None:
+    """Name what is asked for together after its first message; once more changes nothing."""
+    conn.execute(
+        text("UPDATE message SET batch_id = public_id WHERE id = :id AND batch_id IS NULL"),
+        {"id": first.id},
+    )
 
 
 def _recipient(conn: Connection, which: Channel, request: SendRequest) -> tuple[int | None, str]:
@@ -127,6 +148,7 @@ def _recipient(conn: Connection, which: Channel, request: SendRequest) -> tuple[
             SELECT c.id, c.{COLUMN[which]} AS address FROM customer c
             WHERE c.erased_at IS NULL AND c.id = COALESCE(
                 (SELECT into_id FROM customer_merge WHERE from_id = :id), :id)
+            FOR SHARE OF c
         """),
         {"id": request.customer_id},
     ).one_or_none()
@@ -186,5 +208,6 @@ def _fingerprint(request: SendRequest) -> bytes:
         str(Purpose(request.purpose)),
         dict(request.vars),
         request.due_at.isoformat() if request.due_at else None,
+        *([request.status_callback] if request.status_callback else []),
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).digest()

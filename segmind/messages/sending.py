@@ -103,7 +103,7 @@ class Sender:
         self._experience = experience
         self._key = address_key(store.settings.secret_key)
         self._book = LinkBook(store.settings.secret_key, store.settings.public_url)
-        self._renderer = Renderer(self._book)
+        self._renderer = Renderer(self._book, lambda channel: self.provider(channel).name)
         self._taught: frozenset[str] = frozenset()
 
     def prepare(self, settings: ProductSettings) -> None:

@@ -16,6 +16,10 @@ from sqlalchemy import Connection, text
 from segmind.errors import Conflict
 from segmind.events.schema import Channel
 
+#: Whether a source (``s``, which may be missing) lets messages out, in SQL. ``fresh_until``: what
+#: would withdraw its messages has been looked for until lately; null where nothing has to be.
+IS_OPEN = "COALESCE(s.state, 'open') = 'open' AND COALESCE(s.fresh_until > clock_timestamp(), true)"
+
 
 class SourceState(StrEnum):
     """open: sending; paused: nothing leaves, resuming loses nothing; cancelled: never again."""
@@ -71,6 +75,19 @@ def set_state(
         raise SourceCancelled()
 
 
+def keep_fresh(conn: Connection, kind: int, source_id: int, until: datetime) -> None:
+    """Let messages of this source out until then (by the database's clock): its owner has just
+    looked for what would withdraw them. From the first call on, they stop when it stops calling."""
+    conn.execute(
+        text("""
+            INSERT INTO outbox_source (source_kind, source_id, fresh_until)
+            VALUES (:kind, :id, :until)
+            ON CONFLICT (source_kind, source_id) DO UPDATE SET fresh_until = excluded.fresh_until
+        """),
+        {"kind": int(kind), "id": source_id, "until": until},
+    )
+
+
 def set_rate(conn: Connection, kind: int, source_id: int, per_second: int | None) -> None:
     """At most so many messages of this source in a second, all dispatchers together."""
     conn.execute(
@@ -121,7 +138,7 @@ def with_ready(conn: Connection) -> list[Ready]:
     Single messages come first, then automations: they never wait behind a broadcast.
     """
     rows = conn.execute(
-        text("""
+        text(f"""
             WITH RECURSIVE found AS (
                 (SELECT source_kind, source_id, channel FROM message WHERE state = 0
                  ORDER BY source_kind, source_id LIMIT 1)
@@ -135,7 +152,7 @@ def with_ready(conn: Connection) -> list[Ready]:
             )
             SELECT f.source_kind, f.source_id, f.channel, s.rate_per_second FROM found f
             LEFT JOIN outbox_source s USING (source_kind, source_id)
-            WHERE COALESCE(s.state, 'open') = 'open'
+            WHERE {IS_OPEN}
             ORDER BY f.source_kind DESC, f.source_id
         """)
     )

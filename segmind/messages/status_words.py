@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from sqlalchemy import RowMapping
 
 from segmind.consent.reasons import Reason
@@ -28,18 +31,47 @@ _DELIVERY_WORDS = {
 }
 
 
-def status_word(state: State, delivery: Delivery, source_state: str) -> str:
+#: ``skip_reason`` of a single message that its sender took back.
+CANCELLED: Final = "cancelled"
+
+_STOPPED = "COALESCE(s.state, 'open') = 'cancelled'"
+#: Each word as a condition on ``message m LEFT JOIN outbox_source s``; a test holds them equal to
+#: ``status_word``.
+CONDITIONS: Final[Mapping[str, str]] = {
+    "queued": f"m.state = 0 AND NOT {_STOPPED}",
+    "waiting": f"m.state = 4 AND NOT {_STOPPED}",
+    "sending": "m.state IN (1, 2)",
+    "accepted": "m.state = 3 AND m.delivery IN (0, 1, 2)",
+    "sent": "m.state = 3 AND m.delivery = 3",
+    "delivered": "m.state = 3 AND m.delivery = 4",
+    "bounced": "m.state = 3 AND m.delivery = 5",
+    "failed": "(m.state = 6 OR m.state = 3 AND m.delivery = 6)",
+    "skipped": "m.state = 7 AND m.skip_reason IS DISTINCT FROM 'cancelled'",
+    "expired": "m.state = 8",
+    "cancelled": f"(m.state IN (0, 4) AND {_STOPPED}"
+    " OR m.state = 7 AND m.skip_reason = 'cancelled')",
+    "in_doubt": "m.state = 5",
+}
+
+
+def status_word(
+    state: State, delivery: Delivery, source_state: str, skip_reason: str | None = None
+) -> str:
     """The one word for where a message is; ``source_state`` is its source's flag."""
     if state is State.ACCEPTED:
         return _DELIVERY_WORDS[delivery]
     if source_state == "cancelled" and state in {State.READY, State.RETRY}:
-        return "cancelled"
+        return CANCELLED
+    if state is State.SKIPPED and skip_reason == CANCELLED:
+        return CANCELLED
     return _WORDS[state]
 
 
 def because(row: RowMapping, state: State, word: str) -> str:
     """Why a message (a row with its source's state and reason) is there; empty if it is plain."""
-    if word == "cancelled":
+    if word == CANCELLED:
+        if state is State.SKIPPED:
+            return "Its sender took it back before it left."
         return row["source_reason"] or "It was cancelled before it was sent."
     if row["source_state"] == "paused" and state in {State.READY, State.RETRY}:
         return f"Paused: {row['source_reason']}" if row["source_reason"] else "Paused."

@@ -10,18 +10,21 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from segmind.channels.delivery import Delivery, Word
+from segmind.messages.explained import of_code
 from segmind.messages.lifecycle import State
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``kind``: created, attempt, state, receipt."""
+    """One thing that happened. ``kind``: created, attempt, state, receipt. ``meaning``: what a
+    provider's code says, in words."""
 
     at: datetime
     kind: str
     said: str
     detail: str = ""
     machine: bool = False
+    meaning: str = ""
 
 
 _RECEIPT = {
@@ -59,12 +62,40 @@ def tell(
     entries = [Entry(message["created_at"], "created", "Put into the outbox")]
     entries += [_attempt(row) for row in attempts]
     entries += [_receipt(row) for row in received]
+    entries += _remembered(message, attempts, received)
     entries.sort(key=lambda entry: entry.at)
     state = State(message["state"])
     failed_unsent = state is State.FAILED and not attempts
     if because and (state in _ENDS or failed_unsent):
         last = max((entry.at for entry in entries), default=message["created_at"])
         entries.append(Entry(last, "state", state.label, because))
+    return entries
+
+
+#: What the message's own row remembers of receipts, which are kept for a shorter time.
+_REMEMBERED = {
+    "delivered_at": Word.DELIVERED,
+    "opened_at": Word.OPENED,
+    "clicked_at": Word.CLICKED,
+    "unsubscribed_at": Word.UNSUBSCRIBED,
+    "complained_at": Word.COMPLAINED,
+}
+
+
+def _remembered(
+    message: RowMapping, attempts: Sequence[RowMapping], received: Sequence[RowMapping]
+) -> list[Entry]:
+    """What happened and is neither among the tries nor among the receipts (any more)."""
+    entries = []
+    if message["sent_at"] and not any(row["outcome"] == "accepted" for row in attempts):
+        provider = message["provider"] or "The provider"
+        entries.append(Entry(message["sent_at"], "state", f"{provider} accepted it"))
+    words = {str(row["delivery"].get("word")) for row in received}
+    entries += [
+        Entry(message[column], "receipt", _RECEIPT[word])
+        for column, word in _REMEMBERED.items()
+        if message[column] and str(word) not in words
+    ]
     return entries
 
 
@@ -76,6 +107,7 @@ def _attempt(row: RowMapping) -> Entry:
         kind="attempt",
         said=f"Try {row['n']}: {said}",
         detail=": ".join(part for part in about if part),
+        meaning=_meaning(row["code"]),
     )
 
 
@@ -90,4 +122,10 @@ def _receipt(row: RowMapping) -> Entry:
         said=f"{_RECEIPT[report.word]}{by}",
         detail=detail,
         machine=report.machine,
+        meaning=_meaning(report.code),
     )
+
+
+def _meaning(code: str | None) -> str:
+    known = of_code(code, None)
+    return f"{known.why} {known.then}" if known is not None else ""

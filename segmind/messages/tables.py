@@ -32,6 +32,7 @@ outbox_source = Table(
     Column("state", Text, nullable=False, server_default="open"),  # open, paused, cancelled
     Column("reason", Text, nullable=False, server_default=""),
     Column("rate_per_second", Integer),  # null: the provider's limit
+    Column("fresh_until", Instant),  # messages.sources.IS_OPEN
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
 )
 
@@ -67,7 +68,7 @@ message = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("skip_reason", Text),
-    Column("cap_day", Date),  # the contact reserved in contact_count; null: none
+    Column("cap_day", Date),  # the contact reserved in contact_book; null: none
     # Delivery state is kept apart from engagement.
     Column("delivery", SmallInteger, nullable=False, server_default="0"),  # lifecycle.Delivery
     Column("delivery_code", Text),  # the provider's code of a bounce or failure (least of several)
@@ -84,6 +85,9 @@ message = Table(
     Column("clicks", Integer, nullable=False, server_default="0"),
     Column("machine_opens", Integer, nullable=False, server_default="0"),
     Column("machine_clicks", Integer, nullable=False, server_default="0"),
+    # Who asked for this one message: where to tell its status, what was asked for together.
+    Column("status_callback", Text),
+    Column("batch_id", UUID),
     Index(
         "uq_message_campaign_address",
         "source_id",
@@ -130,11 +134,56 @@ message = Table(
         "provider_id",
         postgresql_where=text("provider_id IS NOT NULL"),
     ),
+    Index(
+        "ix_message_batch_id",
+        "batch_id",
+        postgresql_where=text("batch_id IS NOT NULL"),
+    ),
+    Index("ix_message_address_hash", "address_hash", "id"),
+    Index(
+        "ix_message_error_code",
+        "error_code",
+        "id",
+        postgresql_where=text("error_code IS NOT NULL"),
+    ),
     postgresql_with={
         "autovacuum_vacuum_scale_factor": "0.01",
         "autovacuum_vacuum_cost_delay": "0",
     },
 )
+
+#: What happened to the messages whose sender wants to be told, in order; written by a trigger, so
+#: that no way of changing a message can forget it. The others cost one comparison.
+message_status_change = Table(
+    "message_status_change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("message_id", BigInteger, nullable=False),
+    Column("sequence", Integer, nullable=False),  # 1, 2, ... for each message
+    Column("at", Instant, nullable=False, server_default=func.now()),
+    Column("state", SmallInteger, nullable=False),
+    Column("delivery", SmallInteger, nullable=False),
+    Column("error_code", Text),
+    Column("status", Text),  # the word, once noticed (messages.told)
+    UniqueConstraint("message_id", "sequence"),
+    Index("ix_message_status_change_new", "id", postgresql_where=text("status IS NULL")),
+)
+
+STATUS_FUNCTION = """
+CREATE FUNCTION message_status_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO message_status_change (message_id, sequence, state, delivery, error_code)
+    SELECT NEW.id, COALESCE(max(sequence), 0) + 1, NEW.state, NEW.delivery, NEW.error_code
+    FROM message_status_change WHERE message_id = NEW.id;
+    RETURN NULL;
+END $$
+"""
+STATUS_TRIGGER = """
+CREATE TRIGGER message_status_changed AFTER UPDATE OF state, delivery ON message FOR EACH ROW
+WHEN (NEW.status_callback IS NOT NULL
+      AND (OLD.state <> NEW.state OR OLD.delivery <> NEW.delivery))
+EXECUTE FUNCTION message_status_changed()
+"""
 
 #: Append-only: every call that was made for a message.
 attempt = Table(

@@ -3,7 +3,8 @@
 Counts, sums, first and last times, days, ranks and RFM come from rollups and are as good as free.
 What looks into single events (comparisons, different products or values, what followed what, the
 cart, messages) must read them: their number is known from the rollups of the days, without opening
-an event file; seconds are that number at rates measured on two cores (see ``_PER_SECOND``).
+an event file; seconds are that number at rates measured on two cores (see ``_PER_SECOND``). What a
+process read once for different products, or for what followed what, is free while it is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from segmind.segments.acts import ORDER, SESSION, Act
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.distinct import Days, Products
 from segmind.segments.aggregates.engagement import Messages
-from segmind.segments.aggregates.pairs import Pairs
+from segmind.segments.aggregates.followed import Followed
 from segmind.segments.aggregates.same_day import SharedDays
 from segmind.segments.aggregates.totals import MatchingTotals
 from segmind.segments.aggregates.values import Values
@@ -120,7 +121,9 @@ def _reads(aggregate: Aggregate, sources: Sources) -> Iterator[_Read]:
             yield from _occurrences([act], span, sources)
         case Days(act=act, span=span) if act.where:
             yield from _occurrences([act], span, sources, told_apart=True)
-        case Products(act=act, span=span):
+        case Products(act=act, span=span) if act.where or not sources.has_products(
+            sources.code(act.event), span
+        ):
             yield from _occurrences([act], span, sources, told_apart=True)
         case Values(act=act, of=of, span=span):
             there = EventComparison(field=of, op="is_set")
@@ -132,7 +135,10 @@ def _reads(aggregate: Aggregate, sources: Sources) -> Iterator[_Read]:
             # The others' days are read from the rollups' files, about as long as events are.
             plain = [act for act in (*acts, *without) if not act.where]
             yield from _occurrences(plain, span, sources)
-        case Pairs(first=first, then=then, span=span):
+        case Followed() if aggregate.has_vector(sources):
+            if (unread := aggregate.unread(sources)) is not None:
+                yield _Read((unread[0],), unread[1])
+        case Followed(first=first, then=then, span=span):
             onward = Span(span.since, sources.at.horizon)
             loose = [act for act in (first, then) if not _is_at_hand(act, onward, sources)]
             yield from _occurrences(loose, onward, sources, told_apart=True)

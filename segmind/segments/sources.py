@@ -18,8 +18,7 @@ from segmind.customers.roster import Roster
 from segmind.events import derive
 from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
-from segmind.events.vectors.columns import as_array
-from segmind.events.vectors.following import distinct_moments
+from segmind.events.vectors.following import Side
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments import fields, json_columns, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
@@ -62,6 +61,12 @@ class Sources:
     def rosters(self) -> Sequence[Roster]:
         """The customers who are asked about."""
         return self._facts.rosters
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of the customers who are asked about, in the order of the rosters."""
+        none = np.zeros(0, dtype=np.int64)
+        return np.concatenate([none, *(roster.ids for roster in self.rosters)])
 
     @property
     def are_of_everybody(self) -> bool:
@@ -111,6 +116,32 @@ class Sources:
     def instants(self, kind: int, span: Span) -> tuple[np.ndarray, np.ndarray]:
         """Customer ids and instants (microseconds UTC) of all events of a kind, in no order."""
         return self._facts.vectors.instants(kind, span)
+
+    def first(self, kind: int, span: Span) -> np.ndarray:
+        """``vector`` first_ts as numbers: microseconds UTC, NOT_YET without any."""
+        return self._facts.vectors.first(kind, span)
+
+    def different_products(self, kind: int, span: Span) -> np.ndarray | None:
+        """By customer id: how many different products; None where single events must tell."""
+        return self._facts.vectors.products(kind, span)
+
+    def has_products(self, kind: int, span: Span) -> bool:
+        """Whether ``different_products`` reads no event of a whole day."""
+        return self._facts.vectors.has_products(kind, span)
+
+    def has_nearest(self, rare: int, frequent: int, sides: Collection[Side], reach: Span) -> bool:
+        """Whether ``nearest``, on one of the sides, reads no event of a whole day."""
+        vectors = self._facts.vectors
+        return any(vectors.nearest(rare, frequent, side).is_kept(reach) for side in sides)
+
+    def nearest(
+        self, rare: int, frequent: int, side: Side, span: Span, reach: Span
+    ) -> tuple[np.ndarray, ...]:
+        """Customers, moments of ``rare`` in the span, and the nearest of ``frequent`` to each.
+
+        See ``Nearest.within``; ``frequent`` is a stored kind.
+        """
+        return self._facts.vectors.nearest(rare, frequent, side).within(span, reach)
 
     def is_few(self, kind: int, span: Span) -> bool:
         """Whether a kind's events in the span are few enough to be kept in memory."""
@@ -221,20 +252,6 @@ class Sources:
         passes = np.full(size, test.operator.matches_missing, dtype=np.bool_)
         passes[ids] = known["passes"].to_numpy()
         return passes
-
-    def moments(
-        self, act: Act, span: Span, of: np.ndarray | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Customers and instants (microseconds UTC) of a stored event, a UTC day at a time, each
-        moment of a customer once; of those customers whom ``of`` marks by id, if it is given.
-        """
-        for rows in self.portions(act, span, ["ts"]):
-            customers, instants = rows[CUSTOMER].to_numpy(), as_array(rows["ts"])
-            if of is not None:
-                chosen = np.flatnonzero(of[customers])
-                customers, instants = customers[chosen], instants[chosen]
-            if customers.size:
-                yield distinct_moments(customers, instants)
 
     def _orders(self, where: Sequence[EventComparison], span: Span) -> Frame:
         """Orders that start in the span. Where they start depends on all lines before its end."""

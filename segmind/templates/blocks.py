@@ -62,10 +62,11 @@ class DividerBlock(_Block):
 
 
 class ProductsBlock(_Block):
-    """The products of the cart or of the order, one line each; nothing when there are none."""
+    """The products of the cart, of the order, or of what goes with it, one line each; nothing when
+    there are none."""
 
     kind: Literal["products"] = "products"
-    source: Literal["cart", "order"] = "cart"
+    source: Literal["cart", "order", "suggested"] = "cart"
     heading: _Line = ""
     most: Annotated[int, Field(ge=1, le=20)] = 5
 

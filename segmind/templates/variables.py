@@ -52,17 +52,27 @@ ORDER_FIELDS: Final = (
     Variable("order.items", "Products ordered: name, quantity, price, url, image", ()),
     Variable("order.total", "Value of the order", "64.90 EUR"),
 )
+SUGGESTED_FIELDS: Final = (
+    Variable("suggested.items", "Products that go with the order: name, price, url, image", ()),
+)
 OTHER_FIELDS: Final = (
     Variable("unsubscribe_url", "Link to unsubscribe", "https://example.com/u/sample"),
 )
-CATALOGUE: Final = (*CUSTOMER_FIELDS, *SHOP_FIELDS, *CART_FIELDS, *ORDER_FIELDS, *OTHER_FIELDS)
+CATALOGUE: Final = (
+    *CUSTOMER_FIELDS,
+    *SHOP_FIELDS,
+    *CART_FIELDS,
+    *ORDER_FIELDS,
+    *SUGGESTED_FIELDS,
+    *OTHER_FIELDS,
+)
 
 #: Every name that a check accepts; ``x.*`` accepts anything below ``x``.
 KNOWN: Final = frozenset(
     {v.name for v in CATALOGUE}
     | {v.name.removeprefix("customer.") for v in CUSTOMER_FIELDS}
     | {"customer.traits.*", "customer.id", "traits.*"}
-    | {f"{source}.items.*" for source in ("cart", "order")}
+    | {f"{source}.items.*" for source in ("cart", "order", "suggested")}
 )
 
 _ITEMS: Final = (
@@ -114,7 +124,8 @@ def sample_context(values: Mapping[str, Any] | None = None) -> dict[str, object]
     customer = {**of(CUSTOMER_FIELDS), "id": 1042, "traits": {}}
     cart = {**of(CART_FIELDS), "items": [dict(item) for item in _ITEMS]}
     order = {**of(ORDER_FIELDS), "items": [dict(item) for item in _ITEMS]}
-    return context(customer=customer, shop=of(SHOP_FIELDS), cart=cart, order=order, values=values)
+    others = {"suggested": {"items": [dict(item) for item in _ITEMS]}, **(values or {})}
+    return context(customer=customer, shop=of(SHOP_FIELDS), cart=cart, order=order, values=others)
 
 
 def plain(data: Mapping[str, Any]) -> dict[str, object]:

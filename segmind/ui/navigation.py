@@ -18,7 +18,16 @@ _VISIBLE = (
     ("Audience", "customers", "Customers", "group", "Find one person"),
     ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
     ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),
+    ("Engage", "replies", "Replies", "sms", "What customers wrote back"),
+    ("Engage", "messages", "Messages", "forum", "Find one message and follow it"),
     ("Measure", "engagement", "Engagement", "monitoring", "What became of the messages"),
+    (
+        "Measure",
+        "deliverability",
+        "Deliverability",
+        "health_and_safety",
+        "What bounces, complains and opts out",
+    ),
     ("Measure", "revenue", "Revenue", "payments", "What the messages earned"),
     ("Admin", "data", "Data", "database", "The event log, imports and jobs"),
     ("Admin", "settings", "Settings", "settings", "Workspace, sending, keys and members"),
@@ -28,6 +37,7 @@ _HIDDEN = (
     ("customer", "Customer", "person"),
     ("campaign", "Campaign", "campaign"),
     ("automation", "Automation", "account_tree"),
+    ("message", "Message", "mail"),
 )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,10 +28,14 @@ from sqlalchemy.dialects.postgresql import insert
 from segmind.db.locks import lock
 from segmind.errors import InvalidInput
 from segmind.workspace import audit, currency
+from segmind.workspace.prices import MOST_PRICES, MessagePrice, micros_of, repeated
 from segmind.workspace.tables import setting
 
 ChannelName = Literal["email", "sms", "push"]
 ClockText = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+#: 24:00 is the end of a day.
+EndText = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+Hours = tuple[ClockText, EndText]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Micros = Annotated[int, Field(ge=0, le=100_000_000)]
 
@@ -74,12 +78,81 @@ class Cap(BaseModel):
 
     per_day: int = Field(ge=1, le=100)
     per_week: int = Field(ge=1, le=500)
+    #: Hours that must lie between two of them; 0: none.
+    gap_hours: int = Field(default=0, ge=0, le=168)
+
+
+class PlaceHours(BaseModel):
+    """When the law of a place allows marketing messages, by the wall clock there.
+
+    ``country``: ISO 3166 code; ``state``: code of a state, "" for all of the country. Pairs of from
+    and until; Saturday's are the weekdays' and Sunday's are Saturday's where not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    state: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{0,3}$")] = ""
+    weekdays: Hours
+    saturday: Hours | None = None
+    sunday: Hours | None = None
+
+
+class Retention(BaseModel):
+    """How long what is personal is kept. Messages and receipts stay as rows without it; of events
+    older than ``event_months`` before the newest one, whole months are deleted. None: for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    webhook_days: int | None = Field(default=30, ge=1, le=3650)
+    message_days: int | None = Field(default=90, ge=1, le=3650)
+    event_months: int | None = Field(default=25, ge=1, le=600)
+
+
+class MachineRules(BaseModel):
+    """What makes a click or an open look like no human's: see ``messages.machines``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quick_seconds: int = Field(default=5, ge=0, le=600)
+    burst_links: int = Field(default=3, ge=2, le=100)
+    burst_seconds: int = Field(default=3, ge=1, le=600)
+    #: Parts of user agents of gateways and scanners, in lower case.
+    agents: tuple[Annotated[ShortText, Field(min_length=2)], ...] = (
+        "bot", "crawler", "spider", "preview", "scan", "safelinks", "proofpoint", "mimecast",
+        "barracuda", "googleimageproxy", "yahoomailproxy", "python-requests", "curl/", "wget/",
+        "headlesschrome", "trendmicro", "symantec", "fireeye", "forcepoint",
+    )  # fmt: skip
+
+
+#: Federal 8 to 21, Sunday from noon to 20 by prudence, and the states that are stricter.
+_SMS_LAWS: Final = (
+    PlaceHours(
+        country="US", weekdays=("08:00", "21:00"), saturday=("08:00", "21:00"),
+        sunday=("12:00", "20:00"),
+    ),
+    *(
+        PlaceHours(country="US", state=state, weekdays=("08:00", "20:00"))
+        for state in ("FL", "MD", "MS", "NJ", "OK")
+    ),
+    PlaceHours(country="US", state="CT", weekdays=("09:00", "20:00")),
+    PlaceHours(
+        country="US", state="RI", weekdays=("09:00", "18:00"), saturday=("10:00", "17:00")
+    ),
+    PlaceHours(
+        country="US", state="TX", weekdays=("09:00", "21:00"), saturday=("09:00", "21:00"),
+        sunday=("12:00", "21:00"),
+    ),
+)  # fmt: skip
 
 
 class ProductSettings(BaseModel):
     """The shop's settings.
 
-    Costs are millionths of the currency unit for one e-mail, one SMS part, one push.
+    Costs are millionths of the currency unit for one e-mail, one SMS part, one push;
+    ``message_prices`` narrows them by provider and country. ``attribution_windows``: days by
+    channel where they differ from ``attribution_window_days``; ``attribution_touch``: the
+    shallowest act that counts for rules that share an order among touches.
     A channel missing in ``quiet_hours`` has none; one missing in ``caps`` is not capped.
     ``clock_frozen_at`` lets the product's time stand still (historical data); None: real time.
     ``late_schedule_hours``: a scheduled campaign found later than this is marked missed, not sent.
@@ -92,7 +165,11 @@ class ProductSettings(BaseModel):
     timezone: str = "UTC"
     postal_address: Annotated[str, StringConstraints(max_length=500)] = ""
     public_url: str | None = None
+    #: Where the status of single messages is told, unless their sender names another address.
+    status_callback_url: str | None = None
     attribution_window_days: int = Field(default=5, ge=1, le=90)
+    attribution_windows: dict[ChannelName, Annotated[int, Field(ge=1, le=90)]] = {}
+    attribution_touch: Literal["delivered", "opened", "clicked"] = "opened"
     holdout_percent: float = Field(default=5.0, ge=0, le=50)
     quiet_hours: dict[ChannelName, QuietHours] = {
         "sms": QuietHours(start="20:00", end="09:00"),
@@ -103,12 +180,21 @@ class ProductSettings(BaseModel):
         "sms": Cap(per_day=1, per_week=3),
         "push": Cap(per_day=3, per_week=14),
     }
+    #: Laws of places by channel. The shop's lawyer knows better: edit them in Settings.
+    place_hours: dict[ChannelName, tuple[PlaceHours, ...]] = {"sms": _SMS_LAWS}
+    #: Countries (ISO 3166; "*": all) in which e-mail may go to who never said yes or no.
+    email_unasked_countries: tuple[
+        Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")], ...
+    ] = ()
+    retention: Retention = Retention()
+    machine_rules: MachineRules = MachineRules()
     sms_sender: ShortText = ""
     email_from: ShortText = ""
     email_from_name: ShortText = ""
     sms_cost_micros: Micros = 7_900
     email_cost_micros: Micros = 400
     push_cost_micros: Micros = 0
+    message_prices: Annotated[tuple[MessagePrice, ...], Field(max_length=MOST_PRICES)] = ()
     #: Messages (of SMS: parts) a second by provider ("twilio") or by its sender
     #: ("twilio:+15005550006"), all processes together. What is missing has no limit but 429s.
     send_limits: dict[ShortText, Annotated[float, Field(gt=0, le=1_000_000)]] = {}
@@ -120,6 +206,19 @@ class ProductSettings(BaseModel):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    def cost_micros(self, channel: ChannelName, provider: str | None, country: str | None) -> int:
+        """What one part costs on this channel, with this provider, to this country."""
+        otherwise: int = getattr(self, f"{channel}_cost_micros")
+        return micros_of(self.message_prices, channel, provider, country, otherwise)
+
+    @field_validator("message_prices")
+    @classmethod
+    def _each_once(cls, value: tuple[MessagePrice, ...]) -> tuple[MessagePrice, ...]:
+        if (again := repeated(value)) is not None:
+            named = ", ".join(part for part in again.place if part)
+            raise ValueError(f"Give one price for {named}, not two.")
+        return value
 
     @field_validator("currency")
     @classmethod

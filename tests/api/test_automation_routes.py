@@ -79,3 +79,70 @@ def test_what_it_lacks_to_be_sent_is_named(client: Client, store: Store) -> None
         product_settings.save(conn, {"postal_address": ""}, "test", clock.wall())
     answer = client.post("/automations/cart-recovery", json={})
     assert "postal address" in problem(answer, 422, "invalid_automation")["detail"]
+
+
+SMS = {"channel": "sms", "body": "Hello. Reply STOP to opt out."}
+SEND = {"kind": "send", "id": "text", "channel": "sms", "content": SMS}
+WAIT = {"kind": "wait", "id": "wait", "seconds": 60}
+DEFINITION = {
+    "trigger": {"kind": "event", "event": "order"},
+    "key": "order",
+    "steps": [WAIT, SEND],
+}
+
+
+def test_any_definition_is_created_changed_and_its_versions_kept(client: Client) -> None:
+    answer = client.post("/automations", json={"name": "Thanks", "definition": DEFINITION})
+    assert answer.status_code == 201, answer.text
+    path = f"/automations/{answer.json()['id']}"
+    assert answer.json()["state"] == "draft"
+    shorter = {**DEFINITION, "steps": [{**WAIT, "id": "soon"}, SEND]}
+    changed = client.patch(path, json={"definition": shorter, "name": "Thank you"})
+    assert (changed.json()["version"], changed.json()["name"]) == (2, "Thank you")
+    found = client.get(path).json()
+    assert found["said"][0] == "When a customer placed an order, once for each order."
+    assert [each["version"] for each in client.get(f"{path}/versions").json()["versions"]] == [2, 1]
+    assert client.get(f"{path}/people").json() == {"places": []}
+    assert client.post(f"{path}/people/move", json={}).json() == {"moved": 0}
+    assert client.get(f"{path}/runs").json() == {"runs": [], "next_before": None}
+    problem(client.get(f"{path}/runs/7"), 404, "unknown_run")
+
+
+@each(
+    "steps, field",
+    [
+        ([{**WAIT, "seconds": 0}, SEND], "steps[wait].seconds"),
+        ([{**WAIT, "next": "wait"}, SEND], "steps[wait]"),
+        ([WAIT, {**SEND, "content": None, "template_version_id": 99}], "steps[text].content"),
+        ([WAIT, {"kind": "webhook", "id": "h", "url": "https://127.0.0.1/x"}], "steps[h].url"),
+        ([WAIT, {**SEND, "next": "gone"}], "steps[text].next"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_step(
+    client: Client, steps: list[dict[str, Any]], field: str
+) -> None:
+    body = {"name": "X", "definition": {**DEFINITION, "steps": steps}}
+    answer = client.post("/automations", json=body)
+    assert problem(answer, 422, "invalid_automation")["errors"][0]["field"] == field
+    assert client.get("/automations").json()["automations"] == []
+
+
+def test_all_that_is_wrong_is_told_at_once_when_asked(client: Client) -> None:
+    broken = {
+        **DEFINITION,
+        "trigger": {"kind": "event", "event": "never_seen"},
+        "steps": [{**WAIT, "next": "wait"}, SEND],
+    }
+    checked = client.post("/automations/check", json={"definition": broken}).json()
+    fields = {found["field"] for found in checked["problems"]}
+    assert {"trigger.event", "steps[wait]"} <= fields
+
+
+def test_every_recipe_is_set_up_by_one_call(client: Client) -> None:
+    known = client.get("/automations/recipes").json()["recipes"]
+    assert len(known) == 9
+    for recipe in known:
+        answer = client.post(f"/automations/recipes/{recipe['key']}", json={"start": True})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["state"] == "live"
+    problem(client.post("/automations/recipes/none", json={}), 404, "unknown_recipe")

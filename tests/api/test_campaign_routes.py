@@ -141,3 +141,20 @@ def test_unknown_campaigns_and_segments_are_not_found(ready: Client) -> None:
     unknown = {**SALE, "segment": "never_heard_of"}
     problem(ready.post("/campaigns/broadcast", json=unknown), 404, "not_found")
     problem(ready.get("/campaigns", params={"status": "happy"}), 422, "invalid_input")
+
+
+def test_what_a_campaign_caused_is_measured_against_its_holdout(
+    ready: Client, store: Store
+) -> None:
+    later = {**SALE, "holdout_percent": 50, "scheduled_at": "2026-03-03T09:00:00Z"}
+    waiting = ready.post("/campaigns/broadcast", json=later).json()
+    problem(ready.get(f"/analytics/lift/campaigns/{waiting['id']}"), 409, "not_launched")
+    problem(ready.get("/analytics/lift/campaigns/999"), 404, "unknown_campaign")
+    made = ready.post("/campaigns/broadcast", json={**SALE, "holdout_percent": 50}).json()
+    _run(store)
+    found = ready.get(f"/analytics/lift/campaigns/{made['id']}", params={"days": 3}).json()
+    sizes = [arm["customers"] for arm in found["arms"]] + [found["holdout"]["customers"]]
+    assert sum(sizes) == 4
+    assert found["is_over"] is False
+    assert all(arm["revenue"]["reason"] for arm in found["arms"])  # nobody has ordered
+    assert "3 x 24 h" in found["definition"]["window"]

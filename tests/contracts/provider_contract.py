@@ -70,6 +70,7 @@ class ProviderContract:
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Waits 0.6 seconds for an answer, so that the tests of lost answers end soon."""
         monkeypatch.setattr(network, "READ_SECONDS", 0.6)
+        monkeypatch.setattr(network, "CONNECT_SECONDS", 0.3)
         monkeypatch.setattr(sendgrid, "READ_SECONDS", 0.6)
 
     def outcome(self, answer: Answer) -> tuple[Outcome, Vendor]:

@@ -18,6 +18,7 @@ from segmind.channels import registry
 from segmind.channels.channel import Channel
 from segmind.channels.content import EmailContent, Slots, SmsContent
 from segmind.channels.delivery import Delivery, Word
+from segmind.channels.emulator import reporting
 from segmind.channels.emulator.noise import Noise
 from segmind.channels.emulator.reporting import Reporter
 from segmind.channels.emulator.running import InThread, emulating
@@ -70,12 +71,12 @@ class Intake:
 
 @contextmanager
 def rehearsal(
-    tmp_path: Path, habits: Habits, noise: Noise, speed: float = 60.0
+    tmp_path: Path, habits: Habits, noise: Noise
 ) -> Iterator[tuple[Intake, Product, InThread]]:
     intake = Intake()
     with product(intake.answer) as shop:
         everybody = dict.fromkeys(Channel, habits)
-        reporter = Reporter(shop.url, noise=noise, habits=everybody, speed=speed)
+        reporter = Reporter(shop.url, noise=noise, habits=everybody, speed=1e6, haste=10.0)
         with emulating(seed=11, reporter=reporter) as emulator:
             given = {
                 **emulator.environment,
@@ -106,7 +107,8 @@ def send(intake: Intake, url: str, n: int) -> list[Parcel]:
                 else SmsContent(f"Look: {link} now")
             )
             whom = f"ada{i}@example.com" if channel is Channel.EMAIL else f"+4915100{i:06d}"
-            parcels.append(Parcel(uuid.uuid4(), whom, content))
+            known = uuid.uuid5(uuid.NAMESPACE_URL, f"{channel}{i}")  # and so its fate
+            parcels.append(Parcel(known, whom, content))
         assert intake.registry is not None
         made = intake.registry.for_channel(channel).send(parcels)
         assert all(isinstance(o, Accepted) for o in made)
@@ -210,6 +212,4 @@ def test_nobody_but_the_product_is_ever_called(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    from segmind.channels.emulator import reporting
-
     monkeypatch.setattr(reporting, "_AGAIN_AFTER", (0.1, 0.1, 0.1, 0.1, 0.1))

@@ -164,6 +164,28 @@ class TestTwilio(ProviderContract):
         with vendor(lambda call: Answer(500)) as running:
             assert isinstance(make(running.url).find(parcel, AT), Unknown)
 
+    def test_the_lookup_sees_through_what_twilio_does_to_a_text(self) -> None:
+        parcel = replace(self.parcel(), content=SmsContent("It’s  here — now"))
+        at = "Mon, 02 Mar 2026 12:00:05 +0000"
+        for body, wanted in (
+            ("It's here - now", Found("SM9")),
+            ("Sent from your Twilio trial account - It’s here — now", Found("SM9")),
+            ("It's there - now", NotFound()),
+            ("", Unknown),
+        ):
+            row = {"sid": "SM9", "body": body, "date_created": at}
+            answer = Answer(200, json.dumps({"messages": [row], "next_page_uri": None}).encode())
+            with vendor(lambda call, answer=answer: answer) as running:  # type: ignore[misc]
+                found = make(running.url).find(parcel, AT)
+                assert found == wanted or type(found) is wanted
+                assert "DateSent" not in running.calls[0].path
+
+    @pytest.mark.parametrize("status", [404, 405])
+    def test_an_address_that_is_not_twilios_pauses_the_sender(self, status: int) -> None:
+        made, _ = self.outcome(Answer(status, b"<html>"))
+        assert isinstance(made, Retry)
+        assert made.pause_sender
+
     @pytest.mark.parametrize(
         ("form", "word", "suppress"),
         [

@@ -23,10 +23,14 @@ EMPTY = {
     "campaign": "There is no such campaign",
     "automations": "No automations yet",
     "automation": "There is no such automation",
+    "messages": "No messages yet",
+    "message": "There is no such message",
     "engagement": "No messages in this period",
+    "deliverability": "No messages in this period",
     "revenue": "No orders yet",
     "data": "The log is empty",
     "settings": "Shop",
+    "replies": "Nothing waits to be read",
 }
 
 
@@ -53,7 +57,7 @@ def test_a_small_shop_is_shown_without_a_problem(
     assert not app.warning, [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("name", ["segment", "customer", "campaign", "automation"])
+@pytest.mark.parametrize("name", ["segment", "customer", "campaign", "automation", "message"])
 def test_a_deep_link_to_nothing_leads_back_to_the_list(
     shop: dict[str, int], open_page: Open, name: str
 ) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from segmind import clock
-from segmind.automations import automation as automations
-from segmind.automations.lifecycle import State
-from segmind.automations.recipes import cart_recovery
 from segmind.db.engine import Store
 from segmind.workspace import members, product_settings
 from tests.pages.conftest import Open, assert_well, texts
@@ -38,36 +34,6 @@ def test_a_profile_shows_what_a_customer_did_and_is_in(
     app = open_page("customer", id=shop["c-2"], cst_tab="Segments")
     assert_well(app)
     assert any("Loyal customers" in each.label for each in app.expander)
-
-
-def test_an_automation_is_read_and_its_wait_changed(
-    ui: Store, shop: dict[str, int], open_page: Open
-) -> None:
-    with ui.engine.begin() as conn:
-        made = automations.create(conn, "Carts", cart_recovery(), clock.now(), "test")
-    app = open_page("automation", id=made.id)
-    assert_well(app)
-    said = texts(app)
-    assert "added a product to the cart" in said
-    assert "Wait 1 hour" in said
-    app.number_input(key="aut_minutes_wait_email").set_value(90).run()
-    app.button(key="aut_save_wait_email").click().run()
-    assert_well(app)
-    with ui.engine.connect() as conn:
-        assert automations.get(conn, made.id).version == 2
-    assert "Wait 90 minutes" in texts(app)
-
-
-def test_an_automation_is_switched_on_only_after_asking(
-    ui: Store, shop: dict[str, int], open_page: Open
-) -> None:
-    with ui.engine.begin() as conn:
-        made = automations.create(conn, "Carts", cart_recovery(), clock.now(), "test")
-    app = open_page("automation", id=made.id)
-    app.button(key="aut_on").click().run()
-    assert_well(app)
-    with ui.engine.connect() as conn:
-        assert automations.get(conn, made.id).state is State.DRAFT
 
 
 def test_settings_are_saved_and_a_wrong_one_is_refused_with_its_name(

@@ -50,8 +50,8 @@ class BadPlan(InvalidInput):
 
     code = "bad_plan"
     hint = (
-        'Name calm, mixed or storm, or give a JSON file such as {"faults": '
-        '[{"kind": "too_many", "share": 0.02, "seconds": 1}]}.'
+        'Name calm, mixed or storm, or give a JSON file such as {{"faults": '
+        '[{{"kind": "too_many", "share": 0.02, "seconds": 1}}]}}.'
     )
 
 

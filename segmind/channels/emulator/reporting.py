@@ -27,6 +27,7 @@ from segmind.channels.emulator.identity import Identity
 from segmind.channels.emulator.noise import ORDERLY, Noise
 from segmind.channels.emulator.posts import VENDORS, Event, Post, Writer, writers
 from segmind.channels.fates import HABITS, REHEARSAL_SPEED, Habits, fate
+from segmind.errors import InvalidInput
 
 #: Posts in flight by vendor.
 _AT_ONCE: Final = 8
@@ -42,7 +43,11 @@ class _Due:
 
 
 class Reporter:
-    """Reports to ``product_url``. ``speed``: how much faster than life people open and click."""
+    """Reports to ``product_url``.
+
+    ``speed``: how much faster than life people open and click. ``haste``: how much faster than that
+    everything happens, deliveries too.
+    """
 
     def __init__(
         self,
@@ -51,11 +56,15 @@ class Reporter:
         noise: Noise = ORDERLY,
         habits: Mapping[Channel, Habits] | None = None,
         speed: float = REHEARSAL_SPEED,
+        haste: float = 1.0,
     ) -> None:
+        if speed <= 0 or haste <= 0:
+            raise InvalidInput("The speed must be above 0.", field="speed")
         self._product = product_url.rstrip("/")
         self._noise = noise
         self._habits = {**HABITS, **(habits or {})}
         self._speed = speed
+        self._haste = haste
         self._heap: list[tuple[float, int, _Due | Post]] = []
         self._order = itertools.count()
         self._counts: Counter[str] = Counter()
@@ -97,10 +106,10 @@ class Reporter:
         for message in taken:
             for step in fate(self._drawn_from(message), self._habits[channel], self._speed):
                 event = Event(step, message)
-                self._push(accepted + step.seconds + self._disorder(), _Due(channel, event))
+                at = accepted + step.seconds / self._haste
+                self._push(at + self._disorder(), _Due(channel, event))
                 if self._lucky(self._noise.duplicated):
-                    again = accepted + step.seconds + self._disorder()
-                    self._push(again, _Due(channel, event))
+                    self._push(at + self._disorder(), _Due(channel, event))
 
     def _drawn_from(self, message: Taken) -> uuid.UUID:
         """The same message meets another fate under another seed."""

@@ -35,6 +35,8 @@ from segmind.channels.providers.transport import (
     BROKEN,
     Window,
     each,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
@@ -249,7 +251,10 @@ def _outcome(answer: Answer) -> Outcome:
         return Rejected(code, f"{DEAD_TOKEN[code]}.", suppress=True, http_status=status)
     if status in (401, 403) or code in SET_UP:
         return Retry(code or str(status), text, None, status, pause_sender=True)
-    if 400 <= status < 500:
+    if is_no_api(status):
+        # An unknown token has a code; without one, the address or the project is wrong.
+        return Rejected(str(status), text, pause_sender=True, http_status=status)
+    if not is_ambiguous(status):
         return Rejected(
             code or str(status),
             "This is not a device token." if token_is_wrong else text,

@@ -20,7 +20,7 @@ import aiohttp
 import yarl
 
 #: Seconds to connect and to wait for an answer.
-CONNECT_SECONDS: Final = 3.05
+CONNECT_SECONDS: float = 3.05
 READ_SECONDS: float = 10.0
 LARGEST_ANSWER: Final = 4 * 1024 * 1024
 #: However a vendor behaves, nobody waits longer than this for one piece of work.
@@ -78,7 +78,7 @@ class Network:
         seconds: float | None = None,
     ) -> Answer:
         """One request, once. ``url`` is taken as it is encoded; ``seconds`` (default 10) bound the
-        wait for the answer, and two more its whole length.
+        wait for the answer to begin and to go on, and two more the whole of it.
 
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: there was no whole answer.
@@ -123,7 +123,9 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 @functools.lru_cache(maxsize=16)
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=CONNECT_SECONDS + seconds + 2.0, sock_connect=CONNECT_SECONDS, sock_read=seconds
+        total=CONNECT_SECONDS + seconds + min(2.0, seconds),
+        sock_connect=CONNECT_SECONDS,
+        sock_read=seconds,
     )
 
 

@@ -39,6 +39,8 @@ from segmind.channels.providers.network import Answer, network
 from segmind.channels.providers.transport import (
     BROKEN,
     Mood,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
@@ -331,11 +333,11 @@ class _Refusal:
 def _of_refusal(error: HTTPError) -> Outcome | _Refusal:
     status = int(error.status_code)
     text, fields = _errors(error.body)
-    if status >= 500:
+    if is_ambiguous(status):
         return InDoubt(f"SendGrid answered {status}: {text}", status)
     if status == 429:
         return Retry("429", text or "Too many requests.", _wait(error.headers), status)
-    if status in (401, 403):
+    if status in (401, 403) or is_no_api(status):
         return Retry(str(status), text or "The key is refused.", None, status, pause_sender=True)
     if status == 400 and any(f.startswith("from") for f in fields):
         return Retry("sender", text, None, status, pause_sender=True)

@@ -67,6 +67,17 @@ def proved_not_sent(error: BaseException) -> bool:
     )
 
 
+def is_ambiguous(status: int) -> bool:
+    """Whether an answer with this status proves neither that the message was taken nor that it was
+    not: server errors, redirects, and the time-out of something between us and the vendor."""
+    return status < 400 or status >= 500 or status == 408
+
+
+def is_no_api(status: int) -> bool:
+    """Whether the address asked is not the vendor's API at all: a wrong base URL."""
+    return status in (404, 405)
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After header asks for, as a number or as a date; at most 15 minutes."""
     value = (headers.get("Retry-After") or "").strip()

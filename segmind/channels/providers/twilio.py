@@ -11,6 +11,7 @@ import functools
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -51,11 +52,14 @@ from segmind.channels.providers.transport import (
     BROKEN,
     Window,
     each,
+    is_ambiguous,
+    is_no_api,
     of_error,
     retry_after,
     short,
     silence_vendor_logs,
 )
+from segmind.channels.sms_parts import plain
 from segmind.channels.webhook import (
     WEBHOOK_PATH,
     Deliveries,
@@ -70,6 +74,7 @@ NAME: Final = "twilio"
 _CALLBACK_OVERRIDES: Final = "#rc=5&rp=all"
 #: Twilio has replied to STOP and HELP itself; a second confirmation would be one too many.
 EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_TRIAL_NOTICE: Final = "Sent from your Twilio trial account - "
 _LONGEST_VALIDITY: Final = 36_000
 _log: Final = logging.getLogger("twilio")
 _BASE_URL: Final = "https://api.twilio.com"
@@ -273,14 +278,14 @@ class Twilio:
     def _of_refusal(self, error: TwilioException) -> Outcome:
         status = _number(getattr(error, "status", None))
         code = _number(getattr(error, "code", None)) or status
-        text = short(getattr(error, "msg", None) or getattr(error, "detail", None) or error)
-        if status == 0 or status >= 500 or status < 400:
+        text = _said(error)
+        if is_ambiguous(status):
             return InDoubt(f"Twilio answered {status}: {text}", status)
         shown = str(code)
         if code in LATER or status == 429:
             wait = LATER.get(code) or retry_after(_headers.get({}))
             return Retry(shown, text, wait, status, pause_sender=code == DAILY_CAP)
-        if code in SET_UP or 35110 < code < 35127 or status in (401, 403):
+        if code in SET_UP or 35110 < code < 35127 or status in (401, 403) or is_no_api(status):
             return Retry(shown, text, None, status, pause_sender=True)
         if code in DEAD_NUMBER:
             return Rejected(shown, f"{DEAD_NUMBER[code]}.", suppress=True, http_status=status)
@@ -295,14 +300,14 @@ class Twilio:
             return NotFound()
         since = since.astimezone(UTC) - timedelta(minutes=1)
         try:
-            rows = network().run(
-                self._client.messages.list_async(
-                    to=parcel.address, date_sent_after=since - timedelta(days=1), limit=200
-                )
-            )
-            for row in rows:
-                if row.body == content.body and row.date_created and row.date_created >= since:
+            # Not by date sent: what still waits in the sender's queue has none. Newest come first.
+            rows = network().run(self._client.messages.list_async(to=parcel.address, limit=200))
+            recent = [r for r in rows if r.date_created is None or r.date_created >= since]
+            for row in recent:
+                if _is_same_text(row.body or "", content.body):
                     return Found(str(row.sid))
+            if any(not row.body for row in recent):
+                return Unknown("Twilio shows a message to this number, but not its text any more.")
         except (TwilioException, *BROKEN) as error:
             return Unknown(f"Twilio could not be asked ({type(error).__name__}).")
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -315,8 +320,7 @@ class Twilio:
             asked = self._client.api.v2010.accounts(self._settings.account_sid)
             account = network().run(asked.fetch_async())
         except TwilioException as error:
-            text = short(getattr(error, "msg", None) or error)
-            return Check(False, f"Twilio refuses the credentials: {text}")
+            return Check(False, f"Twilio refuses the credentials: {_said(error)}")
         except BROKEN as error:
             return Check(False, f"Twilio cannot be reached ({type(error).__name__}).")
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -446,6 +450,19 @@ def _inbound(form: dict[str, str], at: datetime) -> Deliveries | Refused:
             ),
         )
     )
+
+
+def _said(error: TwilioException) -> str:
+    """Twilio's own sentence, without what the SDK puts before it ("Unable to create record: ")."""
+    text = short(getattr(error, "msg", None) or getattr(error, "detail", None) or error)
+    return re.sub(r"^Unable to \w+ record: ", "", text)
+
+
+def _is_same_text(theirs: str, ours: str) -> bool:
+    """Twilio may have put a trial account's notice before the text, and signs of GSM-7 in place of
+    typographic ones (Smart Encoding)."""
+    kept, given = (" ".join(plain(text).split()) for text in (theirs, ours))
+    return bool(given) and (kept == given or kept == f"{_TRIAL_NOTICE}{given}")
 
 
 def _is_loopback(url: str) -> bool:

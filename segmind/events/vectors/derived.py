@@ -47,9 +47,9 @@ def order_starts(opened: Opened, span: Span) -> Iterator[Pair]:
     if open_spans := minus(span, list(rolled.spans.values())):
         before = rolled.orders_before(open_spans)
         parts = derive.order_parts(rolled.rows, open_spans, elsewhere=before)
-        yield _started(rolled.of_untouched(parts))
+        yield started(rolled.of_untouched(parts))
     if not rolled.touched.is_empty():
-        yield _started(derive.order_parts(rolled.rows, [span], rolled.touched))
+        yield started(derive.order_parts(rolled.rows, [span], rolled.touched))
 
 
 def _listed(opened: Opened, path: Path, span: Span) -> Pair:
@@ -58,6 +58,7 @@ def _listed(opened: Opened, path: Path, span: Span) -> Pair:
     return customers[wanted], instants[wanted]
 
 
-def _started(parts: pl.LazyFrame) -> Pair:
+def started(parts: pl.LazyFrame) -> Pair:
+    """The orders of ``derive.order_parts`` that start where they were looked for."""
     frame = parts.filter(pl.col("n") == 1).select(CUSTOMER, "start").collect()
     return as_array(frame[CUSTOMER]), as_array(frame["start"])

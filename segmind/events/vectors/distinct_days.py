@@ -24,10 +24,7 @@ def count(parts: Parts, kind: int, beside: Iterable[Pair], size: int) -> np.ndar
     """
     rolled = parts.rolled
     paths = [rolled.days[day].rollup for day in parts.days]
-    whole = ranges.total(paths, kind, "days")
-    vector = np.zeros(size, dtype=np.int32)
-    length = min(size, whole.size)
-    vector[:length] = whole[:length]
+    vector = ranges.total(paths, kind, "days", size)
     odd = _odd(rolled)
     frames = [_days_of(instants, customers, rolled) for customers, instants in beside]
     if odd.size:

@@ -6,13 +6,27 @@ both acts are sorted by it, one binary search in order finds every successor.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 
-from segmind.events.vectors.ranges import NOT_YET
+from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sorting import ascending_once
 
 #: Customers and instants (microseconds UTC) of moments.
 Moments = tuple[np.ndarray, np.ndarray]
+
+
+class Side(StrEnum):
+    """Where to look from a moment."""
+
+    BEFORE = "before"  # the last one strictly earlier, else NEVER
+    AFTER = "after"  # the first one strictly later, else NOT_YET
+    SINCE = "since"  # the first one at the same instant or later, else NOT_YET
+
+    @property
+    def nothing(self) -> int:
+        return NEVER if self is Side.BEFORE else NOT_YET
 
 
 def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -44,15 +58,18 @@ def next_after(firsts: Moments, thens: Moments) -> tuple[np.ndarray, np.ndarray,
     return who[numbers], passed + begin, found
 
 
-def distinct_moments(customers: np.ndarray, instants: np.ndarray) -> Moments:
-    """The different moments of a day or a few, in order of customer and time."""
-    begin = int(instants.min())
-    length = int(instants.max()) - begin + 1
-    if int(customers.max()) > NOT_YET // length - 1:
-        pairs = np.unique(np.stack([customers, instants], axis=1), axis=0)
-        return pairs[:, 0], pairs[:, 1]
-    who, passed = np.divmod(ascending_once(customers * length + (instants - begin)), length)
-    return who, passed + begin
+def nearest_of(rare: Moments, frequent: Moments, side: Side) -> tuple[np.ndarray, ...]:
+    """Customers, the different moments of ``rare``, and the nearest of ``frequent`` to each."""
+    match side:
+        case Side.AFTER:
+            return next_after(rare, frequent)
+        case Side.SINCE:
+            customers, instants, nearest = next_after((rare[0], rare[1] - 1), frequent)
+            return customers, instants + 1, nearest
+        case Side.BEFORE:
+            back = (rare[0], -rare[1]), (frequent[0], -frequent[1])
+            customers, instants, nearest = next_after(*back)
+            return customers, -instants, np.where(nearest == NOT_YET, NEVER, -nearest)
 
 
 def _in_two(

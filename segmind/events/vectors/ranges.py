@@ -1,4 +1,8 @@
-"""Vectors over whole rolled days, kept and made from one another."""
+"""Vectors over whole rolled days, kept and made from one another.
+
+They are kept in as few bytes as say the same: numbers as narrow as they allow, and, of what few
+customers did, only these. Of 3.7M customers with orders of 450,000 that is 4 MB instead of 30.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from segmind.events.vectors.columns import of_rolled_day
 from segmind.events.vectors.memory import RANGES, Arrays
@@ -27,40 +32,40 @@ _lock = threading.Lock()
 _MOST_KEPT: Final = 12
 
 
-def total(days: Sequence[Path], kind: int, column: str) -> np.ndarray:
+def total(days: Sequence[Path], kind: int, column: str, size: int) -> np.ndarray:
     """The sum of ``column`` (n, value, quantity) of ``customer_day`` files by customer id.
 
-    ``column`` "days" counts the days. As long as the largest id that the days have, read-only,
-    under the ids that the files know.
+    ``column`` "days" counts the days. Of ``size``, the caller's own, under the ids that the files
+    know.
     """
     key, wanted = (kind, column), tuple(days)
     kept = RANGES.get((key, wanted))
-    if kept is not None:
-        return kept[0]
-    base, minus, plus = _nearest(key, wanted)
-    vector = np.zeros(0, dtype=_dtype(column)) if base is None else base.copy()
-    for paths, sign in ((plus, 1), (minus, -1)):
-        for path in paths:
-            customers, amounts = _rows(path, kind, column)
-            vector = reaching(vector, customers)
-            np.add.at(vector, customers, amounts if sign > 0 else -amounts)
-    return _keep(key, wanted, vector)
+    if kept is None:
+        base, minus, plus = _nearest(key, wanted)
+        vector = np.zeros(0, _dtype(column)) if base is None else _spread(base, 0, _dtype(column))
+        for paths, sign in ((plus, 1), (minus, -1)):
+            for path in paths:
+                customers, amounts = _rows(path, kind, column)
+                vector = _reaching(vector, customers)
+                np.add.at(vector, customers, amounts if sign > 0 else -amounts)
+        kept = _keep(key, wanted, vector, 0)
+    return _spread(kept, 0, _dtype(column), size)
 
 
-def latest(days: Sequence[Path], kind: int) -> np.ndarray:
+def latest(days: Sequence[Path], kind: int, size: int) -> np.ndarray:
     """The last instant by customer id (microseconds UTC, else NEVER) over ``customer_day`` files.
 
-    ``days`` are in order of time. Read-only, as long as the largest id that they have.
+    ``days`` are in order of time. Of ``size``, the caller's own.
     """
-    return _overwritten(tuple(days), kind, "last_ts", NEVER, days)
+    return _overwritten(tuple(days), kind, "last_ts", NEVER, days, size)
 
 
-def earliest(days: Sequence[Path], kind: int) -> np.ndarray:
+def earliest(days: Sequence[Path], kind: int, size: int) -> np.ndarray:
     """The first instant by customer id, else NOT_YET; as ``latest``."""
-    return _overwritten(tuple(days), kind, "first_ts", NOT_YET, reversed(days))
+    return _overwritten(tuple(days), kind, "first_ts", NOT_YET, reversed(days), size)
 
 
-def reaching(vector: np.ndarray, customers: np.ndarray, fill: int = 0) -> np.ndarray:
+def _reaching(vector: np.ndarray, customers: np.ndarray, fill: int = 0) -> np.ndarray:
     """``vector``, made longer if ids in ``customers`` go beyond its end."""
     needed = int(customers.max()) + 1 if customers.size else 0
     if needed <= vector.size:
@@ -71,19 +76,19 @@ def reaching(vector: np.ndarray, customers: np.ndarray, fill: int = 0) -> np.nda
 
 
 def _overwritten(
-    wanted: tuple[Path, ...], kind: int, column: str, missing: int, order: Iterable[Path]
+    wanted: tuple[Path, ...], kind: int, column: str, missing: int, order: Iterable[Path], size: int
 ) -> np.ndarray:
     """A customer's last value in ``order``: a later day's row overwrites an earlier one's."""
     key = (kind, column)
     kept = RANGES.get((key, wanted))
-    if kept is not None:
-        return kept[0]
-    vector = np.zeros(0, dtype=np.int64)
-    for path in order:
-        customers, instants = of_rolled_day(path, kind, column)
-        vector = reaching(vector, customers, missing)
-        vector[customers] = instants
-    return _keep(key, wanted, vector)
+    if kept is None:
+        vector = np.zeros(0, dtype=np.int64)
+        for path in order:
+            customers, instants = of_rolled_day(path, kind, column)
+            vector = _reaching(vector, customers, missing)
+            vector[customers] = instants
+        kept = _keep(key, wanted, vector, missing)
+    return _spread(kept, missing, np.int64, size)
 
 
 def _rows(path: Path, kind: int, column: str) -> Arrays:
@@ -98,13 +103,11 @@ def _dtype(column: str) -> type[np.signedinteger]:
     return np.int32 if column in {"n", "days"} else np.int64
 
 
-def _nearest(
-    key: _Key, wanted: tuple[Path, ...]
-) -> tuple[np.ndarray | None, list[Path], list[Path]]:
+def _nearest(key: _Key, wanted: tuple[Path, ...]) -> tuple[Arrays | None, list[Path], list[Path]]:
     """A kept vector to begin with, the days to take from it, and those to add to it."""
     with _lock:
         candidates = list(_kept_days.get(key, ()))
-    best: tuple[np.ndarray | None, list[Path], list[Path]] = (None, [], list(wanted))
+    best: tuple[Arrays | None, list[Path], list[Path]] = (None, [], list(wanted))
     cost = len(wanted) * _WORTH
     asked = set(wanted)
     for days in candidates:
@@ -112,12 +115,51 @@ def _nearest(
         differing = len(has ^ asked)
         if differing < cost and (kept := RANGES.get((key, days))) is not None:
             minus = [day for day in days if day not in asked]
-            best, cost = (kept[0], minus, [day for day in wanted if day not in has]), differing
+            best, cost = (kept, minus, [day for day in wanted if day not in has]), differing
     return best
 
 
-def _keep(key: _Key, wanted: tuple[Path, ...], vector: np.ndarray) -> np.ndarray:
+def _keep(key: _Key, wanted: tuple[Path, ...], vector: np.ndarray, missing: int) -> Arrays:
     with _lock:
         days = _kept_days.setdefault(key, [])
         days[:] = [wanted, *(d for d in days if d != wanted)][:_MOST_KEPT]
-    return RANGES.keep((key, wanted), (vector,))[0]
+    return RANGES.keep((key, wanted), _compact(vector, missing))
+
+
+def _compact(vector: np.ndarray, missing: int) -> Arrays:
+    """A vector as (values, ids), or as (values,) of every id, whichever is smaller."""
+    ids = np.flatnonzero(vector != missing)
+    values = _narrow(vector[ids])
+    width = 4 if vector.size < 2**31 else 8
+    whole = _narrow(vector)
+    if ids.size * (values.itemsize + width) < whole.nbytes:
+        return values, ids.astype(np.int32 if width == 4 else np.int64)
+    return (whole,)
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """The numbers in the narrowest type that holds them all."""
+    if not values.size:
+        return values
+    smallest = np.result_type(np.min_scalar_type(values.min()), np.min_scalar_type(values.max()))
+    return values.astype(smallest)
+
+
+def _spread(kept: Arrays, missing: int, dtype: DTypeLike, size: int | None = None) -> np.ndarray:
+    """A kept vector with a place for every id below ``size`` (None: as long as need be)."""
+    values, *rest = kept
+    if not rest:
+        length = values.size if size is None else min(size, values.size)
+        vector = np.empty(length if size is None else size, dtype=dtype)
+        vector[:length] = values[:length]
+        vector[length:] = missing
+        return vector
+    ids = rest[0]
+    length = int(ids[-1]) + 1 if ids.size else 0
+    if size is not None and size < length:
+        known = int(np.searchsorted(ids, size))
+        ids, values = ids[:known], values[:known]
+    size = length if size is None else size
+    vector = np.zeros(size, dtype) if missing == 0 else np.full(size, missing, dtype=dtype)
+    vector[ids] = values
+    return vector

@@ -18,9 +18,12 @@ from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.events.vectors import derived, distinct_days, ranges
 from segmind.events.vectors.columns import CUSTOMER
+from segmind.events.vectors.following import Side
 from segmind.events.vectors.memory import Arrays
+from segmind.events.vectors.nearest import Nearest
 from segmind.events.vectors.opened import Opened
 from segmind.events.vectors.parts import Pair, Parts
+from segmind.events.vectors.product_sets import ProductSets
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
 
@@ -110,6 +113,25 @@ class Vectors:
         for rows in self.rolled.rows.portions(span, [CUSTOMER, *columns], kind):
             yield now, rows.filter(known)
 
+    def products(self, kind: int, span: Span) -> np.ndarray | None:
+        """How many different products, Int64[size], of a stored kind; events without a product
+        count for none. None where rolled days tell too little: rows are the cheaper way there.
+        """
+        sets = self._product_sets(kind, span)
+        return sets.count() if sets.is_possible else None
+
+    def has_products(self, kind: int, span: Span) -> bool:
+        """Whether ``products`` is answered without reading the events of whole days."""
+        sets = self._product_sets(kind, span)
+        return sets.is_possible and sets.is_kept
+
+    def _product_sets(self, kind: int, span: Span) -> ProductSets:
+        return ProductSets(self._parts(span), kind, self.size)
+
+    def nearest(self, rare: int, frequent: int, side: Side) -> Nearest:
+        """The moments of one act, each with the nearest one of another, which is a stored kind."""
+        return Nearest(self.opened, self.size, self._places, rare, frequent, side)
+
     @cached_property
     def _places(self) -> np.ndarray | None:
         """By id: the customer that it belongs to now; None if nobody was merged."""
@@ -125,7 +147,7 @@ class Vectors:
     def _sum(self, kind: int, span: Span, column: str) -> np.ndarray:
         parts = self._parts(span)
         paths = [self.rolled.days[day].rollup for day in parts.days]
-        vector = self._own(ranges.total(paths, kind, column), 0)
+        vector = ranges.total(paths, kind, column, self.size)
         self._clear_touched(vector, kind, 0)
         for customers, amounts in self._pairs(parts, kind, column):
             np.add.at(vector, customers, amounts.astype(vector.dtype, copy=False))
@@ -140,7 +162,8 @@ class Vectors:
         is_first = column == "first_ts"
         missing = NOT_YET if is_first else NEVER
         keep: np.ufunc = np.minimum if is_first else np.maximum
-        vector = self._own((ranges.earliest if is_first else ranges.latest)(paths, kind), missing)
+        whole = ranges.earliest if is_first else ranges.latest
+        vector = whole(paths, kind, self.size)
         self._clear_touched(vector, kind, missing)
         for customers, instants in self._pairs(parts, kind, column):
             keep.at(vector, customers, instants)
@@ -169,13 +192,6 @@ class Vectors:
             return arrays
         known = customers < self.size
         return tuple(array[known] for array in arrays)
-
-    def _own(self, vector: np.ndarray, missing: int) -> np.ndarray:
-        """A copy of exactly ``size``."""
-        own = np.full(self.size, missing, dtype=vector.dtype)
-        length = min(self.size, vector.size)
-        own[:length] = vector[:length]
-        return own
 
     def _clear_touched(self, vector: np.ndarray, kind: int, missing: int) -> None:
         """Forget what rollups say of the sessions and orders of touched customers."""

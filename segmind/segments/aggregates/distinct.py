@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 
 from segmind.events.spans import Span
+from segmind.events.vectors.product_sets import PRODUCT, customers_of, pair_of
 from segmind.events.vectors.sorting import ascending_once, once
 from segmind.segments.acts import Act
 from segmind.segments.aggregates.base import Aggregate
@@ -59,25 +60,19 @@ class Products(Aggregate):
         return pairs.group_by(CUSTOMER).agg(nw.len().cast(nw.Int64).alias("products"))
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
-        pairs = [
-            _pairs(rows.drop_nulls("product_id"))
-            for rows in sources.portions(self.act, self.span, ["product_id"])
-        ]
-        pairs.append(np.zeros(0, dtype=np.int64))
-        return pl.Series(column, _different(np.concatenate(pairs), sources.size))
+        if not self.act.where:
+            counts = sources.different_products(sources.code(self.act.event), self.span)
+            if counts is not None:
+                return pl.Series(column, counts)
+        return pl.Series(column, self._counted(sources))
 
-
-#: Products have 31-bit numbers of their own, so that customer and product make one integer.
-_PRODUCTS: Final = 2**31
-
-
-def _pairs(rows: pl.DataFrame) -> np.ndarray:
-    """Customer and product of each row as one integer, each once, ascending."""
-    customers = rows[CUSTOMER].to_numpy().astype(np.int64)
-    return ascending_once(customers * _PRODUCTS + rows["product_id"].to_numpy())
-
-
-def _different(pairs: np.ndarray, size: int) -> np.ndarray:
-    """How many different pairs each customer has, by id."""
-    pairs.sort()
-    return np.bincount(once(pairs) // _PRODUCTS, minlength=size)
+    def _counted(self, sources: Sources) -> np.ndarray:
+        """The same from single events."""
+        pairs = [np.zeros(0, dtype=np.int64)]
+        for rows in sources.portions(self.act, self.span, [PRODUCT]):
+            known = rows.drop_nulls(PRODUCT)
+            ids, products = known[CUSTOMER].to_numpy(), known[PRODUCT].to_numpy()
+            pairs.append(ascending_once(pair_of(ids, products)))
+        every = np.concatenate(pairs)
+        every.sort()
+        return np.bincount(customers_of(once(every)), minlength=sources.size)

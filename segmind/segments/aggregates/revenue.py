@@ -35,7 +35,9 @@ class NetRevenueRank(Aggregate):
     }
 
     def frame(self, sources: Sources) -> Frame:
-        figures = sources.population.side_by_side(
+        if not sources.are_of_everybody:
+            return self._of_few(sources)
+        figures = sources.side_by_side(
             {
                 "orders": (int(Kind.ORDER), self.span, "n"),
                 "bought": (int(Kind.ORDER_COMPLETED), self.span, "value"),
@@ -50,39 +52,47 @@ class NetRevenueRank(Aggregate):
             of=nw.len().cast(nw.Int64),
         )
 
+    def _of_few(self, sources: Sources) -> Frame:
+        """The rows of those who are asked about: nobody else's place has to be told."""
+        buyers, net = self._net(sources.population)
+        theirs = np.flatnonzero(np.isin(buyers, sources.ids))
+        ahead = [int(np.count_nonzero(net > own)) for own in net[theirs].tolist()]
+        columns = {CUSTOMER: buyers[theirs], "net": net[theirs], "place": np.array(ahead, int) + 1}
+        return nw.from_native(pl.LazyFrame(columns).with_columns(of=pl.lit(net.size, pl.Int64)))
+
     def vector(self, column: str, sources: Sources) -> pl.Series:
-        net, is_buyer = sources.once(self, lambda: self._net(sources.population))
+        buyers, net = sources.once(self, lambda: self._net(sources))
+        values = np.zeros(sources.size, dtype=np.int64)
         match column:
             case "net":
-                values = net
+                values[buyers] = net
             case "place":
-                values = sources.once((self, "place"), lambda: _places(net, is_buyer))
+                values[buyers] = sources.once((self, "place"), lambda: _places(net))
             case _:
-                values = np.full(net.size, np.count_nonzero(is_buyer))
+                values[buyers] = net.size
+        is_buyer = np.zeros(sources.size, dtype=np.bool_)
+        is_buyer[buyers] = True
         there = pl.when(pl.Series(is_buyer)).then(pl.Series(values))
         return pl.select(there.alias(column)).to_series()
 
     def _net(self, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
-        """Net revenue by customer id, and whether he is a customer with orders."""
-        orders, bought, refunded = (
-            sources.vector(int(kind), self.span, column).to_numpy()
-            for kind, column in (
-                (Kind.ORDER, "n"),
-                (Kind.ORDER_COMPLETED, "value"),
-                (Kind.ORDER_REFUNDED, "value"),
-            )
+        """The customers with orders (ids, ascending) and the net revenue of each."""
+        orders = sources.vector(int(Kind.ORDER), self.span, "n").to_numpy()
+        buyers = np.flatnonzero((orders > 0) & sources.is_customer)
+        bought, refunded = (
+            sources.vector(int(kind), self.span, "value").to_numpy()[buyers]
+            for kind in (Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED)
         )
-        return bought - refunded, (orders > 0) & sources.is_customer
+        return buyers, bought - refunded
 
 
-def _places(net: np.ndarray, is_buyer: np.ndarray) -> np.ndarray:
-    """One more than the number of buyers with more; 0 for those who are none."""
-    places = np.zeros(net.size, dtype=np.int64)
-    buyers = np.flatnonzero(is_buyer)
-    best_first = buyers[np.argsort(-net[buyers])]
+def _places(net: np.ndarray) -> np.ndarray:
+    """One more than the number of those with more."""
+    best_first = np.argsort(-net)
     ordered = net[best_first]
     # Equals share the place of the first of them.
     is_first = np.r_[True, ordered[1:] != ordered[:-1]][: ordered.size]
     first = np.maximum.accumulate(np.where(is_first, np.arange(ordered.size), 0))
+    places = np.empty(net.size, dtype=np.int64)
     places[best_first] = first + 1
     return places

@@ -41,7 +41,9 @@ class RfmScores(Aggregate):
     }
 
     def frame(self, sources: Sources) -> Frame:
-        figures = sources.population.side_by_side(
+        if not sources.are_of_everybody:
+            return self._of_few(sources)
+        figures = sources.side_by_side(
             {
                 "orders": (int(Kind.ORDER), self.span, "n"),
                 "last_order": (int(Kind.ORDER), self.span, "last_ts"),
@@ -59,8 +61,21 @@ class RfmScores(Aggregate):
             r=rfm.score("last_order"), f=rfm.score("orders"), m=rfm.score("net")
         )
 
+    def _of_few(self, sources: Sources) -> Frame:
+        """The rows of those who are asked about, scored among everybody."""
+        base, orders, net, last = self._figures(sources.population)
+        theirs = np.flatnonzero(np.isin(base, sources.ids))
+        scores = {
+            name: rfm.scores(figure)[theirs].astype(np.int64)
+            for name, figure in (("r", last), ("f", orders), ("m", net))
+        }
+        columns = {CUSTOMER: base, "orders": orders, "last_order": last, "net": net}
+        figures = {name: values[theirs] for name, values in columns.items()}
+        found = pl.LazyFrame(figures | scores).with_columns(pl.col("last_order").cast(UTC_INSTANT))
+        return nw.from_native(found)
+
     def vector(self, column: str, sources: Sources) -> pl.Series:
-        base, orders, net, last = sources.once(self, lambda: self._figures(sources.population))
+        base, orders, net, last = sources.once(self, lambda: self._figures(sources))
         figure = {"r": last, "f": orders, "m": net, "orders": orders, "net": net}.get(column, last)
         known = rfm.scores(figure) if column in {"r", "f", "m"} else figure
         values = np.zeros(sources.size, dtype=np.int64)

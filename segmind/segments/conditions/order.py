@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Literal, Self
 
 import narwhals as nw
 from pydantic import Field, model_validator
 
+from segmind.events.spans import Span
 from segmind.segments.acts import LINE, Act, phrase
 from segmind.segments.aggregates.cart import Cart as CartContents
+from segmind.segments.aggregates.followed import Followed
 from segmind.segments.aggregates.pairs import Pairs
 from segmind.segments.aggregates.same_day import SharedDays
 from segmind.segments.aggregates.totals import Totals
@@ -34,19 +37,21 @@ class Sequence(Condition):
     within: Duration | None = None
     window: Window = Field(default_factory=Ever)
 
-    def _aggregate(self, question: Question) -> Pairs:
-        span = self.window.span(question.at)
-        return Pairs(self.first, self.then, span, self.within.length if self.within else None)
+    def _asked(self, question: Question) -> tuple[Act, Act, Span, timedelta | None]:
+        """What the aggregates are of."""
+        within = self.within.length if self.within else None
+        return self.first, self.then, self.window.span(question.at), within
 
     @property
     def _verdict(self) -> str:
         return "followed" if self.followed else "not_followed"
 
     def requirements(self, question: Question) -> Iterator[Requirement]:
-        yield self._aggregate(question)
+        yield Followed(*self._asked(question))
+        yield Pairs(*self._asked(question))
 
     def expression(self, question: Question) -> nw.Expr:
-        return self._aggregate(question).column(self._verdict) > 0
+        return Followed(*self._asked(question)).column(self._verdict)
 
     def sentence(self, words: Words) -> str:
         first, then = phrase(self.first.event), phrase(self.then.event)
@@ -58,7 +63,7 @@ class Sequence(Condition):
         return f"{begin} and then {end}{self.then.where_words(words)}{limit}"
 
     def detail(self, question: Question, found: Found, words: Words) -> str:
-        aggregate = self._aggregate(question)
+        aggregate = Pairs(*self._asked(question))
         n = found.of(aggregate, self._verdict)
         if n == 0:
             return "not once"

@@ -19,18 +19,19 @@ def ranked(
 ) -> go.Figure:
     """Bars in the given order, the first on top, each with its value written beside it."""
     prefix, form, suffix = unit_format(unit)
+    short = suffix if len(suffix) == 1 else ""
     fig = figure(height=70 + 34 * max(1, len(labels)), legend=False, hover="closest")
     fig.add_bar(
         y=list(labels),
         x=list(values),
         orientation="h",
         marker={"color": list(colours) if colours else palette().accent},
-        text=[f"{prefix}{value:{form}}{suffix if suffix == '%' else ''}" for value in values],
+        text=[f"{prefix}{value:{form}}{short}" for value in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
     )
-    return _lying(fig, values)
+    return _lying(fig, values, room=1.42)
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
@@ -58,11 +59,12 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
     return _lying(fig, [value for _, value in steps])
 
 
-def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
-    room = max((abs(value) for value in values), default=1) or 1
+def _lying(fig: go.Figure, values: Sequence[float], room: float = 1.22) -> go.Figure:
+    """``room``: how much wider than the longest bar, so that its value fits on a narrow screen."""
+    most = max((abs(value) for value in values), default=1) or 1
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[min(0, *values, 0), room * 1.22])
+    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * room])
     fig.update_layout(bargap=0.34)
     return fig

@@ -48,9 +48,11 @@ def figure(*, height: int = HEIGHT, legend: bool = True, hover: str = "x unified
 
 
 def unit_format(unit: str) -> tuple[str, str, str]:
-    """Prefix, number format and suffix of a unit: ``$``, ``%``, ``messages``..."""
+    """Prefix, number format and suffix of a unit: ``$``, ``%``, ``×``, ``messages``..."""
     if unit == "%":
         return "", ".1f", "%"
+    if unit == "×":
+        return "", ",.1f", "×"
     if len(unit) == 1 and unit in "$€£¥₹":
         return unit, ",.2f", ""
     return "", ",", f" {unit}" if unit else ""

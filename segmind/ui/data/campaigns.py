@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from segmind.campaigns import campaign as campaigns
-from segmind.campaigns import moves, trial
+from segmind.campaigns import moves, pace, trial
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.lifecycle import Status
+from segmind.campaigns.pace import Eta
 from segmind.campaigns.progress import Progress
 from segmind.campaigns.progress import progress as progress_of
 from segmind.campaigns.report import Report
@@ -20,8 +21,9 @@ from segmind.campaigns.review import Review
 from segmind.campaigns.review import review as review_of
 from segmind.channels.channel import Channel
 from segmind.ui.access import allow
-from segmind.ui.data import facts
+from segmind.ui.data import facts, messages
 from segmind.ui.store import now, store
+from segmind.workspace import product_settings
 from segmind.workspace.permissions import Action
 
 
@@ -50,6 +52,20 @@ def progress(campaign_id: int) -> Progress:
     """How far it is."""
     with store().engine.connect() as conn:
         return progress_of(conn, campaign_id, now())
+
+
+@st.cache_data(ttl=2, max_entries=64, show_spinner=False)
+def eta(campaign_id: int) -> Eta:
+    """When its last message leaves, by the limits of its sender and the pace of late."""
+    opened = store()
+    with opened.engine.connect() as conn:
+        campaign = campaigns.get(conn, campaign_id)
+        settings = product_settings.load(conn)
+        remaining = pace.left(conn, campaign_id, campaign.channel)
+    own = float(campaign.rate_per_second) if campaign.rate_per_second else None
+    provider = messages.provider_names()[campaign.channel.value]
+    limit = pace.tightest(settings.send_limits, provider, own)
+    return pace.estimate(remaining, limit, progress(campaign_id).rate, campaign.channel, now())
 
 
 def report(campaign_id: int) -> Report:
@@ -149,5 +165,5 @@ def move(campaign_id: int, to: str) -> None:
 
 
 def _changed() -> None:
-    for read in (newest, names, progress, _report):
+    for read in (newest, names, progress, eta, _report):
         read.clear()

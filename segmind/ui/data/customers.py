@@ -8,16 +8,21 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from segmind.consent import ledger
-from segmind.consent.ledger import ConsentSource
-from segmind.customers import profile, queries, timeline
+from segmind.consent import ledger, replies, unsubscribe
+from segmind.consent.addresses import address_key
+from segmind.consent.ledger import ConsentEntry, ConsentSource
+from segmind.consent.replies import Reply
+from segmind.customers import erasure, profile, queries, timeline
 from segmind.customers.profile import Profile
 from segmind.customers.queries import CustomerRow, Page
+from segmind.messages import personal_data
 from segmind.messages import queries as message_queries
+from segmind.messages.erasure import forgetting
 from segmind.messages.queries import Message, MessageFilter
 from segmind.ui.access import allow
 from segmind.ui.data import facts
 from segmind.ui.store import now, store
+from segmind.workspace import audit
 from segmind.workspace.permissions import Action
 
 
@@ -87,9 +92,72 @@ def messages(customer_id: int) -> list[Message]:
         return list(message_queries.search(conn, wanted, limit=50).messages)
 
 
-def record_consent(customer_id: int, channel: str, yes: bool) -> None:
-    """Enter a yes or no into the consent ledger."""
+def record_consent(customer_id: int, channel: str, yes: bool, proof: str = "") -> None:
+    """Enter a yes or no into the consent ledger; a no suppresses the address, a yes lifts that."""
     who = allow(Action.EDIT_CUSTOMERS)
+    opened = store()
+    with opened.engine.begin() as conn:
+        unsubscribe.say(
+            conn,
+            address_key(opened.settings.secret_key),
+            channel,
+            yes,
+            customer_id=customer_id,
+            source=ConsentSource.ADMIN,
+            evidence={"said": proof} if proof else None,
+            actor=who.email,
+            now=now(),
+        )
+    _read.clear()
+
+
+def consents(customer_id: int) -> list[ConsentEntry]:
+    """Every recorded yes and no, the newest first."""
+    with store().engine.connect() as conn:
+        return ledger.history(conn, customer_id)
+
+
+def export(customer_id: int) -> bytes:
+    """Everything kept of a customer, as a zip. Raises CustomerNotFound, NotAllowed."""
+    who = allow(Action.EXPORT_PERSONAL_DATA)
     with store().engine.begin() as conn:
-        ledger.record(conn, customer_id, channel, yes, ConsentSource.ADMIN, None, who.email, now())
+        data = personal_data.export(conn, facts.facts(), customer_id)
+        audit.record(conn, who.email, "customer.export", f"customer {customer_id}")
+    return personal_data.as_zip(data)
+
+
+def erase(customer_id: int) -> None:
+    """Forget who a customer was, for good. Raises CustomerNotFound, NotAllowed."""
+    who = allow(Action.ERASE_CUSTOMERS)
+    opened = store()
+    key = address_key(opened.settings.secret_key)
+    with opened.engine.begin() as conn:
+        erasure.erase(conn, customer_id, now(), also=[forgetting(key, now())])
+        audit.record(conn, who.email, "customer.erase", f"customer {customer_id}")
+    st.cache_data.clear()
+
+
+def waiting_replies() -> list[Reply]:
+    """What customers wrote and nobody has decided about, likely opt-outs first."""
+    with store().engine.connect() as conn:
+        return replies.waiting(conn)
+
+
+def decided_replies() -> list[Reply]:
+    """What was decided last."""
+    with store().engine.connect() as conn:
+        return replies.decided(conn)
+
+
+def decide_reply(reply_id: int, *, opt_out: bool) -> None:
+    """Make a reply a no, or put it aside. Raises NoReply, Decided, NotAllowed."""
+    who = allow(Action.EDIT_CUSTOMERS)
+    act, name = (
+        (replies.treat_as_opt_out, "reply.opt_out")
+        if opt_out
+        else (replies.dismiss, "reply.dismiss")
+    )
+    with store().engine.begin() as conn:
+        act(conn, reply_id, who.email, now())
+        audit.record(conn, who.email, name, f"reply {reply_id}")
     _read.clear()

@@ -8,12 +8,12 @@ import polars as pl
 import streamlit as st
 
 from segmind.analytics import engagement
-from segmind.analytics.engagement import Which
 from segmind.analytics.period import Period
 from segmind.analytics.receipt_book import METRICS
+from segmind.analytics.which import Which
 from segmind.events.schema import Channel, Source
 from segmind.ui.data import facts
-from segmind.ui.data.periods import period_of
+from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 
 
@@ -34,13 +34,13 @@ class Engaged:
     definition: str
 
 
-def engaged(days: int, channel: str | None) -> Engaged:
-    """The messages of the last ``days``, of one channel or of all."""
+def engaged(days: Asked, channel: str | None) -> Engaged:
+    """The messages of a stretch, of one channel or of all."""
     return _engaged(days, channel, facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=24, show_spinner=False)
-def _engaged(days: int, channel: str | None, version: str) -> Engaged:
+def _engaged(days: Asked, channel: str | None, version: str) -> Engaged:
     del version
     asked, period = facts.facts(), period_of(days)
     which = Which(channel=Channel[channel.upper()] if channel else None)

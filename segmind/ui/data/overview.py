@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from segmind.analytics import overview
-from segmind.analytics.attribution import LastClick
 from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
+from segmind.analytics.rules import Windows, rule_of, windows_of
 from segmind.events.schema import Kind
 from segmind.ui.data import campaigns, facts, log, segments, workspace
 from segmind.ui.data.periods import period_of
@@ -29,13 +29,14 @@ class Need:
 
 def figures(days: int) -> dict[str, Figure]:
     """The six figures of the last ``days``."""
-    return _figures(days, workspace.settings().attribution_window_days, facts.version())
+    return _figures(days, windows_of(workspace.settings()), facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
-def _figures(days: int, window: int, version: str) -> dict[str, Figure]:
+def _figures(days: int, windows: Windows, version: str) -> dict[str, Figure]:
     del version
-    return overview.summary(facts.facts(), period_of(days), LastClick(window))
+    rule = rule_of("last_click", windows)
+    return overview.summary(facts.facts(), period_of(days), rule)
 
 
 def has_events() -> bool:

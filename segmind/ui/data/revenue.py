@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import polars as pl
 import streamlit as st
 
-from segmind.analytics import funnel, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
+from segmind.analytics import credit_by, funnel, revenue, segment_performance
+from segmind.analytics.attribution import ledger
 from segmind.analytics.funnel import Abandonment, Funnel
 from segmind.analytics.period import Period
 from segmind.analytics.revenue import Summary
+from segmind.analytics.rule import Rule
+from segmind.analytics.rules import Windows, rule_of, windows_of
 from segmind.events.schema import Source
 from segmind.segments import membership
 from segmind.segments.member_files import MembersMissing, NotRefreshed
 from segmind.ui.data import facts, segments, workspace
-from segmind.ui.data.periods import period_of
+from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 from segmind.ui.store import store
 
@@ -37,6 +39,7 @@ class Earned:
     credited: pl.DataFrame
     channels: pl.DataFrame
     sources: pl.DataFrame
+    rule: Rule
     definition: str
 
 
@@ -48,15 +51,15 @@ class Credit:
     revenue: int
 
 
-def earned(days: int) -> Earned:
-    """The revenue of the last ``days``."""
-    return _earned(days, _rule().days, facts.version())
+def earned(asked: Asked, rule: str = "last_click") -> Earned:
+    """The revenue of a stretch, credited by the rule of this key."""
+    return _earned(asked, rule, windows_of(workspace.settings()), facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=12, show_spinner=False)
-def _earned(days: int, window: int, version: str) -> Earned:
+def _earned(chosen: Asked, key: str, windows: Windows, version: str) -> Earned:
     del version
-    asked, period, rule = facts.facts(), period_of(days), LastClick(window)
+    asked, period, rule = facts.facts(), period_of(chosen), rule_of(key, windows)
     credits = ledger(asked, period, rule)
     past = ledger(asked, period.before(), rule)
     return Earned(
@@ -65,10 +68,11 @@ def _earned(days: int, window: int, version: str) -> Earned:
         before=revenue.summary(asked, period.before(), past),
         course=revenue.over_time(asked, period).select("bucket", "net", "orders"),
         credited=_by_channel(revenue.attributed_over_time(credits)),
-        channels=revenue.by_channel(credits).with_columns(
+        channels=credit_by.by_channel(credits).with_columns(
             pl.col("channel").map_elements(channel_name, return_dtype=pl.String)
         ),
-        sources=_named(revenue.by_source(credits)),
+        sources=_named(credit_by.by_source(credits)),
+        rule=rule,
         definition=rule.definition(period).what,
     )
 
@@ -76,41 +80,41 @@ def _earned(days: int, window: int, version: str) -> Earned:
 def of_source(kind: str, number: int) -> Credit:
     """Everything that this campaign or automation was ever credited with."""
     code = Source.CAMPAIGN if kind == "campaign" else Source.AUTOMATION
-    orders, revenue = _credits(_rule().days, facts.version()).get((int(code), number), (0, 0))
+    known = _credits(windows_of(workspace.settings()), facts.version())
+    orders, revenue = known.get((int(code), number), (0, 0))
     return Credit(orders, revenue)
 
 
 @st.cache_data(ttl=60, max_entries=2, show_spinner=False)
-def _credits(window: int, version: str) -> dict[tuple[int, int], tuple[int, int]]:
+def _credits(windows: Windows, version: str) -> dict[tuple[int, int], tuple[int, int]]:
     """Orders and revenue by kind and number of the source."""
     del version
-    entries = ledger(facts.facts(), period_of(400), LastClick(window)).by(
-        "source_kind", "source_id"
-    )
+    rule = rule_of("last_click", windows)
+    entries = ledger(facts.facts(), period_of(400), rule).by("source_kind", "source_id")
     columns = entries.select("source_kind", "source_id", "orders", "revenue")
     return {(kind, source): (orders, net) for kind, source, orders, net in columns.iter_rows()}
 
 
-def product_funnel(days: int, by: str) -> tuple[Funnel, Abandonment]:
-    """The funnel and abandonment of the last ``days``."""
+def product_funnel(days: Asked, by: str) -> tuple[Funnel, Abandonment]:
+    """The funnel and abandonment of a stretch."""
     return _funnel(days, by, facts.version())
 
 
 @st.cache_data(ttl=120, max_entries=12, show_spinner=False)
-def _funnel(days: int, by: str, version: str) -> tuple[Funnel, Abandonment]:
+def _funnel(days: Asked, by: str, version: str) -> tuple[Funnel, Abandonment]:
     del version
     asked, period = facts.facts(), period_of(days)
     way: funnel.By = "customer" if by == "customer" else "session"
     return funnel.product_funnel(asked, period, way), funnel.abandonment(asked, period)
 
 
-def performance(days: int) -> pl.DataFrame:
+def performance(days: Asked) -> pl.DataFrame:
     """Segment performance: name, then segment_performance.PERFORMANCE_COLUMNS."""
     return _performance(days, facts.version())
 
 
 @st.cache_data(ttl=120, max_entries=8, show_spinner=False)
-def _performance(days: int, version: str) -> pl.DataFrame:
+def _performance(days: Asked, version: str) -> pl.DataFrame:
     del version
     members = {}
     for segment in segments.listed():
@@ -123,10 +127,6 @@ def _performance(days: int, version: str) -> pl.DataFrame:
     return table.with_columns(
         pl.Series("name", [names.get(n, f"Segment {n}") for n in table["segment_id"]], pl.String)
     )
-
-
-def _rule() -> LastClick:
-    return LastClick(workspace.settings().attribution_window_days)
 
 
 def _by_channel(long: pl.DataFrame) -> pl.DataFrame:

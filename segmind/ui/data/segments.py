@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import polars as pl
 import streamlit as st
+from sqlalchemy import Connection
 
+from segmind.automations import mentions
 from segmind.customers import trait_catalogue
 from segmind.events import property_names
 from segmind.segments import known, sizes
@@ -271,13 +273,13 @@ def ensure_built_ins() -> None:
     _changed()
 
 
-def _used_by(_: Any, segment_id: int) -> list[str]:
+def _used_by(conn: Connection, segment_id: int) -> list[str]:
     open_states = {"draft", "scheduled", "missed", "launching", "sending", "paused"}
     return [
         f"the campaign “{each.name}”"
         for each in campaigns.newest()
         if each.status in open_states and segment_id in {each.segment_id, *each.exclude_segment_ids}
-    ]
+    ] + mentions.using_segment(conn, segment_id)
 
 
 def _changed() -> None:

@@ -12,9 +12,19 @@ import polars as pl
 import pytest
 from sqlalchemy import text
 
-from segmind.analytics import engagement, funnel, live, overview, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
+from segmind.analytics import (
+    credit_by,
+    engagement,
+    funnel,
+    live,
+    overview,
+    revenue,
+    segment_performance,
+)
+from segmind.analytics.attribution import ledger, ledgers
 from segmind.analytics.period import Grain, Period
+from segmind.analytics.rule import last_click
+from segmind.analytics.rules import rule_of
 from segmind.customers import profile, timeline
 from segmind.customers.facts import Facts
 from segmind.db.engine import Store
@@ -25,6 +35,8 @@ from segmind.events.tables import event_recent
 NOW = datetime(2026, 3, 29, 15, 20, tzinfo=UTC)  # Berlin's clocks changed this night
 BERLIN = ZoneInfo("Europe/Berlin")
 CUSTOMERS = 12
+#: Rules that between them look at every kind of touch and share in every way that adds up.
+SHARED = {key: rule_of(key) for key in ("time_decay", "klaviyo", "braze", "moengage_last")}
 TOLD = [name for name in EVENT_COLUMNS if name not in ("event_hi", "event_lo", "currency")]
 
 
@@ -117,8 +129,14 @@ def answers(facts: Facts, whom: list[int], now: datetime = NOW) -> dict[str, obj
         at = f"{days} {grain} "
         period = Period.last_days(days, now, BERLIN, grain)
         for name, its in (("now ", period), ("before ", period.before())):
-            credits = ledger(facts, its, LastClick(2))
+            credits = ledger(facts, its, last_click(2))
             found[at + name + "ledger"] = credits.entries.rows()
+            if grain == "day":
+                for key, book in ledgers(facts, its, SHARED).items():
+                    found[at + name + key] = book.entries.rows()
+                    found[at + name + key + " by product"] = credit_by.by_product(
+                        facts, book
+                    ).rows()
             found[at + name + "revenue"] = revenue.summary(facts, its, credits)
             found[at + name + "messages"] = engagement.over_time(facts, its).rows()
             found[at + name + "sources"] = sorted(engagement.by_source(facts, its).rows())
@@ -126,7 +144,7 @@ def answers(facts: Facts, whom: list[int], now: datetime = NOW) -> dict[str, obj
             found[at + name + "people"] = funnel.product_funnel(facts, its, "customer")
             found[at + name + "carts"] = funnel.abandonment(facts, its)
         found[at + "course"] = revenue.over_time(facts, period).rows()
-        found[at + "overview"] = overview.summary(facts, period, LastClick(2))
+        found[at + "overview"] = overview.summary(facts, period, last_click(2))
         members = {1: pl.Series([1, 2, 3, 5, 8]), 2: pl.Series([], dtype=pl.Int64)}
         found[at + "performance"] = segment_performance.table(facts, members, period).rows()
     found["live"] = live.recent_events(facts, now, 9, without=[20]).rows()

@@ -45,8 +45,8 @@ def people(store: Store) -> list[int]:
 
 def contacted(conn: Connection, customer: int, times: int) -> None:
     conn.execute(
-        text("INSERT INTO contact_count (customer_id, channel, day, n) VALUES (:c, 1, :d, :n)"),
-        {"c": customer, "d": date(2026, 3, 2), "n": times},
+        text("INSERT INTO contact_book (customer_id, channel, days) VALUES (:c, 1, :d)"),
+        {"c": customer, "d": [date(2026, 3, 2)] * times},
     )
 
 

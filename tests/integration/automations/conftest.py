@@ -59,7 +59,15 @@ class Shop:
                 ).scalar_one()
             )
 
-    def did(self, customer: int, minute: float, name: str, *, known: float | None = None) -> None:
+    def did(
+        self,
+        customer: int,
+        minute: float,
+        name: str,
+        *,
+        known: float | None = None,
+        order: int | None = None,
+    ) -> None:
         """``known``: the minute at which we learnt of it (at once, unless said otherwise)."""
         event = NewEvent(
             event_id=None,
@@ -69,6 +77,7 @@ class Shop:
             product_id=self.product,
             quantity=1,
             value=3990,
+            order_id=None if order is None else f"o-{order}",
         )
         with self.store.engine.begin() as conn:
             ingest.append(conn, [event], self.at(minute if known is None else known))
@@ -82,6 +91,7 @@ class Shop:
 
     def tick(self, minute: float) -> None:
         """What the scheduler does again and again."""
+        engine.heed(self.store, self.at(minute))
         engine.enter(self.store, self.at(minute))
         engine.advance(self.store, self.at(minute))
 

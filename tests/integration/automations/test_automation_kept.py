@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from segmind.automations import automation as automations
-from segmind.automations import describe, engine, entering, recipes, runs
+from segmind.automations import counts, describe, engine, entering, numbers, recipes, runs
 from segmind.automations.automation import UnknownAutomation
 from segmind.automations.definition import InvalidDefinition, parse
 from segmind.automations.lifecycle import IllegalMove, State
@@ -217,10 +217,10 @@ def test_one_run_that_cannot_go_on_fails_alone_and_visibly(
     shop.tick(1)
     walk = engine.walk
 
-    def stumble(definition: Any, moving: Any, world: Any, now: Any) -> Any:
+    def stumble(definition: Any, moving: Any, *rest: Any) -> Any:
         if any(run.customer_id == people[2] for run in moving):
             raise ValueError("c2@example.com")
-        return walk(definition, moving, world, now)
+        return walk(definition, moving, *rest)
 
     monkeypatch.setattr(engine, "walk", stumble)
     done = engine.advance(shop.store, shop.at(3))
@@ -229,7 +229,7 @@ def test_one_run_that_cannot_go_on_fails_alone_and_visibly(
     with shop.store.engine.connect() as conn:
         failed = runs.list_runs(conn, kept.id, state="failed")[0]
         _, passages = runs.history(conn, failed.id)
-        assert runs.totals(conn, kept.id).failed == 1
+        assert numbers.totals(conn, kept.id).failed == 1
     assert passages[-1].detail == {"error": "ValueError"}
 
 
@@ -263,14 +263,18 @@ def test_counts_by_step_add_up(shop: Any) -> None:
     shop.tick(13.5)
     shop.tick(13.6)
     with shop.store.engine.connect() as conn:
-        counts = {each.step: each for each in runs.by_step(conn, kept.id)}
-        total = runs.totals(conn, kept.id)
-    wait = counts["wait_email"]
+        steps = {each.step: each for each in numbers.by_step(conn, kept.id)}
+        total = numbers.totals(conn, kept.id)
+    wait = steps["wait_email"]
     assert (wait.entered, wait.exited, wait.converted) == (4, 1, 1)
     assert wait.entered == wait.waiting + wait.passed + wait.exited
-    assert counts["send_email"].sent == 1
+    assert steps["send_email"].sent == 1
     assert total.entered == 4 == total.waiting + total.exited + total.failed
     assert (total.converted, total.messages) == (1, 1)
+    with shop.store.engine.begin() as conn:
+        kept_counts = counts.of(conn, kept.id)
+        counts.recount(conn, kept.id)
+        assert counts.of(conn, kept.id) == kept_counts
 
 
 def test_comparisons_of_the_trigger_are_heeded(shop: Any) -> None:

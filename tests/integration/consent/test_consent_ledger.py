@@ -13,6 +13,7 @@ from segmind.consent import ledger, suppressions, unsubscribe
 from segmind.consent.addresses import address_hash, address_key
 from segmind.consent.reasons import SuppressionReason
 from segmind.db.engine import Store
+from segmind.errors import InvalidInput
 from segmind.events.schema import Channel
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -67,7 +68,11 @@ def test_many_choices_are_recorded_in_one_go(store: Store) -> None:
                 "status": [1] * 50 + [0] * 50,
             }
         )
-        assert ledger.record_many(conn, choices, "import", {"file": "x.csv"}, "ada", NOW) == 100
+        proof = {"file": "x.csv"}
+        with pytest.raises(InvalidInput, match="where they come from"):
+            ledger.record_many(conn, choices, "import", proof, "ada", NOW)
+        proof["attestation"] = "Sign-up form of the old shop, ticked by the customer"
+        assert ledger.record_many(conn, choices, "import", proof, "ada", NOW) == 100
         rows = conn.execute(text("SELECT DISTINCT email_consent, sms_consent FROM customer")).all()
         assert [tuple(row) for row in rows] == [(1, 0)]
 

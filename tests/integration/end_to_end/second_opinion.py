@@ -71,6 +71,22 @@ class SecondOpinion:
         )
         return dict(rows.fetchall())
 
+    def totals(self, since: datetime, until: datetime) -> tuple[int, int, int, int]:
+        """Order lines and refunds (minor units), orders and buyers in ``[since, until)``."""
+        low, high = (round(each.timestamp() * 10**6) for each in (since, until))
+        money = self._connection.execute(
+            "SELECT coalesce(sum(value) FILTER (word = 'bought'), 0)::BIGINT, "
+            "coalesce(sum(value) FILTER (word = 'refunded'), 0)::BIGINT FROM fact "
+            f"WHERE moment >= {low} AND moment < {high}"
+        ).fetchall()[0]
+        orders = self._connection.execute(
+            "SELECT count(*), count(DISTINCT customer) FROM (SELECT customer, min(moment) AS start "
+            f"FROM fact WHERE word = 'bought' AND moment < {high} GROUP BY customer, coalesce("
+            "'order ' || purchase, 'session ' || session, 'line ' || id)) "
+            f"WHERE start >= {low}"
+        ).fetchall()[0]
+        return (*money, *orders)
+
     @classmethod
     def of_csv(cls, file_format: str, path: Path) -> SecondOpinion:
         """The file as it was published; nothing of Segmind has touched it."""

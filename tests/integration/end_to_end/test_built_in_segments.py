@@ -29,6 +29,8 @@ FILES = {
     "rees46": (Rees46, "rees46_2019-10-01_sample.csv.gz"),
     "online-retail": (OnlineRetail, "uci_online_retail.csv.gz"),
 }
+#: What the files' amounts are in.
+CURRENCIES = {"rees46": "USD", "online-retail": "GBP"}
 #: Which of the segments somebody is in at the end of a file: orders without views have no carts.
 AT_LARGE = {
     "rees46": {"high_converters", "window_shoppers", "cart_abandoners", "high_value"},
@@ -43,17 +45,32 @@ def system_clock() -> Iterator[None]:
     clock.use(None)
 
 
-def listed(store: Store, **params: str) -> dict[str, dict[str, Any]]:
-    """The built-in segments as ``GET /segments`` lists them, by key."""
+def asked(store: Store, path: str, **params: str) -> dict[str, Any]:
+    """What the API answers."""
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=application.build(lambda: store))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.get("/segments", params=params)
+            return await client.get(path, params=params)
 
     answer = asyncio.run(ask())
     assert answer.status_code == 200, answer.text
-    return {each["key"]: each for each in answer.json()["segments"] if each["is_built_in"]}
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def listed(store: Store, **params: str) -> dict[str, dict[str, Any]]:
+    """The built-in segments as ``GET /segments`` lists them, by key."""
+    segments = asked(store, "/segments", **params)["segments"]
+    return {each["key"]: each for each in segments if each["is_built_in"]}
+
+
+def totals(store: Store, since: datetime, until: datetime) -> tuple[int, int, int, int]:
+    """Gross, refunds, orders and buyers as ``GET /analytics/revenue`` answers."""
+    params = {"since": since.isoformat(), "until": until.isoformat()}
+    found = asked(store, "/analytics/revenue", **params)
+    money = (found[name]["amount"] for name in ("gross", "refunds"))
+    return (*money, found["orders"], found["buyers"])
 
 
 def sizes(segments: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -74,7 +91,8 @@ def test_built_in_sizes_on_a_real_file_are_those_of_a_second_computation(
     report = import_file(store, real_data / name, importer(), clock.now())
     assert report.last_ts is not None
     with store.engine.begin() as conn:
-        product_settings.save(conn, {"clock_frozen_at": report.last_ts}, "test", clock.now())
+        settings = {"clock_frozen_at": report.last_ts, "currency": CURRENCIES[file_format]}
+        product_settings.save(conn, settings, "test", clock.now())
     product_clock.follow(store)
 
     segments = listed(store)
@@ -86,6 +104,13 @@ def test_built_in_sizes_on_a_real_file_are_those_of_a_second_computation(
     kept = SecondOpinion.of_store(store)
     assert found == filled(published.sizes(clock.now())) == filled(kept.sizes(clock.now()))
     assert {key for key, size in found.items() if size} == AT_LARGE[file_format]
+
+    assert report.first_ts is not None
+    after = report.last_ts + timedelta(microseconds=1)
+    for begin in (report.first_ts, _between(report.first_ts, report.last_ts, 0.6)):
+        mine = totals(store, begin, after)
+        assert mine == published.totals(begin, after) == kept.totals(begin, after)
+        assert min(mine[0], mine[2], mine[3]) > 0
 
     for share in (0.3, 0.55, 0.8):
         past = _between(report.first_ts, report.last_ts, share)
@@ -108,6 +133,9 @@ def test_built_in_sizes_on_the_demo_shop_are_those_of_a_second_computation(store
     assert as_of == {now}
     assert found == filled(SecondOpinion.of_store(store).sizes(now))
     assert all(found.values()), f"A built-in segment without anybody says nothing: {found}"
+
+    span = (now - timedelta(days=30), now)
+    assert totals(store, *span) == SecondOpinion.of_store(store).totals(*span)
 
     _live_on(store, now)
     later = now + timedelta(hours=2)

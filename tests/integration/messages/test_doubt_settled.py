@@ -70,7 +70,7 @@ def test_a_claim_that_was_never_sent_goes_back(
     with bench.store.engine.begin() as conn:
         assert reaper.run(conn, NOON) == reaper.ReapReport(5, 0)
     assert bench.states() == {State.READY: 5}
-    assert bench.value("SELECT sum(n) FROM contact_count") == 0
+    assert bench.value("SELECT sum(cardinality(days)) FROM contact_book") == 0
     provider = Scripted()
     dispatcher(bench, provider, settings=settings).run_until_idle()
     assert len(provider.sent) == 5

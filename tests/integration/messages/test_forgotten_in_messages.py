@@ -9,10 +9,12 @@ from sending_bench import NOON, Bench, Scripted, registry_of
 from segmind.channels.delivery import Delivery, Word
 from segmind.consent import unsubscribe
 from segmind.customers import erasure as customer_erasure
-from segmind.messages import inbox, queries, receipts
+from segmind.messages import inbox, queries, receipts, send_one
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.erasure import forgetting
 from segmind.messages.lifecycle import State
+from segmind.messages.send_one import SendRequest
+from segmind.templates.template import SmsDraft
 from segmind.workspace.product_settings import ProductSettings
 
 OPEN = ProductSettings(quiet_hours={}, caps={})
@@ -45,6 +47,19 @@ def test_an_erased_customer_leaves_only_hashes_and_counts(bench: Bench) -> None:
         history = queries.one(conn, str(public_id))
     assert history.message.address is None
     assert history.message.status == "bounced"
+
+
+def test_a_text_that_was_written_for_one_message_goes_with_its_reader(bench: Bench) -> None:
+    gone, stays = bench.customers(2)
+    with bench.store.engine.begin() as conn:
+        for person in (gone, stays):
+            draft = SmsDraft(body=f"Dear Ada number {person}, your parcel is here.")
+            request = SendRequest("sms", customer_id=person, draft=draft)
+            send_one.send(conn, bench.key, request, NOON)
+        customer_erasure.erase(conn, gone, NOON, also=[forgetting(bench.key, NOON)])
+    texts = bench.value("SELECT string_agg(body::text, ' ') FROM template_version")
+    assert f"number {stays}," in str(texts)
+    assert f"number {gone}," not in str(texts)
 
 
 def test_who_comes_back_and_says_yes_is_written_to_again(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import polars as pl
 from hypothesis import HealthCheck, given, note, settings
@@ -24,6 +25,8 @@ from segmind.db.engine import Store
 from segmind.events import bulk, compact, ingest, keys, log, names, reading, rollup, seal
 from segmind.events.ingest import NewEvent
 from segmind.events.schema import FIRST_CUSTOM_CODE, Channel, Kind, Source
+from segmind.events.vectors import merge_anchor
+from segmind.segments import sources
 from segmind.segments.compile import matching_many
 from segmind.segments.explain import explain
 from segmind.segments.preview import preview
@@ -31,7 +34,7 @@ from segmind.segments.rule import parse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "segments"))
 from segment_oracle import World
-from segment_worlds import examples, facts_of, rules, world_of, worlds
+from segment_worlds import WINDOWS, examples, facts_of, rules, sequences, world_of, worlds
 
 STEP = st.one_of(
     st.tuples(st.just("seal"), st.sampled_from([5, 1_000])),
@@ -41,12 +44,36 @@ STEP = st.one_of(
 )
 
 
+_EVENTS = st.sampled_from(["product_viewed", "product_viewed", "product_added", "order", "session"])
+_ACT = _EVENTS.map(lambda event: {"event": event, "where": []})
+#: Rules without comparisons on what came after what and on different products.
+PLAIN = st.one_of(
+    sequences().flatmap(
+        lambda rule: st.tuples(_ACT, _ACT).map(
+            lambda acts: {**rule, "first": acts[0], "then": acts[1]}
+        )
+    ),
+    st.builds(
+        lambda n, window: {
+            "type": "did",
+            "event": "product_viewed",
+            "metric": "distinct_products",
+            "n": n,
+            "window": window,
+        },
+        st.integers(1, 3),
+        WINDOWS,
+    ),
+)
+
+
 class Shop:
     """A store into which a world comes piece by piece."""
 
     def __init__(self, store: Store, world: World) -> None:
         self.store, self.world = store, world
         self.merged: dict[int, int] = {}
+        self.came: set[int] = set()
         with store.engine.begin() as conn:
             tables = "event_recent, event_seen, event_file, event_file_retired, customer_merge"
             conn.execute(text(f"TRUNCATE {tables}"))
@@ -55,11 +82,13 @@ class Shop:
             self.codes = {name: names.code_of(conn, name) for name in world.custom_names}
 
     def bulk(self, events: list[dict[str, Any]]) -> None:
+        self.came |= {each["id"] for each in events}
         rows = [self._row(each) for each in events]
         frame = pl.DataFrame(rows, infer_schema_length=None)
         bulk.append_bulk(self.store, frame, self.world.as_of)
 
     def live(self, events: list[dict[str, Any]]) -> None:
+        self.came |= {each["id"] for each in events}
         with self.store.engine.begin() as conn:
             ingest.append(conn, [self._event(each) for each in events], self.world.as_of)
 
@@ -187,6 +216,49 @@ def test_rules_answer_the_same_however_the_log_came_about(
         assert set(shown.sample) <= set(expected)
         told = explain(rule, facts, somebody, known.as_of, segments.get)
         assert told.met == (somebody in expected)
+
+
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    data=st.data(),
+    world=worlds(),
+    given_rules=st.lists(PLAIN, min_size=8, max_size=16),
+    few=st.sampled_from([1, 4]),
+    merged=st.sampled_from([0, 2_000]),
+)
+def test_what_rolled_days_keep_of_frequent_acts_answers_the_same(
+    store: Store,
+    data: st.DataObject,
+    world: World,
+    given_rules: list[dict[str, Any]],
+    few: int,
+    merged: int,
+) -> None:
+    shop = Shop(store, world)
+    steps = data.draw(histories(len(world.events)))
+    with (
+        mock.patch.object(sources, "FEW", few),  # most acts are frequent then
+        mock.patch.object(merge_anchor, "MOST_MERGED", merged),
+    ):
+        for step, detail in steps:
+            note(f"{step} {detail}")
+            getattr(shop, step)(world.events[detail] if step in {"live", "bulk"} else detail)
+            if data.draw(st.booleans()):
+                check_plain(shop, given_rules)  # what is kept from here on is used later
+        check_plain(shop, given_rules)
+
+
+def check_plain(shop: Shop, given_rules: list[dict[str, Any]]) -> None:
+    """The rules' answers over what has come in so far."""
+    known = shop.known()
+    known = replace(known, events=[e for e in known.events if e["id"] in shop.came])
+    if not known.events:
+        return
+    facts = shop.facts(known)
+    for rule in map(parse, given_rules):
+        note(f"{rule.as_json()}")
+        found = matching_many({0: rule}, facts, known.as_of)[0].to_list()
+        assert found == sorted(known.members(rule.as_json()))
 
 
 def test_what_the_newest_customer_did_counts_after_a_merge_into_an_old_one(store: Store) -> None:

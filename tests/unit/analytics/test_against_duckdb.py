@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmind.analytics import engagement, funnel, overview, revenue, segment_performance
-from segmind.analytics.attribution import LastClick, ledger
+from segmind.analytics.attribution import ledger
 from segmind.analytics.period import Grain, InvalidPeriod, Period
+from segmind.analytics.rule import last_click
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS, Kind
 
@@ -131,7 +132,7 @@ def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], days: int
 ) -> None:
     frame = frame_of(*log)
-    book = ledger(facts_of(frame), PERIOD, LastClick(days))
+    book = ledger(facts_of(frame), PERIOD, last_click(days))
     told = ask(
         frame,
         f"""

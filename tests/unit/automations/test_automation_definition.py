@@ -57,6 +57,35 @@ def test_a_definition_survives_json() -> None:
     assert parse(once.as_json()) == once
 
 
+def test_a_definition_that_was_stored_before_other_triggers_came_is_still_read() -> None:
+    stored = {
+        "format": 1,
+        "recipe": "cart_recovery",
+        "trigger": {"kind": "event", "event": "product_added", "where": []},
+        "entry_filter": None,
+        "key": "cart",
+        "re_entry": {"mode": "always", "hours": None},
+        "steps": [
+            {"kind": "wait", "id": "w", "seconds": 60, "restart_on": [], "next": None},
+            {
+                "kind": "send",
+                "id": "s",
+                "channel": "email",
+                "content": None,
+                "template_version_id": 7,
+                "purpose": "marketing",
+                "valid_minutes": 720,
+                "next": "end",
+            },
+        ],
+        "goal": {"event": "order_completed", "where": [], "name": "Ordered"},
+        "exit_rules": [],
+    }
+    now = parse(stored)
+    assert now.as_json()["format"] == 2
+    assert [option.channel for option in now.steps[1].options] == ["email"]  # type: ignore[union-attr]
+
+
 def test_steps_go_on_to_the_one_below_unless_they_name_another() -> None:
     ways = set(parse(definition(WAIT, condition("ask", no="mail"), WAIT2, SEND)).ways())
     assert ways == {

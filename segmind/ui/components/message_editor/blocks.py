@@ -85,7 +85,7 @@ def _fields(data: dict[str, Any], key: str) -> dict[str, Any]:
         alt = _line("What it shows, for those who do not see it", data.get("alt", ""), f"{key}_alt")
         return {**data, "src": src, "alt": alt}
     if kind == "products":
-        sources = ["cart", "order"]
+        sources = ["cart", "order", "suggested"]
         source = st.selectbox(
             "Products of the",
             sources,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from segmind.automations.automation import Automation
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.components.metrics import Kpi, metric_row
-from segmind.ui.data import automations, revenue, workspace
+from segmind.ui.data import automations, earned, revenue, workspace
 
 
+@st.fragment(run_every="10s")
+@problems.guarded
 def show(automation: Automation) -> None:
     """Entered, waiting, reached the goal, earned."""
     totals = automations.totals(automation.id)
@@ -27,7 +31,7 @@ def show(automation: Automation) -> None:
                 "Revenue",
                 figures.money(credit.revenue, settings.currency),
                 help=f"{figures.plural(credit.orders, 'order')} credited to the last click within "
-                f"{settings.attribution_window_days} days; "
+                f"{earned.click_window()}; "
                 f"{figures.plural(totals.messages, 'message')} so far",
             ),
         ]

@@ -1,72 +1,109 @@
-"""The list of automations, and the dialog of the recipe."""
+"""The list of automations, and the recipes to begin with."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final
 
 import streamlit as st
 
 from segmind.automations.automation import Automation
-from segmind.automations.definition import ChannelName, Send
-from segmind.automations.recipes import cart_recovery
-from segmind.segments.acts import phrase
+from segmind.automations.definition import Definition, parse
+from segmind.automations.describe import cause
+from segmind.automations.recipes import RECIPES, Recipe
+from segmind.automations.steps import Send
 from segmind.ui import figures, problems
-from segmind.ui.components.badges import CHANNELS, channel_text, state_text
+from segmind.ui.components.badges import channel_text, state_text
 from segmind.ui.components.rows import list_row
-from segmind.ui.data import automations
+from segmind.ui.data import automations, segments
 from segmind.ui.navigation import open_page
+from segmind.ui.views.automations.words import plain
+
+#: What an automation from scratch begins as: valid, and obviously to be changed.
+_BLANK: Final = {
+    "trigger": {"kind": "event", "event": "order"},
+    "key": "order",
+    "steps": [
+        {"kind": "wait", "id": "wait_1", "seconds": 86_400},
+        {
+            "kind": "send",
+            "id": "send_1",
+            "channel": "email",
+            "content": {
+                "channel": "email",
+                "subject": "Thank you, {{ first_name | default: 'and see you soon' }}",
+                "blocks": [
+                    {"kind": "heading", "text": "Thank you for your order"},
+                    {"kind": "text", "text": "We hope that it is all you wanted."},
+                ],
+            },
+        },
+    ],
+}
+
+
+@st.fragment(run_every="10s")
+@problems.guarded
+def rows() -> None:
+    """Every automation with its numbers, which follow what happens."""
+    for automation in automations.listed():
+        one_row(automation)
 
 
 def one_row(automation: Automation) -> None:
     """An automation with its state, what starts it, and its numbers."""
     totals = automations.totals(automation.id)
-    used = dict.fromkeys(s.channel for s in automation.definition.steps if isinstance(s, Send))
     facts = [
-        f"When a customer {phrase(automation.definition.trigger.event).past}",
+        plain(cause(automation.definition, segments.words())),
         figures.plural(len(automation.definition.steps), "step"),
-        *(channel_text(channel) for channel in used),
+        *(channel_text(channel) for channel in _channels(automation.definition)),
     ]
+    badges = [state_text(automation.state)]
+    if totals.failed:
+        badges.append(f":red-badge[:material/error: {figures.count(totals.failed)} failed]")
     list_row(
         "automation",
         automation.id,
         automation.name,
-        badges=[state_text(automation.state)],
+        badges=badges,
         facts=" · ".join(facts),
         figures=[
             ("entered", figures.count(totals.entered)),
             ("waiting now", figures.count(totals.waiting)),
-            ("reached the goal", figures.share(totals.converted, totals.entered)),
+            ("messages", figures.count(totals.messages)),
+            ("reached goal", figures.share(totals.converted, totals.entered)),
         ],
         key=f"automation_{automation.id}",
     )
 
 
-@st.dialog("Cart recovery", width="medium")
-def new_cart_recovery() -> None:
-    """Ask for the recipe's ingredients, make the draft and open it."""
-    name = st.text_input("Name", "Cart recovery", key="aus_name")
-    minutes = st.number_input(
-        "Remind them so many minutes after the last change of the cart",
-        1,
-        43_200,
-        60,
-        key="aus_minutes",
-    )
-    channels = st.pills(
-        "By, in this order",
-        list(CHANNELS),
-        selection_mode="multi",
-        default=["email"],
-        format_func=lambda each: CHANNELS[each][0],
-        key="aus_channels",
-    )
-    st.caption(
-        "Each further channel is used 22 hours after the one before, only where the customer may "
-        "be reached by it. An order ends it at every step. The texts can be changed afterwards."
-    )
-    if st.button("Create the draft", type="primary", key="aus_create"):
-        with problems.shown("Cart recovery"):
-            chosen = [cast(ChannelName, each) for each in channels or ()]
-            definition = cart_recovery(wait_minutes=int(minutes), channels=chosen)
-            made = automations.create(name or "", definition)
+def recipes(*, allowed: bool) -> None:
+    """Every recipe as a card: one click makes a draft of it, and opens it."""
+    st.subheader("Begin with a recipe", anchor=False)
+    st.caption("Each makes a draft with texts that you can change; nothing is sent before you say.")
+    columns = st.columns(3)
+    for n, recipe in enumerate(RECIPES):
+        with columns[n % 3]:
+            _card(recipe, allowed)
+
+
+def _card(recipe: Recipe, allowed: bool) -> None:
+    with st.container(border=True, gap="small", key=f"aus_recipe_{recipe.key}"):
+        st.markdown(f":material/{recipe.icon}: **{recipe.name}**")
+        st.caption(recipe.sentence)
+        pressed = st.button("Set up", disabled=not allowed, key=f"aus_set_up_{recipe.key}")
+    if pressed:
+        with problems.shown(recipe.name):
+            made = automations.set_up(recipe)
             open_page("automation", id=made.id)
+
+
+def from_scratch() -> None:
+    """A draft with two steps, to be changed."""
+    with problems.shown("New automation"):
+        made = automations.create("New automation", parse(_BLANK))
+        open_page("automation", id=made.id)
+
+
+def _channels(definition: Definition) -> list[str]:
+    options = [o for step in definition.steps if isinstance(step, Send) for o in step.options]
+    return list(dict.fromkeys(option.channel for option in options))

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segmind.automations.definition import Condition, Definition, Send, Wait
+from segmind.automations.definition import Definition
 from segmind.automations.describe import Line
+from segmind.automations.steps import (
+    Condition,
+    Send,
+    Split,
+    Wait,
+    WaitFor,
+    WaitRhythm,
+    WaitUntil,
+)
 
 _LONGEST = 60
 
@@ -19,11 +28,11 @@ def mermaid(definition: Definition, said: Sequence[Line]) -> str:
     for step in definition.steps:
         label = _label(text.get(step.id, step.id))
         name = numbers[step.id]
-        if isinstance(step, Condition):
+        if isinstance(step, Condition | Split):
             rows.append(f'  {name}{{"{label}"}}')
         elif isinstance(step, Send):
             rows.append(f'  {name}[/"{label}"/]')
-        elif isinstance(step, Wait):
+        elif isinstance(step, Wait | WaitUntil | WaitFor | WaitRhythm):
             rows.append(f'  {name}("{label}")')
         else:
             rows.append(f'  {name}(["{label}"])')

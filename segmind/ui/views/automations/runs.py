@@ -6,25 +6,29 @@ import streamlit as st
 
 from segmind.automations.automation import Automation
 from segmind.automations.runs import Passage, Run
-from segmind.ui import figures
+from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.badges import state_text
+from segmind.ui.components.confirm import say
 from segmind.ui.components.empty import empty_state
 from segmind.ui.data import automations, customers, workspace
 from segmind.ui.navigation import page
 from segmind.ui.store import now
+from segmind.ui.views.automations.words import OUTCOMES, STEPS
+from segmind.workspace.permissions import Action
+
+_PAGE = 50
 
 
-def show(automation: Automation, _: Viewer) -> None:
-    """The newest runs; one of them in detail when it is opened."""
-    state = st.pills(
-        "State",
-        ["waiting", "exited", "failed"],
-        format_func=lambda each: {"waiting": "Waiting", "exited": "Finished"}.get(each, "Failed"),
-        key="aut_state",
-        label_visibility="collapsed",
-    )
-    found = automations.list_runs(automation.id, state, None)
+def show(automation: Automation, viewer: Viewer) -> None:
+    """The newest runs, or one customer's; one of them in detail when it is opened."""
+    state, step, customer = _choice(automation)
+    allowed = viewer.may(Action.EDIT_AUTOMATIONS)
+    failed = automations.totals(automation.id).failed
+    if failed:
+        _failures(automation, failed, allowed)
+    before = st.session_state.get("aut_runs_before")
+    found = automations.list_runs(automation.id, state, before, step=step, customer_id=customer)
     if not found:
         empty_state(
             "No runs",
@@ -41,10 +45,65 @@ def show(automation: Automation, _: Viewer) -> None:
             if person and (person.first_name or person.last_name)
             else f"Customer {run.customer_id}"
         )
-        _one(automation, run, name)
+        _one(automation, run, name, allowed)
+    with st.container(horizontal=True):
+        if before and st.button("The newest", key="aut_runs_first"):
+            st.session_state.pop("aut_runs_before", None)
+            st.rerun()
+        if len(found) == _PAGE and st.button("Older ones", key="aut_runs_older"):
+            st.session_state["aut_runs_before"] = found[-1].id
+            st.rerun()
 
 
-def _one(automation: Automation, run: Run, name: str) -> None:
+def _choice(automation: Automation) -> tuple[str | None, str | None, int | None]:
+    ids = [step.id for step in automation.definition.steps]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        state = st.pills(
+            "State",
+            ["waiting", "exited", "failed"],
+            format_func=lambda each: {"waiting": "Waiting", "exited": "Finished"}.get(
+                each, "Failed"
+            ),
+            key="aut_state",
+            bind="query-params",
+        )
+        step = st.selectbox(
+            "At step",
+            [None, *ids],
+            format_func=lambda each: "any" if each is None else _name(each, automation),
+            key="aut_at",
+            width=280,
+        )
+        sought = st.text_input(
+            "Customer",
+            key="aut_who",
+            placeholder="Name, e-mail, phone or id",
+            type="search",
+            width=260,
+        )
+    if not sought:
+        return state, step, None
+    found = customers.search(sought, None, True).customers[:1]
+    return state, step, found[0].id if found else -1
+
+
+def _failures(automation: Automation, failed: int, allowed: bool) -> None:
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", key="aut_failures"
+    ):
+        st.markdown(
+            f":red[:material/error: **{figures.plural(failed, 'run')} failed.**] Each says why "
+            "below. The others went on.",
+            width="stretch",
+        )
+        if st.button("Try all of them again", disabled=not allowed, key="aut_retry_all"):
+            with problems.shown("Try again"):
+                tried = automations.try_again(automation.id)
+                say(f"{figures.plural(tried, 'run')} will go on.")
+                st.rerun()
+
+
+def _one(automation: Automation, run: Run, name: str, allowed: bool) -> None:
     reason = (run.exit_reason or "").replace("_", " ")
     due = f"next step {figures.ago(run.due_at, now())}" if run.due_at else reason
     with st.expander(
@@ -57,21 +116,45 @@ def _one(automation: Automation, run: Run, name: str) -> None:
             return
         _, passages = automations.run_history(run.id)
         zone = workspace.settings().zone
-        ids = [step.id for step in automation.definition.steps]
+        begun = [f":gray[{figures.instant(run.triggered_at, zone)}] triggered"]
         lines = [
-            f":gray[{figures.instant(each.at, zone)}] {_step(each, ids)}: {_said(each)}"
+            f":gray[{figures.instant(each.at, zone)}] {_name(each.step, automation)}: {_said(each)}"
             for each in passages
         ]
-        st.markdown("\n\n".join(lines) or "Nothing happened yet.")
-        st.page_link(
-            page("customer"), label="Open the customer", query_params={"id": str(run.customer_id)}
-        )
+        if run.due_at is not None:
+            lines.append(
+                f":gray[{figures.instant(run.due_at, zone)}] next: "
+                f"{_name(run.step or '', automation)}"
+            )
+        st.markdown("\n\n".join(begun + lines))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                page("customer"),
+                label="Open the customer",
+                query_params={"id": str(run.customer_id)},
+            )
+            st.caption(f"Follows version {run.version}", width="content")
+            if run.state == "failed" and st.button(
+                "Try again", disabled=not allowed, key=f"aut_retry_{run.id}"
+            ):
+                with problems.shown("Try again"):
+                    automations.try_again(automation.id, run.id)
+                    st.rerun()
 
 
-def _step(passage: Passage, ids: list[str]) -> str:
-    return f"step {ids.index(passage.step) + 1}" if passage.step in ids else passage.step
+def _name(step_id: str, automation: Automation) -> str:
+    steps = list(automation.definition.steps)
+    for number, step in enumerate(steps, start=1):
+        if step.id == step_id:
+            return f"step {number}, {STEPS[step.kind][0].lower()}"
+    return step_id.replace("_", " ")
 
 
 def _said(passage: Passage) -> str:
-    reason = (passage.detail or {}).get("reason")
-    return f"**{passage.outcome}**" + (f" ({str(reason).replace('_', ' ')})" if reason else "")
+    detail = passage.detail or {}
+    outcome = passage.outcome
+    if outcome.startswith("branch:"):
+        return f"**{outcome.removeprefix('branch:')}**"
+    told = detail.get("reason") or detail.get("error") or detail.get("channel")
+    said = OUTCOMES.get(outcome, outcome)
+    return f"**{said}**" + (f" ({str(told).replace('_', ' ')})" if told else "")

@@ -6,9 +6,11 @@ import streamlit as st
 
 from segmind.automations.automation import Automation
 from segmind.automations.lifecycle import State
+from segmind.ui import figures
 from segmind.ui.access import Viewer
 from segmind.ui.components.confirm import confirm
 from segmind.ui.data import automations
+from segmind.ui.views.automations import outlook
 from segmind.workspace.permissions import Action
 
 
@@ -25,8 +27,7 @@ def show(automation: Automation, viewer: Viewer) -> None:
     ):
         confirm(
             f"Switch “{automation.name}” on?",
-            "Whoever does what triggers it from this moment on enters it; messages leave by "
-            "themselves, within consent, caps and quiet hours.",
+            "\n".join(f"- {each}" for each in outlook.sentences(automation.definition)),
             "Switch on",
             lambda: automations.set_state(automation.id, State.LIVE),
             key="aut_on_dialog",
@@ -37,7 +38,8 @@ def show(automation: Automation, viewer: Viewer) -> None:
     ):
         confirm(
             f"Pause “{automation.name}”?",
-            "Nobody enters and nobody moves; people stay at their step until you resume.",
+            f"{_in_flight(automation)} stay at their step until you resume; nobody enters, and "
+            "nothing is sent.",
             "Pause",
             lambda: automations.set_state(automation.id, State.PAUSED),
             key="aut_pause_dialog",
@@ -48,10 +50,15 @@ def show(automation: Automation, viewer: Viewer) -> None:
     ):
         confirm(
             f"Stop “{automation.name}” for good?",
-            "Everybody leaves it and unsent messages are withdrawn. It cannot be switched on "
-            "again.",
+            f"{_in_flight(automation)} leave it, and unsent messages are withdrawn. It cannot be "
+            "switched on again.",
             "Stop it",
             lambda: automations.set_state(automation.id, State.STOPPED),
             key="aut_stop_dialog",
             done="Stopped",
         )
+
+
+def _in_flight(automation: Automation) -> str:
+    waiting = automations.totals(automation.id).waiting
+    return f"{figures.plural(waiting, 'person', 'people')} in flight"

@@ -9,14 +9,16 @@ import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.report import Figures, Reason, Report
+from segmind.messages.explained import reason_label
 from segmind.ui import figures, problems
 from segmind.ui.charts.bars import funnel
 from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
-from segmind.ui.components.waterfall_card import waterfall_card
-from segmind.ui.data import campaigns, revenue, workspace
+from segmind.ui.data import campaigns, earned, revenue, workspace
 from segmind.ui.store import now
+from segmind.ui.views.campaigns import fates
+from segmind.ui.views.campaigns.lift import lift_card
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
@@ -37,9 +39,10 @@ def _report(campaign_id: int) -> None:
     st.caption(
         f"Figures as of {figures.instant(found.as_of, settings.zone)} · "
         f"{figures.plural(found.holdout, 'customer')} held out · "
-        f"orders are credited to the last click within {settings.attribution_window_days} days"
+        f"orders are credited to the last click within {earned.click_window()}"
     )
     _key_figures(found)
+    lift_card(found.campaign.id)
     left, right = st.columns(2)
     with left:
         _funnel(found)
@@ -47,11 +50,9 @@ def _report(campaign_id: int) -> None:
         _timeline(found)
     left, right = st.columns(2)
     with left:
-        waterfall_card(
-            found.waterfall, key="cmp_report_waterfall", title="Who received it", end="Queued"
-        )
+        fates.show(found)
     with right:
-        _reasons(found.reasons)
+        _reasons(found)
 
 
 def _key_figures(found: Report) -> None:
@@ -142,7 +143,8 @@ def _timeline(found: Report) -> None:
     )
 
 
-def _reasons(reasons: tuple[Reason, ...]) -> None:
+def _reasons(found: Report) -> None:
+    reasons = found.reasons
     with st.container(border=True, height="stretch", key="cmp_reasons"):
         st.subheader(
             "Why somebody got nothing",
@@ -154,10 +156,21 @@ def _reasons(reasons: tuple[Reason, ...]) -> None:
             return
         st.dataframe(
             {
-                "Reason": [each.reason.replace("_", " ") for each in reasons],
+                "Reason": [reason_label(each.reason) for each in reasons],
                 "When": [_WHY.get(each.kind, each.kind) for each in reasons],
                 "Customers": [each.count for each in reasons],
+                "Messages": [_link(found.campaign, each) for each in reasons],
             },
             hide_index=True,
+            column_config={"Messages": st.column_config.LinkColumn(display_text="Show")},
             alt="Reasons for which customers got no message",
         )
+
+
+def _link(campaign: Campaign, reason: Reason) -> str | None:
+    """Where the messages are listed; who was left out before the launch has none."""
+    status = {"skipped": "Skipped", "failed": "Failed", "expired": "Expired"}.get(reason.kind)
+    if status is None:
+        return None
+    narrowed = f"&reason={reason.reason}" if reason.kind == "skipped" else ""
+    return f"/messages?campaign={campaign.id}&msg_status={status}{narrowed}"

@@ -6,6 +6,7 @@ import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.lifecycle import FINAL, RUNNING, Status
+from segmind.campaigns.pace import Eta
 from segmind.campaigns.progress import Progress
 from segmind.messages.lifecycle import State
 from segmind.ui import figures, problems
@@ -14,6 +15,7 @@ from segmind.ui.components.badges import state_badge
 from segmind.ui.components.confirm import confirm
 from segmind.ui.data import campaigns, workspace
 from segmind.ui.store import now
+from segmind.ui.views.campaigns import doubts
 from segmind.workspace.permissions import Action
 
 
@@ -29,10 +31,11 @@ def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
     if campaign.status is not shown:
         st.rerun()  # the page around this card shows the former state
     at = campaigns.progress(campaign_id)
+    eta = campaigns.eta(campaign_id)
     with st.container(border=True, key="cmp_running"):
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(campaign.status)
-            st.markdown(_sentence(at), width="stretch")
+            st.markdown(_sentence(at, eta), width="stretch")
             _brakes(campaign, viewer)
         if campaign.problem:
             st.warning(campaign.problem, icon=":material/error:")
@@ -40,20 +43,30 @@ def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
             at.share, text=f"{figures.count(at.settled)} of {figures.count(at.audience)} settled"
         )
         _states(at)
+        if at.in_doubt:
+            doubts.show(campaign, at.in_doubt, viewer)
 
 
-def _sentence(at: Progress) -> str:
+def _sentence(at: Progress, eta: Eta) -> str:
     if at.status is Status.LAUNCHING:
         return f"Preparing: {figures.plural(at.enqueued, 'message')} queued."
     if at.status is Status.PAUSED:
         return "Nothing leaves until you resume."
     if at.rate:
-        left = f", done {figures.ago(at.eta, now())}" if at.eta and at.eta > now() else ""
-        return f"{figures.plural(round(at.rate), 'message')} a second{left}."
+        left = f", the last one leaves {figures.ago(eta.at, now())}" if eta.at else ""
+        return f"{figures.plural(round(at.rate), 'message')} a second{left}{_limited(eta)}."
+    if eta.at and at.states.get(State.READY, 0):
+        return f"The last one leaves {figures.ago(eta.at, now())}{_limited(eta)}."
     zone = workspace.settings().zone
     if at.states.get(State.RETRY, 0) and at.states[State.RETRY] + at.settled >= at.enqueued:
         return "The rest waits for quiet hours to end, or for another try."
     return f"Waiting for its turn ({figures.clock_time(now(), zone)})."
+
+
+def _limited(eta: Eta) -> str:
+    if eta.by != "limit" or not eta.per_second:
+        return ""
+    return f", as the sender's limit of {figures.short(eta.per_second)} {eta.unit} a second allows"
 
 
 def _states(at: Progress) -> None:
@@ -62,11 +75,6 @@ def _states(at: Progress) -> None:
     held = [(state.label, n) for state in order if (n := at.states.get(state, 0))]
     if held:
         st.caption(" · ".join(f"{label}: **{figures.count(n)}**" for label, n in held))
-    if at.in_doubt:
-        st.caption(
-            ":material/help: In doubt: the provider was called and nobody knows whether it took "
-            "the message. Receipts settle most of them; see Settings for what becomes of the rest."
-        )
 
 
 def _brakes(campaign: Campaign, viewer: Viewer) -> None:

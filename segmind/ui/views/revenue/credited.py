@@ -33,6 +33,6 @@ def credited_card(earned: Earned, *, key: str) -> None:
         key=key,
         takeaway=f"{figures.money(earned.now.attributed, currency)} of "
         f"{figures.money(earned.now.net, currency)} net revenue "
-        f"({figures.percent(share)}) followed a click.".replace("$", "\\$"),
-        empty="No order followed a click in this period.",
+        f"({figures.percent(share)}) is credited by {earned.rule.name}.".replace("$", "\\$"),
+        empty="Nothing is credited to a message in this period.",
     )

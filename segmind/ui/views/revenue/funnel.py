@@ -26,7 +26,7 @@ def show(stretch: Stretch) -> None:
         label_visibility="collapsed",
     )
     by = (chosen or "By session").removeprefix("By ")
-    found, left = revenue.product_funnel(stretch.days, by)
+    found, left = revenue.product_funnel(stretch.asked, by)
     steps = [(step.label, step.count) for step in found.steps]
     things = f"{by}s"
     columns = st.columns([2, 1])

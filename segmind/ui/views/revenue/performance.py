@@ -15,7 +15,7 @@ def show(stretch: Stretch) -> None:
     """A table: size, conversion, revenue by customer."""
     currency = workspace.settings().currency
     unit = 10 ** figures.digits(currency)
-    found = revenue.performance(stretch.days).sort("net_revenue", descending=True)
+    found = revenue.performance(stretch.asked).sort("net_revenue", descending=True)
     table = found.select(
         pl.col("name").alias("Segment"),
         pl.col("size").alias("Customers"),

@@ -55,7 +55,7 @@ def _card(earned: Earned, table: pl.DataFrame, title: str, key: str) -> None:
         ),
         key=key,
         takeaway=_takeaway(earned, table),
-        empty="No order followed a click in this period.",
+        empty="Nothing is credited to a message in this period.",
     )
 
 

@@ -88,7 +88,7 @@ def show(viewer: Viewer) -> None:
     real: frozenset[str] | None = None
     with problems.shown("Open the providers"):
         real = data.real_channels()
-    with st.grid(3, min_column_width=280):
+    with st.grid(3, min_column_width=250):
         for name, card in CARDS.items():
             with st.container(border=True, height="stretch", key=f"provider_{name}"):
                 _state(card, stored.get(name), real)

@@ -98,5 +98,9 @@ def _limits(
     if start and end:
         changes["quiet_hours"][channel] = {"start": start, "end": end}
     if day and week:
-        changes["caps"][channel] = {"per_day": int(day), "per_week": int(week)}
+        changes["caps"][channel] = {
+            "per_day": int(day),
+            "per_week": int(week),
+            "gap_hours": cap.gap_hours if cap else 0,
+        }
     changes[cost_field] = round(float(cost or 0) * 1_000_000)

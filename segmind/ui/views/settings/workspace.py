@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import streamlit as st
 
 from segmind.ui import problems
 from segmind.ui.access import Viewer
+from segmind.ui.components.badges import CHANNELS
 from segmind.ui.components.choices import currencies, zones
 from segmind.ui.components.confirm import say
 from segmind.ui.data import workspace as data
 from segmind.workspace.permissions import Action
+from segmind.workspace.product_settings import ChannelName, ProductSettings
 
 
 def show(viewer: Viewer) -> None:
@@ -62,7 +66,8 @@ def show(viewer: Viewer) -> None:
             90,
             now.attribution_window_days,
             disabled=locked,
-            help="An order is credited to the last click within this many days before it.",
+            help="How long before an order a touch counts; an order is credited to the last click "
+            "within this many days unless a page says another rule.",
             key="set_attribution",
         )
         holdout = right.number_input(
@@ -74,6 +79,22 @@ def show(viewer: Viewer) -> None:
             disabled=locked,
             help="Customers kept out of a campaign on purpose, so that its lift can be measured.",
             key="set_holdout",
+        )
+        windows = _windows(now, locked)
+        touch = st.selectbox(
+            "Touches that rules share orders among",
+            ["clicked", "opened", "delivered"],
+            index=["clicked", "opened", "delivered"].index(now.attribution_touch),
+            format_func=lambda each: {
+                "clicked": "clicks",
+                "opened": "opens and clicks",
+                "delivered": "deliveries, opens and clicks",
+            }[each],
+            disabled=locked,
+            help="Those of people: opens and clicks that a machine made never count. Last click "
+            "counts clicks alone; vendors' rules count as they say.",
+            key="set_touch",
+            width=380,
         )
         sent = st.form_submit_button("Save", type="primary", disabled=locked, key="set_save")
     if sent:
@@ -87,7 +108,27 @@ def show(viewer: Viewer) -> None:
                     "public_url": url or None,
                     "attribution_window_days": days,
                     "holdout_percent": holdout,
+                    "attribution_windows": windows,
+                    "attribution_touch": touch,
                 }
             )
             say("Settings saved")
             st.rerun()
+
+
+def _windows(now: ProductSettings, locked: bool) -> dict[str, int]:
+    """Days by channel where they differ."""
+    found: dict[str, int] = {}
+    for column, (channel, (label, _)) in zip(st.columns(3), CHANNELS.items(), strict=True):
+        days = column.number_input(
+            f"Window of {label}, days",
+            1,
+            90,
+            now.attribution_windows.get(cast(ChannelName, channel)),
+            placeholder="as above",
+            disabled=locked,
+            key=f"set_window_{channel}",
+        )
+        if days:
+            found[channel] = int(days)
+    return found

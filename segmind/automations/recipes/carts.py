@@ -1,11 +1,13 @@
-"""Recipes: automations ready to be switched on. Each gives a plain definition, to be edited."""
+"""Cart recovery: reminding customers of the cart that they left."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segmind.automations.definition import ChannelName, Definition, InvalidDefinition, parse
+from segmind.automations.definition import Definition, InvalidDefinition, parse
+from segmind.automations.part import ChannelName
+from segmind.automations.recipes.recipe import Recipe
 
 CART_RECOVERY = "cart_recovery"
 
@@ -131,3 +133,14 @@ IN_CART: Mapping[str, Any] = {
     "newest": {"amount": 0, "unit": "minutes"},
     "oldest": {"amount": 7, "unit": "days"},
 }
+
+RECIPES = (
+    Recipe(
+        CART_RECOVERY,
+        "Cart recovery",
+        "An hour after a cart was left an e-mail, 22 hours later an SMS where they agreed to it;"
+        " an order ends it.",
+        "shopping_cart_checkout",
+        lambda _: cart_recovery(channels=("email", "sms")),
+    ),
+)

@@ -1,0 +1,209 @@
+"""Lift: what the customers who were written to did more than those who were held out on purpose.
+
+Everybody counts in the group that chance put them into, whether the message arrived or not: who
+could not be reached is in both groups alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from segmind.analytics.definition import Definition
+from segmind.analytics.roi import Incremental, Key
+from segmind.customers.facts import Facts
+from segmind.events.schema import Kind
+from segmind.events.spans import Span
+from segmind.experiments import means, monitoring, several, shares
+from segmind.experiments.effect import Effect, Measured
+from segmind.experiments.experiment import HOLDOUT, Experiment
+from segmind.experiments.moments import Moments
+from segmind.experiments.shares import Share
+from segmind.experiments.soundness import RatioCheck, ratio_check
+
+#: What customers bought in so many days before the start sharpens what they bought after it.
+DAYS_BEFORE: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One group: customers, how many of them ordered in the window, and their net revenue."""
+
+    name: str
+    customers: int
+    buyers: int
+    net_revenue: int  # minor units
+
+    @property
+    def conversion_rate(self) -> float | None:
+        return self.buyers / self.customers if self.customers else None
+
+    @property
+    def revenue_per_customer(self) -> float | None:
+        return self.net_revenue / self.customers if self.customers else None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLift:
+    """What an arm did more than the control: per customer, and for the whole arm.
+
+    ``conversions`` in customers who ordered, ``revenue`` in minor units.
+    """
+
+    arm: Arm
+    conversion: Measured
+    revenue: Measured
+    p_conversion: float | None  # corrected for the number of arms; None: not measured
+    p_revenue: float | None
+
+    @property
+    def conversions(self) -> Measured:
+        return _in_all(self.conversion, self.arm.customers)
+
+    @property
+    def total_revenue(self) -> Measured:
+        return _in_all(self.revenue, self.arm.customers)
+
+
+@dataclass(frozen=True)
+class Lift:
+    """The answer. Until ``is_over`` the intervals are those that may be looked at any time."""
+
+    arms: tuple[ArmLift, ...]
+    control: Arm
+    ratio: RatioCheck
+    is_over: bool
+    definition: Definition
+
+    @property
+    def total_revenue(self) -> Measured:
+        """Of a single arm its total; several are not added up (their intervals do not add)."""
+        return self.arms[0].total_revenue
+
+
+def measure(
+    facts: Facts, experiment: Experiment, as_of: datetime, *, confidence: float = 0.95
+) -> Lift:
+    """The lift of every arm over the control as of a moment.
+
+    Conversion is at least one order in the window, compared by Newcombe's interval; revenue is
+    order lines less refunds in the window, per customer, compared by Welch's interval after CUPED
+    with the net revenue of the ``DAYS_BEFORE`` days before the start. With several arms each
+    interval is as wide as all of them together need (Bonferroni), p-values are Holm's.
+    """
+    is_over = as_of >= experiment.until
+    orders, net, before = _acts(facts, experiment, as_of)
+    each = several.confidence_of_each(confidence, len(experiment.arms))
+    ids = {name: _now(facts, arm) for name, arm in experiment.arms.items()}
+    control = _now(facts, experiment.control)
+    held = Moments.of(net[control], before[control])
+    held_share = Share(int(np.count_nonzero(orders[control])), len(control))
+    found = {}
+    for name, mine in ids.items():
+        share = Share(int(np.count_nonzero(orders[mine])), len(mine))
+        moments = Moments.of(net[mine], before[mine])
+        pair = (
+            shares.difference(share, held_share, confidence=each),
+            means.difference(moments, held, confidence=each),
+        )
+        found[name] = pair if is_over else (_any_time(pair[0]), _any_time(pair[1]))
+    conversion = several.corrected(_p_values({n: pair[0] for n, pair in found.items()}))
+    revenue = several.corrected(_p_values({n: pair[1] for n, pair in found.items()}))
+    return Lift(
+        arms=tuple(
+            ArmLift(
+                _arm(name, ids[name], orders, net), *pair, conversion.get(name), revenue.get(name)
+            )
+            for name, pair in found.items()
+        ),
+        control=_arm(HOLDOUT, control, orders, net),
+        ratio=ratio_check(
+            {**{name: len(mine) for name, mine in ids.items()}, HOLDOUT: len(control)},
+            experiment.weights,
+        ),
+        is_over=is_over,
+        definition=_definition(experiment, as_of, confidence, is_over, facts.zone.key),
+    )
+
+
+def incremental(
+    facts: Facts, experiments: Mapping[Key, Experiment], as_of: datetime
+) -> dict[Key, Incremental]:
+    """What each experiment with one arm caused in all, for the return on messages (minor units).
+
+    Left out are those that cannot be measured and those with several arms, whose intervals do not
+    add up.
+    """
+    found = {}
+    for key, experiment in experiments.items():
+        lift = measure(facts, experiment, as_of)
+        total = lift.total_revenue if len(lift.arms) == 1 else None
+        if isinstance(total, Effect):
+            found[key] = Incremental(round(total.estimate), round(total.low), round(total.high))
+    return found
+
+
+def _acts(
+    facts: Facts, experiment: Experiment, as_of: datetime
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Orders and net revenue in the window, net revenue before it, by customer id."""
+    vectors = facts.vectors
+    until = min(experiment.until, as_of + timedelta(microseconds=1))
+    window = Span(experiment.start, max(until, experiment.start))
+    earlier = Span(experiment.start - timedelta(days=DAYS_BEFORE), experiment.start)
+    net, before = (
+        vectors.values(Kind.ORDER_COMPLETED, span) - vectors.values(Kind.ORDER_REFUNDED, span)
+        for span in (window, earlier)
+    )
+    return vectors.counts(Kind.ORDER, window), net, before
+
+
+def _now(facts: Facts, customers: np.ndarray) -> np.ndarray:
+    """The customers' places in vectors; who was merged is where he belongs now, erased ones go."""
+    places = np.arange(facts.vectors.size)
+    merges = facts.log.rows.merges.frame
+    gone, into = merges["from_id"].to_numpy(), merges["into_id"].to_numpy()
+    known = (gone < places.size) & (into < places.size)
+    places[gone[known]] = into[known]
+    here = places[customers[customers < places.size]]
+    return np.unique(here[facts.is_customer[here]])
+
+
+def _arm(name: str, mine: np.ndarray, orders: np.ndarray, net: np.ndarray) -> Arm:
+    return Arm(name, len(mine), int(np.count_nonzero(orders[mine])), int(net[mine].sum()))
+
+
+def _any_time(found: Measured) -> Measured:
+    return monitoring.always_valid(found) if isinstance(found, Effect) else found
+
+
+def _in_all(found: Measured, customers: int) -> Measured:
+    return found.times(customers) if isinstance(found, Effect) else found
+
+
+def _p_values(found: Mapping[str, Measured]) -> dict[str, float]:
+    return {name: each.p_value for name, each in found.items() if isinstance(each, Effect)}
+
+
+def _definition(
+    experiment: Experiment, as_of: datetime, confidence: float, is_over: bool, zone: str
+) -> Definition:
+    interval = (
+        f"{confidence:.0%} intervals (conversion: Newcombe; revenue: Welch, adjusted by the "
+        f"{DAYS_BEFORE} days before)"
+        if is_over
+        else f"{confidence:.0%} intervals that hold however often one looks, until the window ends"
+    )
+    return Definition(
+        what="Customers who were to get the message, less those held out by chance: share with "
+        f"at least one order, and net revenue per customer. {interval}.",
+        window=f"{experiment.days} x 24 h from {experiment.start.isoformat()}",
+        start_point="the launch, for everybody; who was not reached counts too",
+        tie_break="none: every customer is in one group",
+        zone=zone,
+        as_of=as_of,
+    )

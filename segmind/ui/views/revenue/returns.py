@@ -1,0 +1,130 @@
+"""What messages cost and brought."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from segmind.analytics import roi
+from segmind.analytics.rule import Rule
+from segmind.ui import figures
+from segmind.ui.charts.bars import ranked
+from segmind.ui.components.chart_card import chart_card
+from segmind.ui.components.period_picker import Stretch
+from segmind.ui.data import earned, workspace
+from segmind.ui.navigation import page
+
+_BY: Final[dict[str, roi.By]] = {
+    "Campaign or automation": "source",
+    "Channel": "channel",
+    "Month": "month",
+}
+_SHOWN: Final = 12
+
+
+def show(stretch: Stretch, rule: Rule) -> None:
+    """Bars of the return, the money behind it in the table, and what is not known in words."""
+    chosen = st.segmented_control(
+        "Return by",
+        list(_BY),
+        default="Campaign or automation",
+        required=True,
+        key="rev_return_by",
+        bind="query-params",
+    )
+    found = earned.returns(stretch.asked, rule.key, _BY.get(chosen or "", "source"))
+    _bars(found, rule, chosen or "Name")
+    _table(found, chosen or "Name")
+    _incremental(found)
+    with st.container(horizontal=True):
+        st.page_link(
+            page("settings"),
+            label="Prices of messages",
+            icon=":material/payments:",
+            query_params={"set_tab": "Costs"},
+        )
+        st.page_link(page("campaigns"), label="Campaigns", icon=":material/campaign:")
+
+
+def _bars(found: pl.DataFrame, rule: Rule, title: str) -> None:
+    spent = found.filter(pl.col("roi").is_not_null())
+    if title != "Month":
+        spent = spent.sort("attributed", descending=True)
+    spent = spent.head(_SHOWN)
+    names = [f"{n + 1}. {name[:36]}" for n, name in enumerate(spent["name"])]
+    chart_card(
+        "Return on messages",
+        "times",
+        "ROI: (attributed revenue - message cost - discounts) / (message cost + discounts), by the "
+        f"rule {rule.name}. Credit counts in the month of the order, cost in the month of sending. "
+        "Things without costs have no return.",
+        ranked(names, spent["roi"].to_list(), "×") if spent.height else None,
+        _named(found, title),
+        key="rev_returns",
+        columns={"Open": st.column_config.LinkColumn(display_text="Open")},
+        empty="No message with a cost was sent in this period.",
+        stretch=False,
+    )
+
+
+def _table(found: pl.DataFrame, title: str) -> None:
+    if found.is_empty():
+        return
+    currency = workspace.settings().currency
+    money = st.column_config.NumberColumn(format=figures.column_format(currency))
+    table = _named(found, title)
+    if not found["incremental"].count():
+        table = table.select(pl.exclude("^Incremental.*$"))
+    sign, places = figures.sign(currency), figures.digits(currency) + 2
+    fine = st.column_config.NumberColumn(format=f"{sign if len(sign) == 1 else ''}%.{places}f")
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder=figures.DASH,
+        column_config={
+            "Message cost": fine,
+            "Discounts": money,
+            "Attributed": money,
+            "Profit": money,
+            "ROI, times": st.column_config.NumberColumn(format="%.1f"),
+            "Incremental": money,
+            "Incremental, low": money,
+            "Incremental, high": money,
+            "Messages": st.column_config.NumberColumn(format="localized"),
+            "Open": st.column_config.LinkColumn(display_text="Open"),
+        },
+        alt=f"Cost and return by {title.lower()}, in {currency}",
+    )
+
+
+def _named(found: pl.DataFrame, title: str) -> pl.DataFrame:
+    return found.select(
+        pl.col("name").alias(title),
+        pl.col("messages").alias("Messages"),
+        pl.col("message_cost").alias("Message cost"),
+        pl.col("discount").alias("Discounts"),
+        pl.col("orders").alias("Orders"),
+        pl.col("attributed").alias("Attributed"),
+        pl.col("profit").alias("Profit"),
+        pl.col("roi").alias("ROI, times"),
+        pl.col("incremental").alias("Incremental"),
+        pl.col("incremental_low").alias("Incremental, low"),
+        pl.col("incremental_high").alias("Incremental, high"),
+        pl.col("open").alias("Open"),
+    )
+
+
+def _incremental(found: pl.DataFrame) -> None:
+    """What the attributed figures cannot say."""
+    known = found["incremental"].drop_nulls().len()
+    if known < found.height:
+        which = "None of these" if not known else f"{found.height - known} of these"
+        st.info(
+            f"{which} can be compared with customers who were held out, so what the messages "
+            "caused is not known: incremental revenue is left empty. Attributed revenue says who "
+            "was there before an order, not who would have bought anyway. Keep a holdout on a "
+            "campaign to measure it.",
+            icon=":material/science:",
+        )
