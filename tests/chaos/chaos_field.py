@@ -51,7 +51,7 @@ DRAFTS: dict[Channel, Draft] = {
     Channel.SMS: SmsDraft(body="Hello {{ first_name }}, look"),
     Channel.PUSH: PushDraft(title="Hello {{ first_name }}", body="Look"),
 }
-UNSETTLED = "SELECT count(*) FROM message WHERE state NOT IN (3, 6, 7, 8)"
+UNSETTLED = "SELECT count(*) FROM message WHERE state IN (0, 1, 2, 4, 5)"
 
 
 class Worker:
@@ -173,10 +173,12 @@ class Field:
     def wait_for_progress(self, count: int) -> bool:
         """Wait until so many more were accepted; False when everything is settled before."""
         goal = self.accepted_count() + count
+        looks = 0
         while self.accepted_count() < goal:
-            if not self.unsettled():
+            looks += 1
+            if looks % 40 == 0 and not self.unsettled():
                 return False
-            time.sleep(0.02)
+            time.sleep(0.05)
         return True
 
     def settle(self, seconds: float) -> float:

@@ -92,6 +92,9 @@ def nursery() -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
                 main(json.loads(line))
+            except BaseException:
+                log.exception("The worker ended.")
+                logging.shutdown()
             finally:
                 os._exit(1)
         sys.stdout.write(f"{worker}\n")

@@ -21,7 +21,7 @@ from segmind.db.migrate import upgrade
 from segmind.events.schema import Channel
 from segmind.settings import from_environment
 
-SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+SEED = int(os.environ.get("CHAOS_SEED", "20260302"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 

@@ -12,7 +12,7 @@ from chaos_field import field_of, killings, told, without_hangs
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 
-SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+SEED = int(os.environ.get("CHAOS_SEED", "20260302"))
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
     [
         (400, 2),
         pytest.param(
-            int(os.environ.get("SEGMIND_CHAOS_EACH", "70000")),
-            int(os.environ.get("SEGMIND_CHAOS_KILLS", "200")),
+            int(os.environ.get("CHAOS_EACH", "70000")),
+            int(os.environ.get("CHAOS_KILLS", "200")),
             marks=[pytest.mark.slow, pytest.mark.timeout(4 * 3600)],
         ),
     ],

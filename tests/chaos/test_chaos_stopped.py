@@ -14,7 +14,7 @@ from chaos_field import field_of, told, without_hangs
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 
-SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+SEED = int(os.environ.get("CHAOS_SEED", "20260302"))
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_who_wakes_up_after_its_lease_sends_nothing_twice(
     store: Store, database_url: str, tmp_path: Path
 ) -> None:
     draw = random.Random(SEED)
-    lease, each, stops = 6.0, 5_000, int(os.environ.get("SEGMIND_CHAOS_STOPS", "20"))
+    lease, each, stops = 6.0, 5_000, int(os.environ.get("CHAOS_STOPS", "20"))
     with field_of(store, database_url, tmp_path, seed=SEED, plan=without_hangs()) as field:
         field.people(each)
         for n, channel in enumerate(Channel, start=1):

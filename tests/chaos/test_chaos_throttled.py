@@ -13,7 +13,7 @@ from segmind.channels.emulator.faults import CALM, Fault, FaultPlan, Kind
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 
-SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+SEED = int(os.environ.get("CHAOS_SEED", "20260302"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 TOO_MANY = FaultPlan("too many", (Fault(Kind.TOO_MANY, 1.0, seconds=1.0),))

@@ -24,7 +24,7 @@ from segmind.channels.webhook import Refused, WebhookRequest
 from segmind.messages import receipts
 from segmind.messages.engagement import Engagement
 
-SEED = int(os.environ.get("SEGMIND_CHAOS_SEED", "20260302"))
+SEED = int(os.environ.get("CHAOS_SEED", "20260302"))
 BUNDLE = 500
 KINDS = ("processed", "delivered", "open", "open", "click", "deferred", "bounce")
 
@@ -82,7 +82,7 @@ def events_of(bench: Bench, count: int, draw: random.Random) -> list[dict[str, A
     [
         2_000,
         pytest.param(
-            int(os.environ.get("SEGMIND_CHAOS_RECEIPTS", "1000000")),
+            int(os.environ.get("CHAOS_RECEIPTS", "1000000")),
             marks=[pytest.mark.slow, pytest.mark.timeout(3600)],
         ),
     ],
@@ -98,7 +98,7 @@ def test_a_shuffled_flood_gives_the_sequential_state(bench: Bench, count: int) -
     began, slowest, forged = time.monotonic(), [], 0
     for start in range(0, len(flood), BUNDLE):
         bundle = flood[start : start + BUNDLE]
-        if draw.random() < 0.05 * len(flood) / (len(flood) - 0.05 * len(flood)):
+        if start // BUNDLE % 20 == 0:
             fake = [{**e, "event": "spamreport", "sg_event_id": f"f{e['m']}"} for e in bundle]
             refused = receipts.accept(
                 bench.store, registry, "sendgrid", signed(wrong, fake), datetime.now(UTC)
