@@ -13,7 +13,8 @@ from uuid import UUID
 
 
 def literal(values: Sequence[Any]) -> str:
-    """``values`` (of one type: str, int, bool, UUID, date, aware datetime; or None) as an array literal.
+    """``values`` as an array literal: all of one type (str, int, bool, UUID, date, aware datetime)
+    or None.
 
     To be cast where it is used: ``CAST(:ids AS uuid[])``.
     """
@@ -22,7 +23,7 @@ def literal(values: Sequence[Any]) -> str:
         return _texts(values)
     if isinstance(sample, UUID):
         return _array([None if v is None else v.hex for v in values])
-    if isinstance(sample, date):  # or an instant, which is one
+    if isinstance(sample, date):  # a datetime is one too
         return _array([None if v is None else v.isoformat() for v in values])
     # Python writes a list of numbers itself, several times as fast as one by one. It writes a
     # member of an enum by its name, so that is made a plain number first.

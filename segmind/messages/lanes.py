@@ -7,6 +7,7 @@ first lane of a channel looks for work; the others join it only when there is mu
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Lanes of each channel: one waits for the provider, one for the database, one prepares.
 LANES = 3
+#: An idle channel looks for new messages so often (seconds) while another one is busy.
+LOOK_SECONDS = 0.25
 
 
 class Lanes:
@@ -42,43 +45,59 @@ class Lanes:
             for channel in Channel
         }
         self._pool = ThreadPoolExecutor(len(Channel) * lanes, thread_name_prefix="lane")
+        self._busy: set[Channel] = set()
+        self._is_closed = False
 
     def run_until_idle(self, is_stopping: Callable[[], bool] = lambda: False) -> DispatchReport:
-        """Send until there is nothing to do, or until ``is_stopping``."""
+        """Send until no channel has anything to do, or until ``is_stopping``. While one channel is
+        busy, the others keep looking for work: a long broadcast delays nobody else's messages."""
         total = DispatchReport()
-        running = [self._pool.submit(self._channel, one, is_stopping) for one in Channel]
+        self._busy = set(Channel)
+        running = [self._pool.submit(self._channel, channel, is_stopping) for channel in Channel]
         for report in _results(running):
             total.add(report)
         return total
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the lanes end after their present round."""
+        self._is_closed = True
         self._pool.shutdown(wait=False)
 
     def _channel(self, channel: Channel, is_stopping: Callable[[], bool]) -> DispatchReport:
         first, *others = self._lanes[channel]
         total = DispatchReport()
         beside: list[Future[DispatchReport]] = []
-        while not is_stopping():
-            report = first.run_once()
-            total.add(report)
-            if report.seen >= CLAIM_SIZE and not beside:
-                beside = [self._pool.submit(_until_idle, lane, is_stopping) for lane in others]
-            if report.seen == 0:
-                break
+        try:
+            while not (is_stopping() or self._is_closed):
+                report = first.run_once()
+                total.add(report)
+                if report.seen:
+                    self._busy.add(channel)
+                    if report.seen >= CLAIM_SIZE and all(lane.done() for lane in beside):
+                        for finished in _results(beside):
+                            total.add(finished)
+                        beside = [
+                            self._pool.submit(self._beside, lane, is_stopping) for lane in others
+                        ]
+                    continue
+                self._busy.discard(channel)
+                if not self._busy:
+                    break
+                time.sleep(LOOK_SECONDS)
+        finally:
+            self._busy.discard(channel)
         for report in _results(beside):
             total.add(report)
         return total
 
-
-def _until_idle(lane: Dispatcher, is_stopping: Callable[[], bool]) -> DispatchReport:
-    total = DispatchReport()
-    while not is_stopping():
-        report = lane.run_once()
-        total.add(report)
-        if report.seen == 0:
-            break
-    return total
+    def _beside(self, lane: Dispatcher, is_stopping: Callable[[], bool]) -> DispatchReport:
+        total = DispatchReport()
+        while not (is_stopping() or self._is_closed):
+            report = lane.run_once()
+            total.add(report)
+            if report.seen == 0:
+                break
+        return total
 
 
 def _results(running: list[Future[DispatchReport]]) -> list[DispatchReport]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from sending_bench import NOON, Bench, Scripted, registry_of
 
+from segmind.channels.channel import Channel as ChannelName
 from segmind.channels.outcome import Outcome
 from segmind.channels.provider import Parcel
+from segmind.channels.registry import Registry
 from segmind.consent import suppressions
 from segmind.events.schema import Channel
 from segmind.messages import sources
@@ -46,11 +48,15 @@ def sending(bench: Bench, provider: Timed) -> tuple[Lanes, threading.Thread]:
     lanes = Lanes(bench.store, registry_of(provider), lanes=LANES, settings=OPEN, now=lambda: NOON)
     thread = threading.Thread(target=lanes.run_until_idle, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
-    while len(provider.began) < 60:
-        assert time.monotonic() < deadline, "Nothing is sent."
-        time.sleep(0.01)
+    wait_until(lambda: len(provider.began) >= 60)
     return lanes, thread
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "It does not happen."
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +89,24 @@ def test_a_stop_is_effective_at_once_and_resuming_is_exact(
         assert len(provider.began) == sent
     assert len(set(provider.ids)) == len(provider.ids)
     lanes.close()
+
+
+def test_a_long_send_on_one_channel_delays_no_other_channel(bench: Bench) -> None:
+    people = bench.customers(400)
+    bench.broadcast(people, bench.version("sms"), Channel.SMS)
+    slow, quick = Timed(seconds=0.2), Scripted("email")
+    registry = Registry({ChannelName.SMS: slow, ChannelName.EMAIL: quick, ChannelName.PUSH: quick})
+    lanes = Lanes(bench.store, registry, lanes=1, settings=OPEN, now=lambda: NOON)
+    thread = threading.Thread(target=lanes.run_until_idle, daemon=True)
+    thread.start()
+    wait_until(lambda: len(slow.began) >= 60)
+    time.sleep(1.0)  # by now the lane of e-mail has found nothing to do
+    bench.broadcast(people[:3], bench.version(), Channel.EMAIL, source_id=2)
+    wait_until(lambda: len(quick.sent) == 3)
+    assert len(slow.began) < 400, "The text messages were through before."
+    lanes.close()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_who_says_no_during_a_send_gets_nothing_more_though_claimed_before(bench: Bench) -> None:
