@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from segmind.events.schema import Kind
         ("smallint", [Kind.ORDER_COMPLETED, None, 7]),
         ("boolean", [True, None, False]),
         ("uuid", [UUID(int=0), None, UUID(int=2**128 - 1)]),
+        ("date", [date(2026, 3, 1), None]),
         ("timestamptz", [datetime(2026, 3, 1, 1, 2, 3, 4, tzinfo=UTC), None]),
     ],
 )
