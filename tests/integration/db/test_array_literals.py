@@ -27,7 +27,6 @@ from segmind.events.schema import Kind
         ("boolean", [True, None, False]),
         ("date", [date(2026, 3, 1), None]),
         ("uuid", [UUID(int=0), None, UUID(int=2**128 - 1)]),
-        ("date", [date(2026, 3, 1), None]),
         ("timestamptz", [datetime(2026, 3, 1, 1, 2, 3, 4, tzinfo=UTC), None]),
     ],
 )
