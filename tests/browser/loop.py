@@ -102,7 +102,7 @@ def receipts_arrive(visit: Visit, api: Api, sent: Sent) -> None:
     assert shown["Queued"] == sent.recipients
     assert shown["Taken by the provider"] == now["accepted"]
     assert now["delivered"] >= 0.8 * now["accepted"]
-    assert walk.waterfall_of(visit, "cmp_report_waterfall")[1] == sent.recipients
+    assert walk.waterfall_of(visit, "cmp_fates")[1] == now["delivered"]
     visit.shot(f"report-{sent.id}")
     visit.assert_well()
 

@@ -31,7 +31,10 @@ PAGES = {
     "/customers": "Customers",
     "/campaigns": "Campaigns",
     "/automations": "Automations",
+    "/messages": "Messages",
+    "/replies": "Replies",
     "/engagement": "Engagement",
+    "/deliverability": "Deliverability",
     "/revenue": "Revenue",
     "/data": "Data",
     "/settings": "Settings",
@@ -45,7 +48,8 @@ def demo_shop(workspace: Callable[[], Stack]) -> Iterator[Stack]:
     stack.run("seed_demo.py", "--events", "20000")
     engine = make_engine(stack.database_url)
     with engine.begin() as conn:
-        product_settings.save(conn, {"quiet_hours": {}}, "test", datetime.now(UTC))
+        anytime = {"quiet_hours": {}, "place_hours": {}}
+        product_settings.save(conn, anytime, "test", datetime.now(UTC))
     engine.dispose()
     stack.start_web()
     stack.start_scheduler()
