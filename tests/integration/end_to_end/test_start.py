@@ -135,7 +135,8 @@ def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
     assert second.end(signal.SIGINT) == 0
 
 
-@pytest.mark.slow  # by default tests/integration/scripts/test_demo_shop.py interrupts the making itself
+# By default only the making itself is interrupted (test_demo_shop.py).
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_first_start_that_was_interrupted_is_begun_anew(
     installation: Installation, how: signal.Signals
