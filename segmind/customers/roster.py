@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -26,13 +26,14 @@ class Roster:
 
     ``present`` tells the rows that count (None: all); the others are stale or gone. ``origin`` is
     the file that ``frame`` reads as it lies, by ascending id: its columns are kept between
-    questions.
+    questions. Of others they are kept as long as the roster itself.
     """
 
     frame: pl.LazyFrame
     ids: np.ndarray  # Int64, each once
     present: np.ndarray | None = None
     origin: Path | None = None
+    _own: dict[Hashable, pl.Series] = field(default_factory=dict, repr=False)
 
     @property
     def height(self) -> int:
@@ -69,9 +70,7 @@ class Roster:
 
         ``key`` says what is made: of a file, the same key is read only once.
         """
-        if self.origin is None:
-            return _made(self.frame, make, name)
-        return _columns.recall((self.origin, key), lambda: _made(self.frame, make, name))
+        return self._recall(key, lambda: _made(self.frame, make, name))
 
     def flags(
         self, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame], name: str
@@ -83,10 +82,14 @@ class Roster:
             # Eight bits for one: an array is wanted at every question, unpacked once.
             return flag.fill_null(value=False).cast(pl.UInt8)
 
-        series = (
-            made() if self.origin is None else _columns.recall((self.origin, key, "flags"), made)
-        )
-        return series.to_numpy().view(np.bool_)
+        return self._recall((key, "flags"), made).to_numpy().view(np.bool_)
+
+    def _recall(self, key: Hashable, make: Callable[[], pl.Series]) -> pl.Series:
+        if self.origin is not None:
+            return _columns.recall((self.origin, key), make)
+        if key not in self._own:
+            self._own[key] = make()
+        return self._own[key]
 
     def among(self, customers: np.ndarray) -> Roster:
         """The roster of those of ``customers`` (ids) who are in this one and present."""

@@ -47,16 +47,19 @@ class Board:
         """Every column."""
         return self._frame(list(self._schema))
 
-    def select(self, expression: nw.Expr) -> Frame:
-        """The expression's column, from the columns that it uses."""
-        return self._frame(self._used(expression)).select(expression)
+    def select(self, expression: nw.Expr, used: Sequence[str]) -> Frame:
+        """The expression's column, from the columns that it uses (see ``used``)."""
+        return self._frame(used).select(expression)
 
     def _frame(self, names: Sequence[str]) -> Frame:
         frame = pl.DataFrame([self._columns[name]().alias(name) for name in names])
         return nw.from_native(frame.lazy())
 
-    def _used(self, expression: nw.Expr) -> list[str]:
-        """The columns that an expression uses: what it asks of a source without rows."""
+    def used(self, expression: nw.Expr) -> list[str]:
+        """The columns that an expression uses: what it asks of a source without rows.
+
+        They are the same for every roster.
+        """
         asked: list[str] = []
 
         def read(names: list[str] | None, *_: Any) -> Iterator[pl.DataFrame]:

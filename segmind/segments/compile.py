@@ -29,7 +29,7 @@ from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
 from segmind.segments.notices import is_before_the_log
 from segmind.segments.rule import Rule
-from segmind.segments.sources import Sources
+from segmind.segments.sources import Frame, Sources
 
 Key = TypeVar("Key")
 
@@ -63,18 +63,25 @@ class Compiled:
         """Who meets the rule. ``answers`` may be shared by rules of one moment."""
         answers = answers or OfEverybody(self.sources)
         rosters = self.sources.rosters
-        return Matched(rosters, [self._mask(roster, answers) for roster in rosters])
+        if self.is_before_the_log or not any(roster.height for roster in rosters):
+            return Matched(rosters, [np.zeros(r.height, dtype=np.bool_) for r in rosters])
+        verdict = self.rule.root.expression(self.question).alias("met")
+        boards = [self.board(roster, answers) for roster in rosters]
+        used = boards[0].used(verdict)
+        return Matched(
+            rosters,
+            [
+                self._mask(roster, board.select(verdict, used))
+                for roster, board in zip(rosters, boards, strict=True)
+            ],
+        )
 
     def board(self, roster: Roster, answers: Answers) -> Board:
         """The roster's customers with all attributes and aggregates of the rule."""
         return Board(roster, self.attributes, self.aggregates, answers)
 
-    def _mask(self, roster: Roster, answers: Answers) -> np.ndarray:
-        if not roster.height or self.is_before_the_log:
-            return np.zeros(roster.height, dtype=np.bool_)
-        verdict = self.rule.root.expression(self.question).alias("met")
-        met = self.sources.collected(self.board(roster, answers).select(verdict))["met"]
-        mask = met.to_numpy()
+    def _mask(self, roster: Roster, verdict: Frame) -> np.ndarray:
+        mask = self.sources.collected(verdict)["met"].to_numpy()
         return mask if roster.present is None else mask & roster.present
 
 

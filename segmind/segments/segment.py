@@ -83,7 +83,7 @@ def get(conn: Connection, segment_id: int) -> Segment:
     row = conn.execute(select(segment).where(segment.c.id == segment_id)).mappings().first()
     if row is None:
         raise NotFound(what="segment", key=segment_id)
-    return _segment(row, sizes.latest(conn).get(segment_id))
+    return _segment(row, sizes.latest(conn, segment_id).get(segment_id))
 
 
 def by_key(conn: Connection, key: str) -> Segment:
@@ -95,7 +95,7 @@ def by_key(conn: Connection, key: str) -> Segment:
     row = conn.execute(select(segment).where(segment.c.key == key)).mappings().first()
     if row is None:
         raise NotFound(what="segment", key=key)
-    return _segment(row, sizes.latest(conn).get(row["id"]))
+    return _segment(row, sizes.latest(conn, row["id"]).get(row["id"]))
 
 
 def resolver(conn: Connection) -> Resolve:
