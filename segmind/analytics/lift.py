@@ -15,8 +15,8 @@ import numpy as np
 
 from segmind.analytics.definition import Definition
 from segmind.analytics.roi import Incremental, Key
+from segmind.customers.bought import bought, net_revenue, present
 from segmind.customers.facts import Facts
-from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.experiments import means, monitoring, several, shares
 from segmind.experiments.effect import Effect, Measured
@@ -98,8 +98,8 @@ def measure(
     is_over = as_of >= experiment.until
     orders, net, before = _acts(facts, experiment, as_of)
     each = several.confidence_of_each(confidence, len(experiment.arms))
-    ids = {name: _now(facts, arm) for name, arm in experiment.arms.items()}
-    control = _now(facts, experiment.control)
+    ids = {name: present(facts, arm) for name, arm in experiment.arms.items()}
+    control = present(facts, experiment.control)
     held = Moments.of(net[control], before[control])
     held_share = Share(int(np.count_nonzero(orders[control])), len(control))
     found = {}
@@ -151,26 +151,10 @@ def _acts(
     facts: Facts, experiment: Experiment, as_of: datetime
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Orders and net revenue in the window, net revenue before it, by customer id."""
-    vectors = facts.vectors
     until = min(experiment.until, as_of + timedelta(microseconds=1))
-    window = Span(experiment.start, max(until, experiment.start))
+    done = bought(facts, Span(experiment.start, max(until, experiment.start)))
     earlier = Span(experiment.start - timedelta(days=DAYS_BEFORE), experiment.start)
-    net, before = (
-        vectors.values(Kind.ORDER_COMPLETED, span) - vectors.values(Kind.ORDER_REFUNDED, span)
-        for span in (window, earlier)
-    )
-    return vectors.counts(Kind.ORDER, window), net, before
-
-
-def _now(facts: Facts, customers: np.ndarray) -> np.ndarray:
-    """The customers' places in vectors; who was merged is where he belongs now, erased ones go."""
-    places = np.arange(facts.vectors.size)
-    merges = facts.log.rows.merges.frame
-    gone, into = merges["from_id"].to_numpy(), merges["into_id"].to_numpy()
-    known = (gone < places.size) & (into < places.size)
-    places[gone[known]] = into[known]
-    here = places[customers[customers < places.size]]
-    return np.unique(here[facts.is_customer[here]])
+    return done.orders, done.net, net_revenue(facts, earlier)
 
 
 def _arm(name: str, mine: np.ndarray, orders: np.ndarray, net: np.ndarray) -> Arm:

@@ -15,9 +15,10 @@ from segmind.audiences.waterfall import Waterfall
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.audience import audience_of
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.content import draft_of
+from segmind.campaigns.content import draft_of, variant_drafts
 from segmind.campaigns.cost import Cost, estimate
 from segmind.campaigns.preflight import preflight
+from segmind.campaigns.variant_test import CONTROL
 from segmind.db.engine import Store
 from segmind.errors import Conflict, SegmindError
 from segmind.templates.check import check
@@ -111,6 +112,7 @@ def findings_of(
         )
     try:
         draft = draft_of(conn, campaign)
+        variants = variant_drafts(conn, campaign)
     except SegmindError as error:
         return [*found, Finding("error", error.field or "content", error.message, error.hint)]
     if draft is None:
@@ -119,6 +121,16 @@ def findings_of(
         Finding(each.level, f"content.{each.field}", _with_line(each.message, each.line), each.hint)
         for each in check(draft, postal_address=settings.postal_address)
     ]
+    for n, name in enumerate(name for name in variants if name != CONTROL):
+        found += [
+            Finding(
+                each.level,
+                f"variant_test.variants.{n}.content.{each.field}",
+                f"Variant {name}: {_with_line(each.message, each.line)}",
+                each.hint,
+            )
+            for each in check(variants[name], postal_address=settings.postal_address)
+        ]
     if not any(each.level == "error" for each in found):
         found += [
             Finding(each.level, each.field, each.message, each.hint)
@@ -155,18 +167,29 @@ def _cost(
     findings: list[Finding],
 ) -> Cost | None:
     try:
-        draft = draft_of(conn, campaign)
+        draft, variants = draft_of(conn, campaign), variant_drafts(conn, campaign)
     except SegmindError:
         return None  # said already
     if draft is None:
         return None
-    cost = estimate(conn, draft, settings, drawn.recipients.height, _sample(drawn))
+    recipients, sample = drawn.recipients.height, _sample(drawn)
+    cost = estimate(conn, draft, settings, recipients, sample)
     findings += [
         Finding(
             "error", f"content.{fault.field}", _with_line(fault.message, fault.line), fault.hint
         )
         for fault in cost.failures
     ]
+    for n, name in enumerate(name for name in variants if name != CONTROL):
+        findings += [
+            Finding(
+                "error",
+                f"variant_test.variants.{n}.content.{fault.field}",
+                f"Variant {name}: {_with_line(fault.message, fault.line)}",
+                fault.hint,
+            )
+            for fault in estimate(conn, variants[name], settings, recipients, sample).failures
+        ]
     return cost
 
 
