@@ -90,7 +90,9 @@ def _weights(campaign: Campaign, test: VariantTest | None) -> dict[str, float]:
     return {**shares, HOLDOUT: campaign.holdout_percent}
 
 
-def with_holdout(conn: Connection, since: datetime, until: datetime) -> dict[int, Experiment]:
+def with_holdout(
+    conn: Connection, since: datetime, until: datetime, days: int = DAYS
+) -> dict[int, Experiment]:
     """The experiments of all campaigns with a holdout that were launched in ``[since, until)``."""
     rows = conn.execute(
         text(
@@ -99,4 +101,4 @@ def with_holdout(conn: Connection, since: datetime, until: datetime) -> dict[int
         ),
         {"since": since, "until": until},
     )
-    return {row.id: experiment_of(conn, campaigns.get(conn, row.id)) for row in rows.all()}
+    return {row.id: experiment_of(conn, campaigns.get(conn, row.id), days) for row in rows.all()}

@@ -217,7 +217,7 @@ def test_a_cancelled_test_sends_nothing_more(desk: Desk) -> None:
 
 @given(kills=st.lists(st.integers(0, 5), max_size=5), portion=st.integers(3, 9))
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_killed_anywhere_one_winner_is_named_and_everybody_is_written_to_once(
     desk: Desk, kills: list[int], portion: int
@@ -260,7 +260,7 @@ def test_killed_anywhere_one_winner_is_named_and_everybody_is_written_to_once(
     )[0]
     assert tuple(sent) == (25, 25)
     named = desk.rows(
-        "SELECT count(*) FROM audit_entry WHERE action = 'campaign.winner' AND target = :t",
+        "SELECT count(*) FROM audit WHERE action = 'campaign.winner' AND subject = :t",
         t=f"campaign {campaign.id}",
     )
     assert named[0][0] == 1
@@ -278,7 +278,7 @@ def test_several_schedulers_name_one_winner_and_send_the_rest_once(
         for _ in range(3):
             list(pool.map(lambda _: decide(desk), range(3)))
     assert desk.count("message") == 60
-    assert len(desk.rows("SELECT FROM audit_entry WHERE action = 'campaign.winner'")) == 1
+    assert len(desk.rows("SELECT FROM audit WHERE action = 'campaign.winner'")) == 1
 
 
 @pytest.mark.parametrize(
