@@ -149,6 +149,35 @@ class FindingOut(BaseModel):
     hint: str
 
 
+class HoldoutSizingOut(BaseModel):
+    """How small a lift this holdout can show, found four times in five."""
+
+    days: int
+    customers: int = Field(description="Recipients and held out.")
+    held: int
+    rate: float | None = Field(description="Share of them with an order in the last days.")
+    detectable_rate: float | None = Field(description="The smallest rise over rate; null: none.")
+    detectable_revenue: float | None = Field(description="Minor units per customer.")
+    needed: int | None = Field(description="Customers who would show a rise of a tenth.")
+
+
+class ContestSizingOut(BaseModel):
+    """How small a difference between two variants the test can show, found four times in five."""
+
+    metric: str
+    each: int = Field(description="Customers of the smallest variant.")
+    base: float | None = Field(description="The metric per customer lately; null: not known.")
+    detectable: float | None
+    needed: int | None = Field(description="Customers of each who would show one of a tenth.")
+
+
+class SizingOut(BaseModel):
+    """What can be found out by the campaign as it is planned."""
+
+    holdout: HoldoutSizingOut
+    test: ContestSizingOut | None
+
+
 class ReviewOut(BaseModel):
     """The campaign as it would be launched now."""
 
@@ -160,3 +189,4 @@ class ReviewOut(BaseModel):
     waterfall: dict[str, Any] | None
     cost_micros: int | None
     currency: str | None
+    sizing: SizingOut | None

@@ -142,6 +142,7 @@ def look_over(store: StoreOf, campaign_id: PathId) -> ReviewOut:
         waterfall=waterfall.as_json() if waterfall is not None else None,
         cost_micros=cost.total_micros if cost is not None else None,
         currency=cost.currency if cost is not None else None,
+        sizing=asdict(found.sizing) if found.sizing is not None else None,
     )
 
 

@@ -18,7 +18,9 @@ from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.content import draft_of, variant_drafts
 from segmind.campaigns.cost import Cost, estimate
 from segmind.campaigns.preflight import preflight
+from segmind.campaigns.sizing import Sizing, sizing
 from segmind.campaigns.variant_test import CONTROL
+from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.errors import Conflict, SegmindError
 from segmind.templates.check import check
@@ -47,14 +49,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """A campaign as it would be launched at ``as_of``. ``waterfall`` and ``cost`` are None while
-    nothing can be said of them (no segment, no content); the findings then say why."""
+    """A campaign as it would be launched at ``as_of``. ``waterfall``, ``cost`` and ``sizing`` are
+    None while nothing can be said of them (no segment, no content); the findings then say why."""
 
     campaign: Campaign
     as_of: datetime
     findings: tuple[Finding, ...]
     waterfall: Waterfall | None
     cost: Cost | None
+    sizing: Sizing | None = None
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -82,14 +85,15 @@ def review(store: Store, campaign_id: int, now: datetime) -> Review:
                 drawn = audience_of(store, conn, campaign, as_of=now)
             except SegmindError as error:
                 findings.append(Finding("error", "segment_id", error.message, error.hint))
-        cost = None
+        cost = size = None
         if drawn is not None:
             findings.extend(_of_audience(drawn))
             cost = _cost(conn, campaign, settings, drawn, findings)
+            size = sizing(conn, read_facts(store), campaign, drawn, now)
     order = {"error": 0, "warning": 1, "note": 2}
     sorted_findings = tuple(sorted(findings, key=lambda finding: order[finding.level]))
     waterfall = drawn.waterfall if drawn is not None else None
-    return Review(campaign, now, sorted_findings, waterfall, cost)
+    return Review(campaign, now, sorted_findings, waterfall, cost, size)
 
 
 def findings_of(

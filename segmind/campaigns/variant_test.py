@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from segmind.errors import InvalidInput
 from segmind.experiments.contest import Metric
@@ -57,13 +57,6 @@ class VariantTest(BaseModel):
     decide: Literal["automatic", "by_hand"] = "automatic"
     otherwise: Otherwise = "leader"
 
-    @model_validator(mode="after")
-    def _differ(self) -> VariantTest:
-        texts = [each.content for each in self.variants if each.content]
-        if any(texts.count(text) > 1 for text in texts):
-            raise ValueError("two variants say the same")
-        return self
-
     @property
     def arms(self) -> tuple[Variant, ...]:
         """All variants with their weights, the control first."""
@@ -74,6 +67,21 @@ class VariantTest(BaseModel):
     def contents(self) -> dict[str, dict[str, Any]]:
         """What the variants beside the control say, by name."""
         return {name: each.content for name, each in zip(NAMES[1:], self.variants, strict=False)}
+
+    def with_content(self, name: str, content: dict[str, Any]) -> VariantTest:
+        """The same plan, variant ``name`` (not the control) saying ``content``."""
+        at = NAMES.index(name) - 1
+        written = [
+            each.model_copy(update={"content": content}) if n == at else each
+            for n, each in enumerate(self.variants)
+        ]
+        return self.model_copy(update={"variants": tuple(written)})
+
+    def with_variants(self, count: int, content: dict[str, Any]) -> VariantTest:
+        """The same plan with so many variants beside the control; new ones say ``content``."""
+        kept = self.variants[:count]
+        new = tuple(Written(content=content) for _ in range(count - len(kept)))
+        return self.model_copy(update={"variants": (*kept, *new)})
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
