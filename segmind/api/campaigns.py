@@ -20,6 +20,7 @@ from segmind.api.campaign_shapes import (
     ProgressOut,
     ReasonOut,
     ReviewOut,
+    SizingOut,
     Started,
 )
 from segmind.api.messages import Key, chosen_key
@@ -142,7 +143,7 @@ def look_over(store: StoreOf, campaign_id: PathId) -> ReviewOut:
         waterfall=waterfall.as_json() if waterfall is not None else None,
         cost_micros=cost.total_micros if cost is not None else None,
         currency=cost.currency if cost is not None else None,
-        sizing=asdict(found.sizing) if found.sizing is not None else None,
+        sizing=SizingOut.model_validate(asdict(found.sizing)) if found.sizing else None,
     )
 
 

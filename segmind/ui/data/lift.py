@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
+import polars as pl
 import streamlit as st
 
 from segmind.analytics import currencies
@@ -18,8 +20,13 @@ from segmind.automations.held_out import NoHoldout
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.groups import NotLaunchedYet, experiment_of, with_holdout
 from segmind.events.schema import Source
+from segmind.experiments.effect import Effect
 from segmind.experiments.experiment import DAYS, Experiment, Rolling
+from segmind.experiments.sentences import sentence
+from segmind.ui import figures
 from segmind.ui.data import facts, workspace
+from segmind.ui.data.periods import Asked, period_of
+from segmind.ui.data.sources import source_name
 from segmind.ui.store import now, store
 from segmind.workspace import product_settings
 
@@ -131,3 +138,67 @@ def _of_sources(since: datetime, until: datetime, days: int, version: str) -> di
     for number, its in rolling.items():
         found[int(Source.AUTOMATION), number] = measure_rolling(known, its, as_of)
     return found
+
+
+def across(asked: Asked, days: int) -> pl.DataFrame:
+    """Every campaign launched in the stretch and every automation, of those that hold somebody out,
+    the newest campaigns first: name, kind, customers, held, share, held_share, incremental, low,
+    high (units of the currency; null: not measured), p_revenue, p_orders, says (the interval, or
+    why there is none, in words), sound, open (address of its page)."""
+    currency = workspace.settings().currency
+    found = of_sources(period_of(asked), days)
+    rows = [_row(kind, number, its, currency) for (kind, number), its in found.items()]
+    table = pl.DataFrame(rows, schema=_ACROSS, orient="row")
+    return table.sort("kind", "id", descending=[False, True], maintain_order=True).drop("id")
+
+
+def _row(kind: object, number: object, lift: Lift, currency: str) -> tuple[object, ...]:
+    arms, held = lift.arms, lift.control
+    customers = sum(each.arm.customers for each in arms)
+    buyers = sum(each.arm.buyers for each in arms)
+    # The intervals of several branches do not add up: the first one's stands for them.
+    one = arms[0] if arms else None
+    total = one.total_revenue if one is not None else None
+    measured = total if isinstance(total, Effect) else None
+    source = Source(int(str(kind)))
+    ends = (
+        (figures.major(end, currency) for end in (measured.estimate, measured.low, measured.high))
+        if measured is not None
+        else (None, None, None)
+    )
+    return (
+        int(str(number)),
+        source_name(int(source), int(str(number))),
+        source.name.capitalize(),
+        customers,
+        held.customers,
+        buyers / customers if customers else None,
+        held.conversion_rate,
+        *ends,
+        one.p_revenue if one is not None else None,
+        one.p_conversion if one is not None else None,
+        sentence(total, lambda value: figures.money(round(value), currency))
+        if total is not None
+        else "Nobody came in this period.",
+        lift.ratio.is_sound,
+        f"/{source.name.lower()}?id={number}",
+    )
+
+
+_ACROSS: Final[dict[str, pl.DataType]] = {
+    "id": pl.Int64(),
+    "name": pl.String(),
+    "kind": pl.String(),
+    "customers": pl.Int64(),
+    "held": pl.Int64(),
+    "share": pl.Float64(),
+    "held_share": pl.Float64(),
+    "incremental": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "p_revenue": pl.Float64(),
+    "p_orders": pl.Float64(),
+    "says": pl.String(),
+    "sound": pl.Boolean(),
+    "open": pl.String(),
+}

@@ -166,7 +166,7 @@ def _choice(campaign: Campaign, viewer: Viewer) -> None:
 
 
 def ask(campaign: Campaign) -> None:
-    """The dialog before a choice, when it was asked for (dialogs open from the page, not a card)."""
+    """The dialog before a choice, when asked for (dialogs open from the page, not a card)."""
     asked = st.session_state.pop("cmp_ask_winner", None)
     if asked is None or asked[0] != campaign.id or campaign.winner is not None:
         return
