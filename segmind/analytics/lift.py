@@ -19,7 +19,7 @@ from segmind.customers.bought import bought, net_revenue, present
 from segmind.customers.facts import Facts
 from segmind.events.spans import Span
 from segmind.experiments import means, monitoring, several, shares
-from segmind.experiments.effect import Effect, Measured
+from segmind.experiments.effect import Effect, Measured, NotMeasured, WhyNot
 from segmind.experiments.experiment import HOLDOUT, Experiment
 from segmind.experiments.moments import Moments
 from segmind.experiments.shares import Share
@@ -84,7 +84,7 @@ class Lift:
     @property
     def total_revenue(self) -> Measured:
         """Of a single arm its total; several are not added up (their intervals do not add)."""
-        return self.arms[0].total_revenue
+        return self.arms[0].total_revenue if self.arms else NotMeasured(WhyNot.NO_TREATED)
 
 
 def measure(

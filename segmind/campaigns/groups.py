@@ -94,11 +94,18 @@ def with_holdout(
     conn: Connection, since: datetime, until: datetime, days: int = DAYS
 ) -> dict[int, Experiment]:
     """The experiments of all campaigns with a holdout that were launched in ``[since, until)``."""
+    found = holding_out(conn, since, until)
+    return {number: experiment_of(conn, campaigns.get(conn, number), days) for number in found}
+
+
+def holding_out(conn: Connection, since: datetime, until: datetime) -> dict[int, datetime]:
+    """Of the same campaigns: when each was launched."""
     rows = conn.execute(
         text(
-            "SELECT id FROM campaign WHERE holdout_percent > 0 AND frozen_at IS NOT NULL"
-            " AND launched_at >= :since AND launched_at < :until ORDER BY id"
+            "SELECT id, launched_at FROM campaign WHERE holdout_percent > 0"
+            " AND frozen_at IS NOT NULL AND launched_at >= :since AND launched_at < :until"
+            " ORDER BY id"
         ),
         {"since": since, "until": until},
     )
-    return {row.id: experiment_of(conn, campaigns.get(conn, row.id), days) for row in rows.all()}
+    return {row.id: row.launched_at for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.analytics import currencies
+from segmind.analytics.currencies import MixedCurrencies
 from segmind.analytics.global_lift import NoGlobalHoldout, global_lift
 from segmind.analytics.lift import Lift, incremental, measure
 from segmind.analytics.period import Period
@@ -18,12 +20,13 @@ from segmind.automations import automation as automations
 from segmind.automations import held_out
 from segmind.automations.held_out import NoHoldout
 from segmind.campaigns import campaign as campaigns
-from segmind.campaigns.groups import NotLaunchedYet, experiment_of, with_holdout
+from segmind.campaigns.groups import NotLaunchedYet, experiment_of, holding_out
 from segmind.events.schema import Source
 from segmind.experiments.effect import Effect
 from segmind.experiments.experiment import DAYS, Experiment, Rolling
 from segmind.experiments.sentences import sentence
 from segmind.ui import figures
+from segmind.ui.data import campaigns as known_campaigns
 from segmind.ui.data import facts, workspace
 from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import source_name
@@ -40,13 +43,16 @@ def of_campaign(campaign_id: int, days: int, *, by_variant: bool = False) -> Lif
     Raises:
         MixedCurrencies: its orders have no common sum.
     """
+    launched = known_campaigns.get(campaign_id).launched_at
+    if launched is None:
+        return None
     try:
-        return _of_campaign(campaign_id, days, by_variant, facts.version())
+        return _of_campaign(campaign_id, days, by_variant, _version(launched, days))
     except NotLaunchedYet:
         return None
 
 
-@st.cache_data(ttl=60, max_entries=32, show_spinner=False)
+@st.cache_data(ttl=300, max_entries=64, show_spinner=False)
 def _of_campaign(campaign_id: int, days: int, by_variant: bool, version: str) -> Lift:
     del version
     its = _experiment(campaign_id, days, by_variant)
@@ -54,7 +60,13 @@ def _of_campaign(campaign_id: int, days: int, by_variant: bool, version: str) ->
     return measure(facts.facts(), its, now())
 
 
-@st.cache_data(ttl=600, max_entries=8, show_spinner=False)
+def _version(launched: datetime, days: int) -> str:
+    """What an answer is kept under: while orders still count, the facts; afterwards nothing, so
+    that a late refund shows within five minutes."""
+    return facts.version() if now() < launched + timedelta(days=days) else "over"
+
+
+@st.cache_data(ttl=600, max_entries=24, show_spinner=False)
 def _experiment(campaign_id: int, days: int, by_variant: bool) -> Experiment:
     """A frozen audience stays as it is (but for erased customers, whom the facts leave out)."""
     with store().engine.connect() as conn:
@@ -121,23 +133,33 @@ def caused(period: Period) -> dict[Key, Incremental]:
 def of_sources(period: Period, days: int = DAYS) -> dict[Key, Lift]:
     """The lift of every campaign launched in the period, and of every automation by whom it met in
     it, of those that hold somebody out; by kind and id of the source."""
-    return _of_sources(period.since, period.until, days, facts.version())
+    # To the minute, so that what was found is found again; nobody's days are over within one.
+    until = period.until.replace(second=0, microsecond=0)
+    found: dict[Key, Lift] = {}
+    for number, at in _holding_out(period.since, until).items():
+        with suppress(MixedCurrencies):  # has no sum, so no lift
+            found[int(Source.CAMPAIGN), number] = _of_campaign(
+                number, days, False, _version(at, days)
+            )
+    return found | _of_automations(period.since, until, days, facts.version())
+
+
+@st.cache_data(ttl=30, max_entries=8, show_spinner=False)
+def _holding_out(since: datetime, until: datetime) -> dict[int, datetime]:
+    with store().engine.connect() as conn:
+        return holding_out(conn, since, until)
 
 
 @st.cache_data(ttl=120, max_entries=8, show_spinner=False)
-def _of_sources(since: datetime, until: datetime, days: int, version: str) -> dict[Key, Lift]:
+def _of_automations(since: datetime, until: datetime, days: int, version: str) -> dict[Key, Lift]:
     del version
     known, as_of = facts.facts(), now()
     with store().engine.connect() as conn:
-        launched = with_holdout(conn, since, until, days)
         rolling = held_out.with_holdout(conn, since, until, days)
-    found: dict[Key, Lift] = {
-        (int(Source.CAMPAIGN), number): measure(known, its, as_of)
-        for number, its in launched.items()
+    return {
+        (int(Source.AUTOMATION), number): measure_rolling(known, its, as_of)
+        for number, its in rolling.items()
     }
-    for number, its in rolling.items():
-        found[int(Source.AUTOMATION), number] = measure_rolling(known, its, as_of)
-    return found
 
 
 def across(asked: Asked, days: int) -> pl.DataFrame:
