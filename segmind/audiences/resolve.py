@@ -67,7 +67,9 @@ def _checks(capped: pl.Series, terms: Terms) -> list[tuple[Reason, pl.Expr]]:
         Reason.EXCLUDED_SEGMENT: pl.col("excluded"),
         Reason.DUPLICATE_ADDRESS: _competes() & (pl.col("place") > 1),
         Reason.FREQUENCY_CAP: customer.is_in(capped.implode()),
-        Reason.GLOBAL_HOLDOUT: in_holdout(customer, GLOBAL_SALT, terms.global_percent),
+        Reason.GLOBAL_HOLDOUT: in_holdout(customer, GLOBAL_SALT, terms.global_percent)
+        if terms.global_percent
+        else pl.lit(False),
         Reason.HOLDOUT: in_holdout(customer, terms.salt, terms.holdout_percent),
     }
     return [(why, conditions.get(why, screened == why.value)) for why in Reason]

@@ -21,6 +21,7 @@ from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.confirm import confirm
 from segmind.ui.data import campaigns, workspace
 from segmind.ui.store import now
+from segmind.ui.views.campaigns.draft import kept_content
 from segmind.workspace.permissions import Action
 
 _INTERVAL = ("More than A", "At least", "At most", "p")
@@ -42,11 +43,10 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         "(Bonferroni); p-values are Holm's. Shares: Newcombe's interval and the score test; "
         "revenue: Welch's after CUPED.",
         _chart(found, unit),
-        _table(found),
+        _table(campaign, found),
         key="cmp_contest",
         takeaway=verdict_words(campaign, found),
         empty=verdict_words(campaign, found),
-        columns={"Share": st.column_config.NumberColumn(format="percent")},
         stretch=False,
     )
     if not found.ratio.is_sound:
@@ -80,7 +80,7 @@ def _chart(found: Standing, unit: str) -> go.Figure | None:
     return dots(rows, unit) if rows else None
 
 
-def _table(found: Standing) -> pl.DataFrame:
+def _table(campaign: Campaign, found: Standing) -> pl.DataFrame:
     currency = workspace.settings().currency
     rows = []
     for arm in found.arms:
@@ -89,6 +89,7 @@ def _table(found: Standing) -> pl.DataFrame:
         rows.append(
             {
                 "Variant": arm.name,
+                "Says": _says(campaign, arm.name),
                 "Customers": arm.customers,
                 "Clicked": arm.clicked,
                 "Ordered": arm.ordered,
@@ -100,6 +101,13 @@ def _table(found: Standing) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(rows, schema_overrides=dict.fromkeys(_INTERVAL, pl.Float64))
+
+
+def _says(campaign: Campaign, name: str) -> str:
+    """What tells the variant from the others at a glance: its subject, title or text."""
+    content = kept_content(campaign, name) or {}
+    said = content.get("subject") or content.get("title") or content.get("body") or ""
+    return str(said)[:120]
 
 
 def verdict_words(campaign: Campaign, found: Standing) -> str:
