@@ -27,6 +27,7 @@ from segmind.customers.facts import read_facts
 from segmind.events import ingest
 from segmind.events.ingest import NewEvent
 from tests.integration.campaigns.conftest import EMAIL, NOW, Desk
+from tests.trying import examples
 
 B = {**EMAIL, "subject": "Spring, {{ first_name }}!"}
 C = {**EMAIL, "subject": "Now or never"}
@@ -217,7 +218,9 @@ def test_a_cancelled_test_sends_nothing_more(desk: Desk) -> None:
 
 @given(kills=st.lists(st.integers(0, 5), max_size=5), portion=st.integers(3, 9))
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(3),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_killed_anywhere_one_winner_is_named_and_everybody_is_written_to_once(
     desk: Desk, kills: list[int], portion: int

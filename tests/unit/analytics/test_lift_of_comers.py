@@ -16,6 +16,7 @@ from segmind.events.schema import Kind
 from segmind.experiments.effect import Effect, NotMeasured, WhyNot
 from segmind.experiments.experiment import Rolling
 from segmind.experiments.holdouts import GLOBAL_SALT, in_holdout
+from tests.trying import examples
 from tests.unit.analytics.test_lift_measured import LINE, PEOPLE, START, facts_of
 
 ENTRIES = st.lists(
@@ -42,7 +43,7 @@ def rolling(entries: list[tuple[int, bool, int]], days: int = 3) -> Rolling:
     return Rolling(frame, {"message": 1, "holdout": 1}, since, until, days)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.lists(LINE, max_size=60), ENTRIES)
 def test_each_customers_acts_count_from_their_own_start(
     lines: list[tuple[int, Kind, int, int]], entries: list[tuple[int, bool, int]]

@@ -15,6 +15,7 @@ from segmind.experiments.effect import Effect, NotMeasured
 from segmind.experiments.moments import Moments
 from segmind.experiments.power import needed_for_mean
 from segmind.experiments.shares import Share
+from tests.trying import examples
 
 CONTESTS = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 500
 ARMS = st.dictionaries(
@@ -61,7 +62,7 @@ def test_revenue_is_judged_by_means_and_sharpened_by_what_was_before() -> None:
     assert duel.effect.low <= 900 <= duel.effect.high
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ARMS, st.booleans())
 def test_every_verdict_is_finite_and_keeps_its_words(arms: dict[str, Share], over: bool) -> None:
     found = judge(arms, is_over=over)
