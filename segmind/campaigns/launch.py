@@ -71,13 +71,13 @@ def _begin(conn: Connection, campaign: Campaign, now: datetime, actor: str) -> b
     require(campaign.status, Status.LAUNCHING)
     version = version_for(conn, campaign)
     require_launchable(conn, campaign, product_settings.load(conn))
-    freeze_variants(conn, campaign)
     run_at = campaign.scheduled_at or now
     started = conn.execute(
         insert(campaign_run).values(campaign_id=campaign.id, run_at=run_at).on_conflict_do_nothing()
     )
     if not started.rowcount:
         return False
+    freeze_variants(conn, campaign)
     conn.execute(
         table.update()
         .where(table.c.id == campaign.id)

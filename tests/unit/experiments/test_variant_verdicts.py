@@ -17,7 +17,7 @@ from segmind.experiments.power import needed_for_mean
 from segmind.experiments.shares import Share
 from tests.trying import examples
 
-CONTESTS = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 500
+CONTESTS = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 300
 ARMS = st.dictionaries(
     st.sampled_from("ABCDE"),
     st.integers(0, 400).flatmap(
@@ -41,8 +41,8 @@ def test_variants_that_are_alike_have_a_winner_at_most_5_times_in_100() -> None:
 
 def test_a_variant_that_is_better_wins_and_the_worse_never_does() -> None:
     rng = np.random.default_rng(19)
-    won = [drawn(rng, [0.05, 0.05, 0.08], 3_000).winner for _ in range(100)]
-    assert won.count("C") > 80
+    won = [drawn(rng, [0.05, 0.05, 0.08], 3_000).winner for _ in range(60)]
+    assert won.count("C") > 48
     assert set(won) <= {"C", None}
 
 
