@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from segmind.experiments import means, monitoring, power, several, shares
 from segmind.experiments.effect import Effect, NotMeasured, WhyNot
@@ -17,6 +18,7 @@ from segmind.experiments.moments import Moments
 from segmind.experiments.sentences import sentence
 from segmind.experiments.shares import Share
 from segmind.experiments.soundness import ratio_check
+from tests.trying import examples
 
 EXPERIMENTS = 2_000
 
@@ -202,6 +204,14 @@ def test_the_needed_size_detects_what_it_was_made_for() -> None:
     assert power.needed_size(0.02, 0.01, 0.0) is None
     assert power.detectable_rate(0.0, 100, 100) is None
     assert power.detectable_mean(0.0, 100, 100) is None
+
+
+@settings(max_examples=examples(30))
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_several_p_values_are_raised_as_statsmodels_raises_them(values: list[float]) -> None:
+    theirs = multipletests(values, method="holm")[1]
+    mine = several.corrected({str(n): value for n, value in enumerate(values)})
+    assert list(mine.values()) == pytest.approx(theirs.tolist())
 
 
 def test_several_variants_are_judged_more_strictly() -> None:

@@ -17,7 +17,7 @@ from segmind.experiments.power import needed_for_mean
 from segmind.experiments.shares import Share
 from tests.trying import examples
 
-CONTESTS = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 300
+CONTESTS = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 1_000
 ARMS = st.dictionaries(
     st.sampled_from("ABCDE"),
     st.integers(0, 400).flatmap(
