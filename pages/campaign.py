@@ -14,6 +14,7 @@ from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.campaigns import (
     actions,
     composer,
+    contest,
     doubts,
     report,
     running,
@@ -52,4 +53,5 @@ else:
         running.running(campaign, viewer)
         running.ask_to_cancel(campaign)
         doubts.ask(campaign)
-    report.report(campaign)
+        contest.ask(campaign)
+    report.report(campaign, viewer)

@@ -15,7 +15,7 @@ from segmind import clock
 from segmind.automations import engine
 from segmind.callbacks import deliver
 from segmind.callbacks.address import rules_of
-from segmind.campaigns import breaker
+from segmind.campaigns import breaker, deciding
 from segmind.campaigns import tend as campaigns
 from segmind.consent.addresses import address_key
 from segmind.customers import columns, erasure
@@ -75,6 +75,10 @@ def settle_doubts(store: Store, context: Context) -> None:
 
 def start_campaigns(store: Store, context: Context) -> None:
     campaigns.start_due(store, context.now())
+
+
+def decide_tests(store: Store, context: Context) -> None:
+    deciding.decide_due(store, context.now(), context.stopping.is_set)
 
 
 def finish_campaigns(store: Store, context: Context) -> None:
@@ -169,6 +173,7 @@ JOBS: Final = (
     Job("receipts", "Apply the receipts that have come in", 0.25, reduce_receipts),
     Job("sandbox", "Let the sandbox carrier report", 0.5, report_from_sandbox),
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),
+    Job("tests", "Name the winners of tests, send the rest what won", 1.0, decide_tests),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
     Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
     Job("heed", "End automation runs by what customers have just done", 0.5, heed_orders),

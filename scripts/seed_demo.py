@@ -48,9 +48,10 @@ def main() -> int:
         return 130
     seconds = time.perf_counter() - began
     print(f"\n{report(made.calibration)}\n")
-    print("True effects of the past campaigns (orders caused per delivered message):")
+    print("True effects of the past campaigns (orders caused per delivered message, and what was")
+    print("caused within 7 days of a customer's first message):")
     for name, effect in made.truth.items():
-        print(f"  {name:<32}{effect:>7.2%}")
+        print(f"  {name:<32}{effect:>7.2%}{made.caused[name].total / 100:>14,.2f}")
     print("\nSeconds by step and, in this process, processor seconds and GB at most until then:")
     for took in made.took:
         print(f"  {took.seconds:6.1f} {took.work:6.1f} {took.held / 1e9:6.2f}  {took.step}")

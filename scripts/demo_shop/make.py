@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from scripts.demo_shop import customers, lifecycle, recovery
 from scripts.demo_shop.days import ahead, keeping_acts, with_past
 from scripts.demo_shop.loading import TABLES, Loading
-from scripts.demo_shop.past import ACTOR, Past, tell_campaigns
+from scripts.demo_shop.past import ACTOR, Caused, Past, tell_campaigns
 from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
 from segmind.consent.addresses import address_key
@@ -63,11 +63,13 @@ class NotEmpty(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made: counts, the truth about the past campaigns, and the calibration."""
+    """What was made: counts, the truth about the past campaigns (shares of delivered messages that
+    caused an order, and what all of them are worth), and the calibration."""
 
     events: int
     customers: int
     truth: dict[str, float]
+    caused: dict[str, Caused]
     calibration: list[Line]
     took: list[Took]
 
@@ -78,7 +80,8 @@ def make(
     """Fill an empty workspace with a shop of ``events`` events in the ``days`` before ``now``.
 
     A run that was interrupted is cleared away first. The truth (share of recipients who ordered
-    because of each campaign) is kept as the result of the job "seed".
+    because of each campaign, and minor units that it caused) is kept as the result of the job
+    "seed".
 
     Raises:
         NotEmpty: there are customers that no interrupted run left.
@@ -103,7 +106,9 @@ def make(
         # The job stays "running": the next run sees that this one was not finished.
         say("The demo shop was not finished; the next start clears it away and begins anew.")
         raise
-    jobs.finish(store.engine, job, result={"truth": made.truth, "seed": seed, "events": events})
+    worth = {name: its.total for name, its in made.caused.items()}
+    result = {"truth": made.truth, "caused": worth, "seed": seed, "events": events}
+    jobs.finish(store.engine, job, result=result)
     return made
 
 
@@ -124,7 +129,7 @@ def _make(
     loading = Loading(store)
     try:
         with store.engine.connect() as conn:
-            written, people, truth = _tell(
+            written, people, truth, caused = _tell(
                 store, conn, loading, size, catalogue, shop, free, since, until, step
             )
         if not _has_history(size):
@@ -149,15 +154,15 @@ def _make(
     step(97, "Tables analysed")
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("ANALYZE"))
-    return Made(written, count, truth, lines, [])
+    return Made(written, count, truth, caused, lines, [])
 
 
 def _tell(
     store: Store, conn: Connection, loading: Loading, size: Size, catalogue: Catalogue, shop: Shop,
     free: dict[str, int], since: datetime, until: datetime, step: Callable[[int, str], None],
-) -> tuple[int, pl.DataFrame, dict[str, float]]:  # fmt: skip
+) -> tuple[int, pl.DataFrame, dict[str, float], dict[str, Caused]]:  # fmt: skip
     """Write the log and have the rows loaded; returns how many events there are, the customers as
-    columns, and the truth about the campaigns."""
+    columns, and the truth about the campaigns and what they caused."""
     seed = shop.seed
     step(5, "Customers")
     count = size.count("users")
@@ -193,7 +198,7 @@ def _tell(
     written += append_bulk(store, past.take_events(told.height), until).accepted
     loading.do(lambda conn: customers.bump_identity(conn, "message"))
     loading.complete(TABLES)
-    return written, customers.as_columns(people, past.gone), truth
+    return written, customers.as_columns(people, past.gone), truth, past.caused
 
 
 def _save_content(conn: Connection, story: Story) -> int:

@@ -24,9 +24,10 @@ from scripts.demo_shop.outcomes import SECOND, Outcomes, draw
 from scripts.demo_shop.stories import COST_MICROS, STORIES, Story
 from segmind.audiences.waterfall import Reason, Waterfall
 from segmind.campaigns.tables import campaign
-from segmind.events.schema import UTC_INSTANT, Channel, Source
+from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 from segmind.events.shop.catalogue import Catalogue
 from segmind.experiments.assignment import BUCKETS, bucket
+from segmind.experiments.experiment import DAYS
 from segmind.experiments.holdouts import in_holdout
 from segmind.segments import segment
 
@@ -64,6 +65,7 @@ class Past:
     gone: Gone = field(default_factory=Gone)
     next_order_key: int = 1 << 50
     people_are_loaded: bool = False
+    caused: dict[str, Caused] = field(default_factory=dict)
 
     def order_keys(self, count: int) -> int:
         """Reserve ``count`` session and order keys; returns the first."""
@@ -170,6 +172,7 @@ def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> N
     )
     send(
         past,
+        story.name,
         Batch(
             source=Source.CAMPAIGN,
             source_id=campaign_id,
@@ -186,29 +189,64 @@ def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> N
 
 
 def send(
-    past: Past, batch: Batch, seen: Outcomes, rng: np.random.Generator,
+    past: Past, name: str, batch: Batch, seen: Outcomes, rng: np.random.Generator,
     extra: dict[str, pl.Series] | None = None,
 ) -> None:  # fmt: skip
     """Write a batch's messages, what the log says of them, the orders caused, and the opt-outs."""
     rows = message_rows(batch, seen, past.key, past.seed)
     past.loading.copy("message", rows.with_columns(**(extra or {})))
     past.events.append(message_events(batch, seen))
-    past.events.append(
-        order_events(
-            batch.customer_ids,
-            seen.ordered,
-            past.catalogue,
-            past.product_ids,
-            past.order_keys(len(batch.customer_ids)),
-            rng,
-        )
+    orders = order_events(
+        batch.customer_ids,
+        seen.ordered,
+        past.catalogue,
+        past.product_ids,
+        past.order_keys(len(batch.customer_ids)),
+        rng,
     )
+    past.events.append(orders)
+    past.caused[name] = _caused(batch, seen, orders)
     for instants, reason in (
         (seen.bounced, "hard_bounce"),
         (seen.unsubscribed, UNSUBSCRIBED),
         (seen.complained, "complaint"),
     ):
         _leave(past, batch, rows["address_hash"], instants, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """What a campaign or automation truly caused, of which customers: the orders and their worth
+    (minor units) within DAYS of each customer's first message (of a campaign: of its launch)."""
+
+    customer_ids: np.ndarray
+    starts: np.ndarray  # microseconds since 1970
+    revenue: np.ndarray
+
+    @property
+    def total(self) -> int:
+        return int(self.revenue.sum())
+
+
+def _caused(batch: Batch, seen: Outcomes, orders: pl.DataFrame) -> Caused:
+    sent = pl.Series(seen.sent)
+    start = sent.min() if batch.source is Source.CAMPAIGN else sent
+    first = pl.DataFrame({"customer_id": batch.customer_ids}).with_columns(start=start)
+    people = first.group_by("customer_id", maintain_order=True).agg(pl.col("start").min())
+    bought = orders.filter(pl.col("kind") == int(Kind.ORDER_COMPLETED)).select(
+        "customer_id", "value", ts=pl.col("ts").dt.timestamp("us")
+    )
+    age = pl.col("ts") - pl.col("start")
+    worth = (
+        bought.join(people, on="customer_id")
+        .filter(age.is_between(0, DAYS * 86_400 * SECOND, closed="left"))
+        .group_by("customer_id")
+        .agg(pl.col("value").sum())
+    )
+    told = people.join(worth, on="customer_id", how="left", maintain_order="left").with_columns(
+        pl.col("value").fill_null(0)
+    )
+    return Caused(*(told[column].to_numpy() for column in ("customer_id", "start", "value")))
 
 
 def _leave(past: Past, batch: Batch, hashes: pl.Series, instants: np.ndarray, reason: str) -> None:

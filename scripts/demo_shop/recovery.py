@@ -12,18 +12,22 @@ from scripts.demo_shop.frames import Batch
 from scripts.demo_shop.outcomes import draw
 from scripts.demo_shop.past import ACTOR, Past, send
 from scripts.demo_shop.stories import CART_RECOVERY, CART_RECOVERY_DAYS, COST_MICROS
-from segmind.automations import automation, counts
+from segmind.automations import automation, counts, engine
 from segmind.automations.entry import CART_LIFE
 from segmind.automations.flow import FINISHED, GOAL
 from segmind.automations.recipes import cart_recovery
-from segmind.automations.steps import Send
+from segmind.automations.recipes.carts import HOLDOUT_STEP
+from segmind.automations.steps import HOLDOUT, Send
 from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
+from segmind.experiments.holdouts import in_holdout
 
 WAIT = timedelta(minutes=60)
 NAME = "Cart recovery"
 #: Additions to carts that the past of the automation is about, at most.
 MOST_ADDITIONS = 300_000
 STEPS = ("wait_email", "cart_email", "consent_email", "send_email")
+#: So many of those who left a cart are never reminded.
+HOLDOUT_PERCENT = 10
 
 
 def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
@@ -31,13 +35,17 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
 
     ``acts``: additions and order lines (customer_id, kind, ts). A run begins with the first
     addition to a cart; one hour after the last one the customer is reminded by e-mail, unless an
-    order came first. The automation stays live: carts from now on are the scheduler's.
+    order came first or chance holds the customer out. The automation stays live: carts from now on
+    are the scheduler's.
     """
     begin = _begin(past, acts)
-    made = automation.create(past.conn, NAME, cart_recovery(), begin, ACTOR)
+    made = automation.create(
+        past.conn, NAME, cart_recovery(holdout_percent=HOLDOUT_PERCENT), begin, ACTOR
+    )
     automation.set_state(past.conn, made.id, "live", past.until, ACTOR)
     past.conn.commit()
-    carts = _carts(acts.filter(pl.col("ts") >= begin), past)
+    salt = f"{engine.salt(made.id)}:{HOLDOUT_STEP}"
+    carts = _carts(acts.filter(pl.col("ts") >= begin), past, salt)
     number = pl.int_range(pl.len(), dtype=pl.Int64)
     runs = carts.with_columns(run_id=number + past.first_run_id)
     _write_runs(past, made.id, made.version, runs)
@@ -58,7 +66,7 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
     seen = draw(CART_RECOVERY, reminded.height, past.until, past.last, rng, sent=due)
     extra = {"run_id": reminded["run_id"], "step": pl.repeat(STEPS[-1], reminded.height,
                                                              eager=True)}  # fmt: skip
-    send(past, batch, seen, rng, extra)
+    send(past, NAME, batch, seen, rng, extra)
     return {NAME: CART_RECOVERY.effect}
 
 
@@ -72,8 +80,9 @@ def _begin(past: Past, acts: pl.DataFrame) -> datetime:
     return max(begin, latest)
 
 
-def _carts(acts: pl.DataFrame, past: Past) -> pl.DataFrame:
-    """One row per cart whose hour is over: customer_id, triggered, due, ordered, reminded, address.
+def _carts(acts: pl.DataFrame, past: Past, salt: str) -> pl.DataFrame:
+    """One row per cart whose hour is over: customer_id, triggered, due, ordered, held, reminded,
+    address.
 
     A new cart begins with the first addition after an order, or a cart's life after the one before.
     """
@@ -106,7 +115,8 @@ def _carts(acts: pl.DataFrame, past: Past) -> pl.DataFrame:
     return (
         carts.join(people, on="customer_id")
         .with_columns(ordered=bought)
-        .with_columns(reminded=~pl.col("ordered") & pl.col("can"))
+        .with_columns(held=in_holdout(pl.col("customer_id"), salt, HOLDOUT_PERCENT))
+        .with_columns(reminded=~pl.col("ordered") & pl.col("can") & ~pl.col("held"))
         .sort("triggered", "customer_id")
     )
 
@@ -124,18 +134,27 @@ def _write_runs(past: Past, automation_id: int, version: int, runs: pl.DataFrame
             pl.col("triggered").alias("triggered_at"),
             (pl.col("triggered") + timedelta(seconds=2)).alias("entered_at"),
             pl.lit("exited").alias("state"),
-            pl.when("ordered").then(pl.lit(GOAL)).otherwise(pl.lit(FINISHED)).alias("exit_reason"),
+            pl.when("ordered")
+            .then(pl.lit(GOAL))
+            .when("held")
+            .then(pl.lit(HOLDOUT))
+            .otherwise(pl.lit(FINISHED))
+            .alias("exit_reason"),
             exited.alias("exited_at"),
         ),
     )
     past.loading.do(lambda conn: customers.bump_identity(conn, "automation_run"))
     stayed = ~pl.col("ordered")
+    out_of_reach = stayed & ~pl.col("held") & ~pl.col("can")
     notes = [
         _note(runs.filter("ordered"), STEPS[0], "exited", "order_at", GOAL),
         _note(runs.filter(stayed), STEPS[0], "passed", "due"),
         _note(runs.filter(stayed), STEPS[1], "yes", "due"),
-        _note(runs.filter(stayed & ~pl.col("can")), STEPS[2], "no", "due"),
-        _note(runs.filter(stayed & ~pl.col("can")), STEPS[2], "exited", "due", FINISHED),
+        _note(runs.filter(stayed & pl.col("held")), HOLDOUT_STEP, "branch:held out", "due"),
+        _note(runs.filter(stayed & pl.col("held")), HOLDOUT_STEP, "exited", "due", HOLDOUT),
+        _note(runs.filter(stayed & ~pl.col("held")), HOLDOUT_STEP, "branch:reminded", "due"),
+        _note(runs.filter(out_of_reach), STEPS[2], "no", "due"),
+        _note(runs.filter(out_of_reach), STEPS[2], "exited", "due", FINISHED),
         _note(runs.filter("reminded"), STEPS[2], "yes", "due"),
         _note(runs.filter("reminded"), STEPS[3], "sent", "due"),
         _note(runs.filter("reminded"), STEPS[3], "exited", "due", FINISHED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -39,6 +40,16 @@ def check(facts: Facts, period: Period, currency: str) -> None:
     """
     if others := foreign(facts, period, currency):
         raise MixedCurrencies(reason(others, currency), field="period")
+
+
+def check_span(facts: Facts, since: datetime, until: datetime, currency: str) -> None:
+    """The same of any stretch of time.
+
+    Raises:
+        MixedCurrencies: naming the others.
+    """
+    end = max(until, since + timedelta(microseconds=1))
+    check(facts, Period(since, end, facts.zone, "month"), currency)
 
 
 def reason(others: tuple[str, ...], currency: str) -> str:

@@ -15,11 +15,11 @@ import numpy as np
 
 from segmind.analytics.definition import Definition
 from segmind.analytics.roi import Incremental, Key
+from segmind.customers.bought import bought, net_revenue, present
 from segmind.customers.facts import Facts
-from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.experiments import means, monitoring, several, shares
-from segmind.experiments.effect import Effect, Measured
+from segmind.experiments.effect import Effect, Measured, NotMeasured, WhyNot
 from segmind.experiments.experiment import HOLDOUT, Experiment
 from segmind.experiments.moments import Moments
 from segmind.experiments.shares import Share
@@ -71,18 +71,20 @@ class ArmLift:
 
 @dataclass(frozen=True)
 class Lift:
-    """The answer. Until ``is_over`` the intervals are those that may be looked at any time."""
+    """The answer. Until ``is_over`` the intervals are those that may be looked at any time, and
+    for ever where it ``goes_on``."""
 
     arms: tuple[ArmLift, ...]
     control: Arm
     ratio: RatioCheck
     is_over: bool
+    goes_on: bool
     definition: Definition
 
     @property
     def total_revenue(self) -> Measured:
         """Of a single arm its total; several are not added up (their intervals do not add)."""
-        return self.arms[0].total_revenue
+        return self.arms[0].total_revenue if self.arms else NotMeasured(WhyNot.NO_TREATED)
 
 
 def measure(
@@ -95,52 +97,90 @@ def measure(
     with the net revenue of the ``DAYS_BEFORE`` days before the start. With several arms each
     interval is as wide as all of them together need (Bonferroni), p-values are Holm's.
     """
-    is_over = as_of >= experiment.until
+    is_over = as_of >= experiment.until and not experiment.goes_on
     orders, net, before = _acts(facts, experiment, as_of)
-    each = several.confidence_of_each(confidence, len(experiment.arms))
-    ids = {name: _now(facts, arm) for name, arm in experiment.arms.items()}
-    control = _now(facts, experiment.control)
-    held = Moments.of(net[control], before[control])
-    held_share = Share(int(np.count_nonzero(orders[control])), len(control))
+
+    def did(customers: np.ndarray) -> Did:
+        mine = present(facts, customers)
+        return Did(orders[mine], net[mine], before[mine])
+
+    return compared(
+        {name: did(arm) for name, arm in experiment.arms.items()},
+        did(experiment.control),
+        experiment.weights,
+        is_over=is_over,
+        goes_on=experiment.goes_on,
+        confidence=confidence,
+        definition=_definition(experiment, as_of, confidence, is_over, facts.zone.key),
+    )
+
+
+@dataclass(frozen=True)
+class Did:
+    """What the customers of a group did, one entry for each: ``orders`` in the window, ``net``
+    revenue in it and ``before`` it (minor units)."""
+
+    orders: np.ndarray
+    net: np.ndarray
+    before: np.ndarray
+
+    def arm(self, name: str) -> Arm:
+        return Arm(name, len(self.net), int(np.count_nonzero(self.orders)), int(self.net.sum()))
+
+
+def compared(
+    arms: Mapping[str, Did],
+    control: Did,
+    weights: Mapping[str, float],
+    *,
+    is_over: bool,
+    goes_on: bool,
+    confidence: float,
+    definition: Definition,
+) -> Lift:
+    """Every arm beside the control; see ``measure``."""
+    each = several.confidence_of_each(confidence, len(arms))
+    shown = {name: did.arm(name) for name, did in arms.items()}
+    held = control.arm(HOLDOUT)
+    spent = Moments.of(control.net, control.before)
     found = {}
-    for name, mine in ids.items():
-        share = Share(int(np.count_nonzero(orders[mine])), len(mine))
-        moments = Moments.of(net[mine], before[mine])
+    for name, did in arms.items():
+        mine = shown[name]
         pair = (
-            shares.difference(share, held_share, confidence=each),
-            means.difference(moments, held, confidence=each),
+            shares.difference(
+                Share(mine.buyers, mine.customers),
+                Share(held.buyers, held.customers),
+                confidence=each,
+            ),
+            means.difference(Moments.of(did.net, did.before), spent, confidence=each),
         )
         found[name] = pair if is_over else (_any_time(pair[0]), _any_time(pair[1]))
     conversion = several.corrected(_p_values({n: pair[0] for n, pair in found.items()}))
     revenue = several.corrected(_p_values({n: pair[1] for n, pair in found.items()}))
     return Lift(
         arms=tuple(
-            ArmLift(
-                _arm(name, ids[name], orders, net), *pair, conversion.get(name), revenue.get(name)
-            )
+            ArmLift(shown[name], *pair, conversion.get(name), revenue.get(name))
             for name, pair in found.items()
         ),
-        control=_arm(HOLDOUT, control, orders, net),
+        control=held,
         ratio=ratio_check(
-            {**{name: len(mine) for name, mine in ids.items()}, HOLDOUT: len(control)},
-            experiment.weights,
+            {**{name: arm.customers for name, arm in shown.items()}, HOLDOUT: held.customers},
+            weights,
         ),
         is_over=is_over,
-        definition=_definition(experiment, as_of, confidence, is_over, facts.zone.key),
+        goes_on=goes_on,
+        definition=definition,
     )
 
 
-def incremental(
-    facts: Facts, experiments: Mapping[Key, Experiment], as_of: datetime
-) -> dict[Key, Incremental]:
+def incremental(lifts: Mapping[Key, Lift]) -> dict[Key, Incremental]:
     """What each experiment with one arm caused in all, for the return on messages (minor units).
 
     Left out are those that cannot be measured and those with several arms, whose intervals do not
     add up.
     """
     found = {}
-    for key, experiment in experiments.items():
-        lift = measure(facts, experiment, as_of)
+    for key, lift in lifts.items():
         total = lift.total_revenue if len(lift.arms) == 1 else None
         if isinstance(total, Effect):
             found[key] = Incremental(round(total.estimate), round(total.low), round(total.high))
@@ -151,30 +191,10 @@ def _acts(
     facts: Facts, experiment: Experiment, as_of: datetime
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Orders and net revenue in the window, net revenue before it, by customer id."""
-    vectors = facts.vectors
     until = min(experiment.until, as_of + timedelta(microseconds=1))
-    window = Span(experiment.start, max(until, experiment.start))
+    done = bought(facts, Span(experiment.start, max(until, experiment.start)))
     earlier = Span(experiment.start - timedelta(days=DAYS_BEFORE), experiment.start)
-    net, before = (
-        vectors.values(Kind.ORDER_COMPLETED, span) - vectors.values(Kind.ORDER_REFUNDED, span)
-        for span in (window, earlier)
-    )
-    return vectors.counts(Kind.ORDER, window), net, before
-
-
-def _now(facts: Facts, customers: np.ndarray) -> np.ndarray:
-    """The customers' places in vectors; who was merged is where he belongs now, erased ones go."""
-    places = np.arange(facts.vectors.size)
-    merges = facts.log.rows.merges.frame
-    gone, into = merges["from_id"].to_numpy(), merges["into_id"].to_numpy()
-    known = (gone < places.size) & (into < places.size)
-    places[gone[known]] = into[known]
-    here = places[customers[customers < places.size]]
-    return np.unique(here[facts.is_customer[here]])
-
-
-def _arm(name: str, mine: np.ndarray, orders: np.ndarray, net: np.ndarray) -> Arm:
-    return Arm(name, len(mine), int(np.count_nonzero(orders[mine])), int(net[mine].sum()))
+    return done.orders, done.net, net_revenue(facts, earlier)
 
 
 def _any_time(found: Measured) -> Measured:
@@ -192,18 +212,24 @@ def _p_values(found: Mapping[str, Measured]) -> dict[str, float]:
 def _definition(
     experiment: Experiment, as_of: datetime, confidence: float, is_over: bool, zone: str
 ) -> Definition:
-    interval = (
-        f"{confidence:.0%} intervals (conversion: Newcombe; revenue: Welch, adjusted by the "
-        f"{DAYS_BEFORE} days before)"
-        if is_over
-        else f"{confidence:.0%} intervals that hold however often one looks, until the window ends"
-    )
     return Definition(
         what="Customers who were to get the message, less those held out by chance: share with "
-        f"at least one order, and net revenue per customer. {interval}.",
+        "at least one order, and net revenue per customer. "
+        f"{intervals_words(confidence, is_over, experiment.goes_on)}.",
         window=f"{experiment.days} x 24 h from {experiment.start.isoformat()}",
         start_point="the launch, for everybody; who was not reached counts too",
         tie_break="none: every customer is in one group",
         zone=zone,
         as_of=as_of,
     )
+
+
+def intervals_words(confidence: float, is_over: bool, goes_on: bool) -> str:
+    """Which intervals they are."""
+    if is_over:
+        return (
+            f"{confidence:.0%} intervals (conversion: Newcombe; revenue: Welch, adjusted by the "
+            f"{DAYS_BEFORE} days before)"
+        )
+    until = "" if goes_on else ", until the window ends"
+    return f"{confidence:.0%} intervals that hold however often one looks{until}"

@@ -6,8 +6,10 @@ Incremental revenue comes from holdouts; where there is none, it is None and so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import sqrt
 from typing import Final, Literal
 
 import polars as pl
@@ -17,6 +19,7 @@ from segmind.analytics.definition import Definition
 from segmind.analytics.discounts import with_discounts
 from segmind.analytics.period import Period
 from segmind.customers.facts import Facts
+from segmind.events.schema import Source
 
 By = Literal["source", "channel", "month"]
 KEYS: Final[dict[By, list[str]]] = {
@@ -137,6 +140,55 @@ def returns(
             )
         )
     return found
+
+
+def together(
+    by: By,
+    period: Period,
+    costs: pl.DataFrame,
+    caused: Callable[[Period], Mapping[Key, Incremental]],
+) -> dict[Key, Incremental]:
+    """What was caused by ``KEYS[by]``; ``caused`` says it by source, of those measured in a period.
+
+    By channel or month all that was sent in it has to be measured (what a campaign or automation
+    sends on several channels is not told apart), else it has no line; single messages are taken to
+    cause nothing. Estimates add up; the squares of the intervals' halves do, as those of
+    experiments that are independent of each other.
+    """
+    whole = caused(period) if by != "month" else {}
+    if by == "source":
+        return dict(whole)
+    sources = costs.filter(
+        pl.col("source_kind") != int(Source.SINGLE), pl.col("messages") > 0
+    ).select("source_kind", "source_id", *KEYS[by])
+    found = {}
+    for (key,), group in sources.unique().group_by(KEYS[by], maintain_order=True):
+        measured = caused(_within(period, key)) if isinstance(key, datetime) else whole
+        names = list(group.select("source_kind", "source_id").iter_rows())
+        apart = by == "channel" and _on_several(sources, names)
+        parts = [measured[name] for name in names if name in measured]
+        if parts and len(parts) == len(names) and not apart:
+            found[(key,)] = _sum(parts)
+    return found
+
+
+def _on_several(sources: pl.DataFrame, names: Sequence[Key]) -> bool:
+    counts = sources.group_by("source_kind", "source_id").agg(pl.col("channel").n_unique())
+    several = counts.filter(pl.col("channel") > 1).select("source_kind", "source_id")
+    return not set(several.iter_rows()).isdisjoint(names)
+
+
+def _sum(parts: Sequence[Incremental]) -> Incremental:
+    revenue = sum(its.revenue for its in parts)
+    half = round(sqrt(sum(((its.high - its.low) / 2) ** 2 for its in parts)))
+    return Incremental(revenue, revenue - half, revenue + half)
+
+
+def _within(period: Period, month: datetime) -> Period:
+    """The part of the period in a month, given by its start in local time."""
+    following = (month + timedelta(days=32)).replace(day=1)
+    first, last = (at.replace(tzinfo=period.zone).astimezone(UTC) for at in (month, following))
+    return replace(period, since=max(period.since, first), until=min(period.until, last))
 
 
 def definition(ledger: Ledger) -> Definition:

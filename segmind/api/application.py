@@ -33,6 +33,7 @@ from segmind.api import (
     sendgrid_like,
     suppressions,
     twilio_like,
+    variants,
     webhooks,
 )
 from segmind.api.caller import Doors
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     twilio_like.router,
     sendgrid_like.router,
     campaigns.router,
+    variants.router,
     automations.router,
     automation_runs.router,
     analytics.router,

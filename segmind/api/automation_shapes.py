@@ -99,6 +99,9 @@ class CartRecovery(Body):
     cooldown_hours: int | None = Field(
         default=None, ge=1, le=8_784, description="No second run of a customer within that time."
     )
+    holdout_percent: float = Field(
+        default=0, ge=0, le=50, description="Never reminded, so that the lift can be measured."
+    )
     start: bool = Field(default=True, description="False: save it as a draft.")
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
 

@@ -114,6 +114,7 @@ def cart_recovery(
         },
         next_after_minutes=body.next_after_minutes,
         cooldown_hours=body.cooldown_hours,
+        holdout_percent=body.holdout_percent,
     )
     with store.engine.begin() as conn:
         return _set_up(conn, caller, body.name, definition, chosen, response, start=body.start)

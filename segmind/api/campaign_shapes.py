@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from segmind.api.shapes import Body, BodyId, ChannelName, Instant
+from segmind.campaigns.campaign import Campaign
 
 
 class Broadcast(Body):
@@ -41,6 +42,21 @@ class Broadcast(Body):
     holdout_percent: float | None = Field(
         default=None, ge=0, le=50, description="Kept out to measure lift; default: the workspace's."
     )
+    variant_test: dict[str, Any] | None = Field(
+        default=None,
+        description="Other contents (variants B to E; A is content) that a share of the audience "
+        "sees first; the rest is sent what wins.",
+        examples=[
+            {
+                "variants": [{"content": {"subject": "Last days", "body": "<p>Come.</p>"}}],
+                "share_percent": 20,
+                "metric": "clicks",
+                "hours": 4,
+                "decide": "automatic",
+                "otherwise": "leader",
+            }
+        ],
+    )
     rate_per_second: int | None = Field(default=None, ge=1, le=10_000)
     scheduled_at: Instant | None = Field(default=None, description="Leave out to send now.")
     draft: bool = Field(default=False, description="Only save it: nothing is sent.")
@@ -50,8 +66,6 @@ class Broadcast(Body):
 class CampaignOut(BaseModel):
     """A campaign. ``problem`` says why it was paused or missed when no person did it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     id: int
     name: str
     status: str
@@ -60,6 +74,9 @@ class CampaignOut(BaseModel):
     exclude_segment_ids: list[int]
     template_version_id: int | None
     holdout_percent: float
+    variant_test: dict[str, Any] | None = Field(description="The plan of its test of variants.")
+    decide_at: datetime | None = Field(description="When the test is over, once launched.")
+    winner: str | None = Field(description="The variant that the rest is sent.")
     rate_per_second: int | None
     problem: str | None
     scheduled_at: datetime | None
@@ -68,6 +85,13 @@ class CampaignOut(BaseModel):
     audience_size: int | None = Field(description="Recipients, once it was launched.")
     created_by: str
     created_at: datetime
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> CampaignOut:
+        """A campaign as it is told."""
+        test = campaign.variant_test
+        values = {name: getattr(campaign, name) for name in cls.model_fields}
+        return cls.model_validate({**values, "variant_test": test.as_json() if test else None})
 
 
 class Started(CampaignOut):
@@ -125,6 +149,35 @@ class FindingOut(BaseModel):
     hint: str
 
 
+class HoldoutSizingOut(BaseModel):
+    """How small a lift this holdout can show, found four times in five."""
+
+    days: int
+    customers: int = Field(description="Recipients and held out.")
+    held: int
+    rate: float | None = Field(description="Share of them with an order in the last days.")
+    detectable_rate: float | None = Field(description="The smallest rise over rate; null: none.")
+    detectable_revenue: float | None = Field(description="Minor units per customer.")
+    needed: int | None = Field(description="Customers who would show a rise of a tenth.")
+
+
+class ContestSizingOut(BaseModel):
+    """How small a difference between two variants the test can show, found four times in five."""
+
+    metric: str
+    each: int = Field(description="Customers of the smallest variant.")
+    base: float | None = Field(description="The metric per customer lately; null: not known.")
+    detectable: float | None
+    needed: int | None = Field(description="Customers of each who would show one of a tenth.")
+
+
+class SizingOut(BaseModel):
+    """What can be found out by the campaign as it is planned."""
+
+    holdout: HoldoutSizingOut
+    test: ContestSizingOut | None
+
+
 class ReviewOut(BaseModel):
     """The campaign as it would be launched now."""
 
@@ -136,3 +189,4 @@ class ReviewOut(BaseModel):
     waterfall: dict[str, Any] | None
     cost_micros: int | None
     currency: str | None
+    sizing: SizingOut | None

@@ -20,6 +20,7 @@ from segmind.api.campaign_shapes import (
     ProgressOut,
     ReasonOut,
     ReviewOut,
+    SizingOut,
     Started,
 )
 from segmind.api.messages import Key, chosen_key
@@ -34,9 +35,10 @@ from segmind.campaigns.lifecycle import Status
 from segmind.campaigns.report import report
 from segmind.campaigns.review import review
 from segmind.campaigns.tables import campaign as table
+from segmind.campaigns.variant_test import parse
 from segmind.db.locks import lock
 from segmind.segments import segment
-from segmind.templates.template import parse_draft, to_json
+from segmind.templates.template import InvalidDraft, parse_draft, to_json
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
@@ -71,6 +73,7 @@ def broadcast(
             content=_content(body),
             template_version_id=body.template_version_id,
             holdout_percent=body.holdout_percent,
+            variant_test=_variant_test(body),
             rate_per_second=body.rate_per_second,
             idempotency_key=chosen,
         )
@@ -140,6 +143,7 @@ def look_over(store: StoreOf, campaign_id: PathId) -> ReviewOut:
         waterfall=waterfall.as_json() if waterfall is not None else None,
         cost_micros=cost.total_micros if cost is not None else None,
         currency=cost.currency if cost is not None else None,
+        sizing=SizingOut.model_validate(asdict(found.sizing)) if found.sizing else None,
     )
 
 
@@ -192,9 +196,28 @@ def _content(body: Broadcast) -> dict[str, Any] | None:
     return to_json(parse_draft({**body.content, "channel": body.channel}))
 
 
+def _variant_test(body: Broadcast) -> dict[str, Any] | None:
+    """The plan with its contents in full, each for the campaign's channel."""
+    if body.variant_test is None:
+        return None
+    plan = parse(body.variant_test)
+    variants = []
+    for n, each in enumerate(plan.variants):
+        content = {**each.content, "channel": body.channel}
+        try:
+            drafted = to_json(parse_draft(content))
+        except InvalidDraft as error:
+            error.field = f"variant_test.variants.{n}.content" + (
+                f".{error.field}" if error.field else ""
+            )
+            raise
+        variants.append(each.model_copy(update={"content": drafted}))
+    return plan.model_copy(update={"variants": tuple(variants)}).as_json()
+
+
 def _refuse(message: str, field: str) -> Refusal:
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", message, field=field)
 
 
 def _out(campaign: Campaign) -> CampaignOut:
-    return CampaignOut.model_validate(campaign)
+    return CampaignOut.of(campaign)

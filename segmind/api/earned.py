@@ -11,9 +11,11 @@ from segmind import clock
 from segmind.analytics import credit_by, currencies, message_costs, revenue, roi, side_by_side
 from segmind.analytics.attribution import Ledger, ledger, ledgers
 from segmind.analytics.credit_by import Dimension
-from segmind.analytics.lift import incremental
+from segmind.analytics.lift import Lift, incremental, measure
+from segmind.analytics.period import Period
 from segmind.analytics.revenue import Summary
-from segmind.analytics.roi import Key, Return
+from segmind.analytics.roi import Incremental, Key, Return
+from segmind.analytics.rolling_lift import measure_rolling
 from segmind.analytics.rules import rule_of, rules, windows_of
 from segmind.api.caller import StoreOf, requires
 from segmind.api.earned_answers import Attribution, ReturnOut, Returns, Revenue, Sums
@@ -35,11 +37,11 @@ from segmind.api.periods import (
     which_of,
 )
 from segmind.api.shapes import ChannelName, Money
+from segmind.automations import held_out
 from segmind.campaigns.groups import with_holdout
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.events.schema import Source
-from segmind.experiments.experiment import Experiment
 from segmind.segments import membership, segment
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
@@ -170,14 +172,10 @@ def roi_of(
         titles = Titles(conn)
         period = period_of(settings, days, since, until, "month")
         spent = message_costs.costs(conn, period)
-        launched = with_holdout(conn, period.since, period.until) if group_by == "source" else {}
     currencies.check(facts, period, settings.currency)
     chosen = rule_of(rule, windows_of(settings, attribution_days))
     book = ledger(facts, period, chosen)
-    experiments: dict[Key, Experiment] = {
-        (int(Source.CAMPAIGN), number): its for number, its in launched.items()
-    }
-    caused = incremental(facts, experiments, clock.now())
+    caused = roi.together(group_by, period, spent, lambda within: _caused(store, facts, within))
     lines = roi.returns(facts, book, spent, group_by, decimals(settings.currency), caused)
     keys = [dict(zip(roi.KEYS[group_by], line.key, strict=True)) for line in lines]
     named = _named(keys, titles)
@@ -191,6 +189,20 @@ def roi_of(
         group_by=group_by,
         lines=[_line(name, line) for name, line in zip(named, lines, strict=True)],
     )
+
+
+def _caused(store: Store, facts: Facts, period: Period) -> dict[Key, Incremental]:
+    """What campaigns launched in the period and automations by whom they met in it caused."""
+    now = clock.now()
+    with store.engine.connect() as conn:
+        launched = with_holdout(conn, period.since, period.until)
+        rolling = held_out.with_holdout(conn, period.since, period.until)
+    lifts: dict[Key, Lift] = {
+        (int(Source.CAMPAIGN), number): measure(facts, its, now) for number, its in launched.items()
+    }
+    for number, its in rolling.items():
+        lifts[int(Source.AUTOMATION), number] = measure_rolling(facts, its, now)
+    return incremental(lifts)
 
 
 def _sums(found: Summary) -> Sums:

@@ -1,38 +1,39 @@
-"""What a campaign caused, with its intervals: the audience beside its holdout."""
+"""What campaigns, automations and all marketing caused, beside whom chance held out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from segmind import clock
-from segmind.analytics.lift import Arm, ArmLift, measure
+from segmind.analytics import currencies
+from segmind.analytics.global_lift import global_lift
+from segmind.analytics.lift import Arm, ArmLift, Lift, measure
+from segmind.analytics.rolling_lift import measure_rolling
 from segmind.api.caller import StoreOf, requires
-from segmind.api.periods import card
+from segmind.api.effects import EffectOut, effect
+from segmind.api.periods import Days, Since, Until, card, period_of
 from segmind.api.shapes import MOST_ID, DefinitionCard
+from segmind.automations import automation as automations
+from segmind.automations import held_out
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.groups import experiment_of
-from segmind.customers.facts import read_facts
-from segmind.experiments.effect import Effect, Measured
+from segmind.customers.facts import Facts, read_facts
 from segmind.experiments.experiment import DAYS
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
-router = APIRouter(prefix="/analytics", tags=["Analytics"])
-
-
-class EffectOut(BaseModel):
-    """An estimate with its bounds, or none and the reason."""
-
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = Field(default=None, description="Corrected for the number of variants.")
-    confidence: float | None = None
-    is_significant: bool = False
-    reason: str | None = Field(default=None, description="Why nothing can be measured.")
+router = APIRouter(
+    prefix="/analytics/lift",
+    tags=["Analytics"],
+    dependencies=[Depends(requires(Scope.ANALYTICS_READ))],
+)
+Number = Annotated[int, Path(ge=1, le=MOST_ID)]
+Counting = Annotated[int, Query(ge=1, le=90, description="How long a customer's orders count.")]
 
 
 class ArmOut(BaseModel):
@@ -54,11 +55,11 @@ class ArmLiftOut(ArmOut):
 
 
 class LiftOut(BaseModel):
-    """The lift of a campaign."""
+    """The lift of a campaign, an automation, or all marketing."""
 
     currency: str
     days: int
-    is_over: bool
+    is_over: bool = Field(description="False: intervals hold however often one looks.")
     is_sound: bool = Field(description="Whether the groups have the sizes that were drawn.")
     holdout: ArmOut
     arms: list[ArmLiftOut]
@@ -66,54 +67,90 @@ class LiftOut(BaseModel):
     incomplete: list[str]
 
 
-@router.get("/lift/campaigns/{campaign_id}", dependencies=[Depends(requires(Scope.ANALYTICS_READ))])
-def lift_of(
+@router.get("/campaigns/{campaign_id}")
+def of_campaign(
     store: StoreOf,
-    campaign_id: Annotated[int, Path(ge=1, le=MOST_ID)],
-    days: Annotated[int, Query(ge=1, le=90, description="How long orders count.")] = DAYS,
+    campaign_id: Number,
+    days: Counting = DAYS,
+    by_variant: Annotated[
+        bool, Query(description="Each variant of the campaign's test for itself.")
+    ] = False,
 ) -> LiftOut:
     """Incremental orders and revenue of a campaign against its holdout."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
+        currency = product_settings.load(conn).currency
+        experiment = experiment_of(
+            conn, campaigns.get(conn, campaign_id), days, by_variant=by_variant
+        )
+    currencies.check_span(facts, experiment.start, experiment.until, currency)
+    return _out(facts, measure(facts, experiment, clock.now()), days, currency)
+
+
+@router.get("/automations/{automation_id}")
+def of_automation(
+    store: StoreOf,
+    automation_id: Number,
+    counting: Counting = DAYS,
+    days: Days = 90,
+    since: Since = None,
+    until: Until = None,
+) -> LiftOut:
+    """Incremental orders and revenue of an automation against those whom its split held out, of
+    the customers who came to it in the period and whose ``counting`` days are over."""
+    facts = read_facts(store)
+    with store.engine.connect() as conn:
         settings = product_settings.load(conn)
-        experiment = experiment_of(conn, campaigns.get(conn, campaign_id), days)
-    found = measure(facts, experiment, clock.now())
+        period = period_of(settings, days, since, until, "day")
+        currencies.check(facts, period, settings.currency)
+        rolling = held_out.experiment_of(
+            conn, automations.get(conn, automation_id), period.since, period.until, counting
+        )
+    return _out(facts, measure_rolling(facts, rolling, clock.now()), counting, settings.currency)
+
+
+@router.get("/global")
+def of_everything(
+    store: StoreOf,
+    days: Annotated[int, Query(ge=1, le=366, description="The last so many times 24 hours.")] = 30,
+) -> LiftOut:
+    """What all marketing together caused: everybody against the global holdout."""
+    facts, now = read_facts(store), clock.now()
+    with store.engine.connect() as conn:
+        settings = product_settings.load(conn)
+        begun = product_settings.since_when(conn, "global_holdout_percent")
+    currencies.check_span(facts, now - timedelta(days=days), now, settings.currency)
+    found = global_lift(facts, settings.global_holdout_percent, begun, now, days)
+    return _out(facts, found, days, settings.currency)
+
+
+def _out(facts: Facts, found: Lift, days: int, currency: str) -> LiftOut:
     return LiftOut(
-        currency=settings.currency,
+        currency=currency,
         days=days,
         is_over=found.is_over,
         is_sound=found.ratio.is_sound,
         holdout=_arm(found.control),
-        arms=[_lift(arm) for arm in found.arms],
+        arms=_arms(found.arms),
         definition=card(found.definition),
         incomplete=list(facts.log.incomplete),
     )
 
 
+def _arms(found: Sequence[ArmLift]) -> list[ArmLiftOut]:
+    return [
+        ArmLiftOut(
+            **_arm(each.arm).model_dump(),
+            conversion=effect(each.conversion, each.p_conversion),
+            revenue_per_customer=effect(each.revenue, each.p_revenue),
+            conversions=effect(each.conversions, each.p_conversion),
+            revenue=effect(each.total_revenue, each.p_revenue),
+        )
+        for each in found
+    ]
+
+
 def _arm(arm: Arm) -> ArmOut:
     return ArmOut(
         name=arm.name, customers=arm.customers, buyers=arm.buyers, net_revenue=arm.net_revenue
-    )
-
-
-def _lift(found: ArmLift) -> ArmLiftOut:
-    return ArmLiftOut(
-        **_arm(found.arm).model_dump(),
-        conversion=_effect(found.conversion, found.p_conversion),
-        revenue_per_customer=_effect(found.revenue, found.p_revenue),
-        conversions=_effect(found.conversions, found.p_conversion),
-        revenue=_effect(found.total_revenue, found.p_revenue),
-    )
-
-
-def _effect(found: Measured, p_value: float | None) -> EffectOut:
-    if not isinstance(found, Effect):
-        return EffectOut(reason=found.sentence)
-    return EffectOut(
-        estimate=found.estimate,
-        low=found.low,
-        high=found.high,
-        p_value=p_value,
-        confidence=found.confidence,
-        is_significant=found.is_significant,
     )

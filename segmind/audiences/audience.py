@@ -99,8 +99,15 @@ def terms_of(
     settings: ProductSettings,
 ) -> Terms:
     """The terms; only marketing holds anybody out."""
-    share = holdout_percent if purpose is Purpose.MARKETING else 0.0
-    return Terms(as_channel(channel), purpose, share, salt, settings.email_unasked_countries)
+    is_marketing = purpose is Purpose.MARKETING
+    return Terms(
+        channel=as_channel(channel),
+        purpose=purpose,
+        holdout_percent=holdout_percent if is_marketing else 0.0,
+        salt=salt,
+        unasked_countries=settings.email_unasked_countries,
+        global_percent=settings.global_holdout_percent if is_marketing else 0.0,
+    )
 
 
 def union(

@@ -10,7 +10,7 @@ from segmind.audiences.waterfall import Reason
 from segmind.consent import gate
 from segmind.consent.purpose import Purpose
 from segmind.events.schema import Channel
-from segmind.experiments.holdouts import in_holdout
+from segmind.experiments.holdouts import GLOBAL_SALT, in_holdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Terms:
     """On which channel and what for, and how large a share is kept out on purpose.
 
     The same ``salt`` holds the same customers out; every campaign has its own.
-    ``unasked_countries``: see ``gate.screen``.
+    ``unasked_countries``: see ``gate.screen``; ``global_percent``: the share of customers who get
+    no marketing at all, the same for all that is sent.
     """
 
     channel: Channel
@@ -26,6 +27,7 @@ class Terms:
     holdout_percent: float = 0.0
     salt: str = ""
     unasked_countries: tuple[str, ...] = ()
+    global_percent: float = 0.0
 
 
 def resolve(
@@ -65,6 +67,9 @@ def _checks(capped: pl.Series, terms: Terms) -> list[tuple[Reason, pl.Expr]]:
         Reason.EXCLUDED_SEGMENT: pl.col("excluded"),
         Reason.DUPLICATE_ADDRESS: _competes() & (pl.col("place") > 1),
         Reason.FREQUENCY_CAP: customer.is_in(capped.implode()),
+        Reason.GLOBAL_HOLDOUT: in_holdout(customer, GLOBAL_SALT, terms.global_percent)
+        if terms.global_percent
+        else pl.lit(False),
         Reason.HOLDOUT: in_holdout(customer, terms.salt, terms.holdout_percent),
     }
     return [(why, conditions.get(why, screened == why.value)) for why in Reason]

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     DUPLICATE_ADDRESS = "duplicate_address"
     NO_CONSENT = GateReason.NO_CONSENT.value
     SUPPRESSED = GateReason.SUPPRESSED.value
+    GLOBAL_HOLDOUT = GateReason.GLOBAL_HOLDOUT.value
     FREQUENCY_CAP = GateReason.FREQUENCY_CAP.value
     HOLDOUT = "holdout"
 
@@ -34,6 +35,7 @@ _LABELS: Final[dict[Reason, str]] = {
     Reason.DUPLICATE_ADDRESS: "Same address as another customer",
     Reason.NO_CONSENT: "No consent for this channel",
     Reason.SUPPRESSED: "Address suppressed",
+    Reason.GLOBAL_HOLDOUT: "Global holdout: no marketing at all",
     Reason.FREQUENCY_CAP: "Contacted as often as allowed",
     Reason.HOLDOUT: "Holdout",
 }

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from segmind.campaigns.lifecycle import EDITABLE, Status
 from segmind.campaigns.tables import campaign as table
+from segmind.campaigns.variant_test import VariantTest, parse
 from segmind.channels.channel import Channel
 from segmind.errors import Conflict, InvalidInput, NotFound
 from segmind.messages.outbox import KeyReused
@@ -45,6 +46,9 @@ class Campaign:
     ``template_version_id`` the version that never changes, set at the latest when it is launched.
 
     ``waterfall`` and ``audience_size`` are those of the launch; None before.
+
+    With a ``variant_test`` the test is over at ``decide_at``; ``standing`` is what it had found by
+    then (``campaigns.standing``), ``winner`` the variant that the rest of the audience is sent.
     """
 
     id: int
@@ -55,12 +59,19 @@ class Campaign:
     content: dict[str, Any] | None
     template_version_id: int | None
     holdout_percent: float
+    variant_test: VariantTest | None
     status: Status
     problem: str | None
     scheduled_at: datetime | None
     launched_at: datetime | None
     audience_as_of: datetime | None
     frozen_at: datetime | None
+    decide_at: datetime | None
+    last_test_message_id: int | None
+    standing: dict[str, Any] | None
+    winner: str | None
+    decided_at: datetime | None
+    decided_by: str | None
     finished_at: datetime | None
     waterfall: dict[str, Any] | None
     audience_size: int | None
@@ -71,7 +82,7 @@ class Campaign:
 
     @property
     def salt(self) -> str:
-        """What makes the holdout of this campaign its own."""
+        """What makes the holdout of this campaign, and who sees which variant, its own."""
         return f"campaign:{self.id}"
 
 
@@ -87,6 +98,7 @@ def create(
     content: Mapping[str, Any] | None = None,
     template_version_id: int | None = None,
     holdout_percent: float | None = None,
+    variant_test: Mapping[str, Any] | VariantTest | None = None,
     rate_per_second: int | None = None,
     idempotency_key: str | None = None,
 ) -> Campaign:
@@ -95,7 +107,7 @@ def create(
     ``holdout_percent`` None: the workspace's.
 
     Raises:
-        InvalidCampaign: a value cannot be used; ``field`` names it.
+        InvalidCampaign, InvalidVariantTest: a value cannot be used; ``field`` names it.
         KeyReused: the campaign made with this key says, or by now says, something else.
     """
     asks_holdout = holdout_percent is not None
@@ -109,6 +121,7 @@ def create(
         "content": dict(content) if content is not None else None,
         "template_version_id": template_version_id,
         "holdout_percent": holdout_percent,
+        "variant_test": variant_test,
         "rate_per_second": rate_per_second,
     }
     row = _checked(conn, values)
@@ -153,10 +166,11 @@ def update(
     """Change a draft. A missed campaign becomes a draft again.
 
     Changeable: name, channel, segment_id, exclude_segment_ids, content, template_version_id,
-    holdout_percent, rate_per_second. New content lets go of the version that was frozen before.
+    holdout_percent, variant_test, rate_per_second. New content lets go of the version that was
+    frozen before.
 
     Raises:
-        UnknownCampaign, NotEditable, InvalidCampaign.
+        UnknownCampaign, NotEditable, InvalidCampaign, InvalidVariantTest.
     """
     before = get(conn, campaign_id, lock=True)
     if before.status not in EDITABLE:
@@ -188,6 +202,7 @@ def copy(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Campa
         content=old.content,
         template_version_id=old.template_version_id if old.content is None else None,
         holdout_percent=old.holdout_percent,
+        variant_test=old.variant_test,
         rate_per_second=old.rate_per_second,
     )
 
@@ -228,6 +243,7 @@ def _of(row: RowMapping) -> Campaign:
     values["exclude_segment_ids"] = tuple(row["exclude_segment_ids"] or ())
     values["holdout_percent"] = float(row["holdout_percent"])
     values["status"] = Status(row["status"])
+    values["variant_test"] = parse(row["variant_test"]) if row["variant_test"] else None
     return Campaign(**values)
 
 
@@ -292,6 +308,10 @@ def _rate(value: Any) -> int | None:
     return value
 
 
+def _test(value: Any) -> dict[str, Any] | None:
+    return None if value is None else parse(value).as_json()
+
+
 _CHECKS: dict[str, Any] = {
     "name": _name,
     "channel": _channel,
@@ -300,5 +320,6 @@ _CHECKS: dict[str, Any] = {
     "content": _content,
     "template_version_id": lambda value: _id(value, "template_version_id"),
     "holdout_percent": _holdout,
+    "variant_test": _test,
     "rate_per_second": _rate,
 }

@@ -76,8 +76,16 @@ def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
         {"kind": int(Source.CAMPAIGN), "id": campaign.id},
     )
     counted = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows]
+    waiting = conn.execute(
+        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id AND variant IS NULL"),
+        {"id": campaign.id},
+    ).scalar_one()
     return add_up(
-        campaign.waterfall, campaign.audience_size, counted, campaign.status == "cancelled"
+        campaign.waterfall,
+        campaign.audience_size,
+        counted,
+        campaign.status == "cancelled",
+        waiting,
     )
 
 
@@ -86,12 +94,14 @@ def add_up(
     audience: int | None,
     counted: Iterable[Counted],
     stopped: bool,
+    waiting: int = 0,
 ) -> tuple[Fate, ...]:
     """The steps; each one's remaining is the one's before less its removed, and what remains at the
     end is what was delivered.
 
     ``waterfall`` is that of the audience (None: it begins with the audience), ``audience`` how many
-    it holds (None: as many as there are messages), ``stopped``: what did not leave never will.
+    it holds (None: as many as there are messages), ``stopped``: what did not leave never will;
+    ``waiting``: how many wait for the winner of a test.
     """
     messages = list(counted)
     total = sum(each.count for each in messages)
@@ -105,7 +115,9 @@ def add_up(
             steps.append(Fate(stage, key, label, count, steps[-1].remaining - count))
 
     never = "Not queued before it was stopped" if stopped else "Not queued yet"
-    take("not queued", "not_queued", never, held - total)
+    waits = 0 if stopped else waiting
+    take("not queued", "waits_for_winner", "Waiting for the winner of the test", waits)
+    take("not queued", "not_queued", never, held - total - waits)
     for state, said in _ENDED.items():
         reasons: dict[str | None, int] = {}
         for each in messages:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.variant_test import VariantTest
 from segmind.db.copy import copy_out
 from segmind.errors import Conflict
 from segmind.events.schema import Source
@@ -26,45 +27,85 @@ class NotLaunchedYet(Conflict):
     hint = "Launch it first; lift is measured from the launch on."
 
 
-def experiment_of(conn: Connection, campaign: Campaign, days: int = DAYS) -> Experiment:
+def experiment_of(
+    conn: Connection, campaign: Campaign, days: int = DAYS, *, by_variant: bool = False
+) -> Experiment:
     """The groups of a launched campaign, as its frozen audience was drawn; orders count for
     ``days``. Erased customers are in neither group.
+
+    All who were to get it are one group, also those who wait for the winner of a test;
+    ``by_variant``: those who were drawn for a variant of the test, by its name.
 
     Raises:
         NotLaunchedYet.
     """
     if campaign.launched_at is None or campaign.frozen_at is None:
         raise NotLaunchedYet
-    messages = copy_out(
-        conn,
-        "SELECT customer_id, COALESCE(step, %s) FROM message WHERE source_kind = %s"
-        " AND source_id = %s AND purpose <> 'test' AND customer_id IS NOT NULL",
-        {"customer_id": pl.Int64, "arm": pl.String},
-        (EVERYBODY, int(Source.CAMPAIGN), campaign.id),
-    )
+    test = campaign.variant_test if by_variant else None
+    messages = _tested(conn, campaign) if test is not None else _everybody(conn, campaign)
     held_out = copy_out(
         conn,
         "SELECT customer_id FROM campaign_exclusion WHERE campaign_id = %s AND reason = 'holdout'",
         {"customer_id": pl.Int64},
         (campaign.id,),
     )
+    names = [arm.name for arm in test.arms] if test is not None else [EVERYBODY]
     arms = {
-        name: messages.filter(pl.col("arm") == name)["customer_id"].to_numpy()
-        for name in messages["arm"].unique().sort()
+        name: messages.filter(pl.col("arm") == name)["customer_id"].to_numpy() for name in names
     }
-    weights = dict.fromkeys(arms, (100 - campaign.holdout_percent) / max(1, len(arms)))
-    weights[HOLDOUT] = campaign.holdout_percent
+    weights = _weights(campaign, test)
     held = held_out["customer_id"].to_numpy()
     return Experiment(arms, held, weights, campaign.launched_at, days)
 
 
-def with_holdout(conn: Connection, since: datetime, until: datetime) -> dict[int, Experiment]:
+def _everybody(conn: Connection, campaign: Campaign) -> pl.DataFrame:
+    return copy_out(
+        conn,
+        "SELECT customer_id, %s FROM message WHERE source_kind = %s AND source_id = %s"
+        " AND purpose <> 'test' AND customer_id IS NOT NULL"
+        " UNION ALL SELECT customer_id, %s FROM campaign_recipient WHERE campaign_id = %s",
+        {"customer_id": pl.Int64, "arm": pl.String},
+        (EVERYBODY, int(Source.CAMPAIGN), campaign.id, EVERYBODY, campaign.id),
+    )
+
+
+def _tested(conn: Connection, campaign: Campaign) -> pl.DataFrame:
+    return copy_out(
+        conn,
+        "SELECT customer_id, step FROM message WHERE source_kind = %s AND source_id = %s"
+        " AND purpose <> 'test' AND customer_id IS NOT NULL AND id <= %s",
+        {"customer_id": pl.Int64, "arm": pl.String},
+        (int(Source.CAMPAIGN), campaign.id, campaign.last_test_message_id or 0),
+    )
+
+
+def _weights(campaign: Campaign, test: VariantTest | None) -> dict[str, float]:
+    """The shares by which everybody was drawn, of all who could have been reached."""
+    left = 100 - campaign.holdout_percent
+    if test is None:
+        return {EVERYBODY: left, HOLDOUT: campaign.holdout_percent}
+    total = sum(arm.weight for arm in test.arms)
+    tested = left * test.share_percent / 100
+    shares = {arm.name: tested * arm.weight / total for arm in test.arms}
+    return {**shares, HOLDOUT: campaign.holdout_percent}
+
+
+def with_holdout(
+    conn: Connection, since: datetime, until: datetime, days: int = DAYS
+) -> dict[int, Experiment]:
     """The experiments of all campaigns with a holdout that were launched in ``[since, until)``."""
+    found = holding_out(conn, since, until)
+    return {number: experiment_of(conn, campaigns.get(conn, number), days) for number in found}
+
+
+def holding_out(conn: Connection, since: datetime, until: datetime) -> dict[int, datetime]:
+    """Of the same campaigns: when each was launched."""
     rows = conn.execute(
         text(
-            "SELECT id FROM campaign WHERE holdout_percent > 0 AND frozen_at IS NOT NULL"
-            " AND launched_at >= :since AND launched_at < :until ORDER BY id"
+            "SELECT id, launched_at FROM campaign WHERE holdout_percent > 0"
+            " AND frozen_at IS NOT NULL AND launched_at >= :since AND launched_at < :until"
+            " ORDER BY id"
         ),
         {"since": since, "until": until},
     )
-    return {row.id: experiment_of(conn, campaigns.get(conn, row.id)) for row in rows.all()}
+    return {row.id: row.launched_at for row in rows}

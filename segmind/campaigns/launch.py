@@ -4,11 +4,15 @@ What is promised: a launch that is killed at any instant and started again, by t
 another, reaches the same audience, and nobody twice. How: the audience is drawn and stored in one
 transaction, as of the instant at which the launch began; each portion leaves that store and enters
 the outbox in one transaction; nothing is sent before the last portion is in.
+
+With a test of variants the launch is that of the test's part; who is left in the store waits for
+the winner (:mod:`segmind.campaigns.deciding`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -19,7 +23,7 @@ from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves
 from segmind.campaigns.audience import audience_of
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.content import version_for
+from segmind.campaigns.content import freeze_variants, frozen_versions, version_for
 from segmind.campaigns.lifecycle import RUNNING, Status, require
 from segmind.campaigns.review import require_launchable
 from segmind.campaigns.tables import campaign as table
@@ -30,6 +34,8 @@ from segmind.db.copy import copy_in, copy_out
 from segmind.db.engine import Store
 from segmind.db.locks import lock_shared, try_lock
 from segmind.events.schema import Source
+from segmind.experiments.holdouts import in_holdout
+from segmind.experiments.variants import variant_of
 from segmind.messages import outbox, sources
 from segmind.workspace import audit, product_settings
 
@@ -71,6 +77,7 @@ def _begin(conn: Connection, campaign: Campaign, now: datetime, actor: str) -> b
     )
     if not started.rowcount:
         return False
+    freeze_variants(conn, campaign)
     conn.execute(
         table.update()
         .where(table.c.id == campaign.id)
@@ -107,18 +114,18 @@ def _take(store: Store, campaign_id: int, now: datetime) -> bool:
         campaign = campaigns.get(conn, campaign_id, lock=True)
         if campaign.status is not Status.LAUNCHING:
             return False
-        portion = _portion(conn, campaign_id)
+        portion = take_portion(conn, campaign_id, PORTION)
         if portion.is_empty():
             _complete(conn, campaign, now)
             return False
-        _enqueue(store, conn, campaign, portion, now)
+        enqueue(store, conn, campaign, portion, campaign.launched_at or now, now)
         return True
 
 
 def _store_audience(conn: Connection, campaign: Campaign, drawn: Audience) -> None:
     """Store who will get it and who will not and why, all or nothing."""
     mine = pl.lit(campaign.id).alias("campaign_id")
-    recipients = drawn.recipients.select(mine, "customer_id", "address")
+    recipients = drawn.recipients.select(mine, "customer_id", "address", variant_drawn(campaign))
     copy_in(conn, "campaign_recipient", recipients)
     copy_in(conn, "campaign_exclusion", drawn.exclusions.select(mine, "customer_id", "reason"))
     conn.execute(
@@ -128,54 +135,71 @@ def _store_audience(conn: Connection, campaign: Campaign, drawn: Audience) -> No
     )
 
 
-def _portion(conn: Connection, campaign_id: int) -> pl.DataFrame:
+def variant_drawn(campaign: Campaign) -> pl.Expr:
+    """The variant that a customer is drawn for, for ever the same; null: waits for the winner."""
+    test = campaign.variant_test
+    if test is None:
+        return pl.lit("").alias("variant")
+    customer = pl.col("customer_id")
+    is_tested = in_holdout(customer, f"test:{campaign.salt}", test.share_percent)
+    shown = variant_of(customer, campaign.salt, test.arms)
+    return pl.when(is_tested).then(shown).alias("variant")
+
+
+def take_portion(
+    conn: Connection, campaign_id: int, limit: int, winner: str | None = None
+) -> pl.DataFrame:
+    """Take recipients out of the store: customer_id, address, variant. Those drawn for a variant;
+    with a ``winner`` those who waited for it."""
+    chosen = "IS NOT NULL" if winner is None else "IS NULL"
     return copy_out(
         conn,
         "DELETE FROM campaign_recipient WHERE campaign_id = %s AND customer_id IN ("
-        " SELECT customer_id FROM campaign_recipient WHERE campaign_id = %s"
-        " ORDER BY customer_id LIMIT %s) RETURNING customer_id, address",
-        {"customer_id": pl.Int64(), "address": pl.String()},
-        (campaign_id, campaign_id, PORTION),
+        f" SELECT customer_id FROM campaign_recipient WHERE campaign_id = %s AND variant {chosen}"
+        " ORDER BY customer_id LIMIT %s) RETURNING customer_id, address, COALESCE(variant, %s)",
+        {"customer_id": pl.Int64(), "address": pl.String(), "variant": pl.String()},
+        (campaign_id, campaign_id, limit, winner or ""),
     )
 
 
-def _enqueue(
-    store: Store, conn: Connection, campaign: Campaign, portion: pl.DataFrame, now: datetime
+def enqueue(
+    store: Store,
+    conn: Connection,
+    campaign: Campaign,
+    portion: pl.DataFrame,
+    due_at: datetime,
+    now: datetime,
 ) -> None:
-    if campaign.template_version_id is None or campaign.launched_at is None:
-        raise AssertionError("A launching campaign has a version and an instant.")
-    outbox.enqueue_many(
-        conn,
-        address_key(store.settings.secret_key),
-        Source.CAMPAIGN,
-        campaign.id,
-        portion,
-        campaign.template_version_id,
-        campaign.channel.value,
-        due_at=campaign.launched_at,
-        expires_at=now + moves.VALID_FOR,
-        now=now,
-    )
+    """Put a portion into the outbox, everybody with the content of their variant."""
+    versions = frozen_versions(conn, campaign)
+    for (name,), part in portion.group_by("variant"):
+        outbox.enqueue_many(
+            conn,
+            address_key(store.settings.secret_key),
+            Source.CAMPAIGN,
+            campaign.id,
+            part.select("customer_id", "address"),
+            versions[str(name)],
+            campaign.channel.value,
+            due_at=due_at,
+            expires_at=now + moves.VALID_FOR,
+            now=now,
+            step=str(name) or None,
+        )
 
 
 def _complete(conn: Connection, campaign: Campaign, now: datetime) -> None:
     """The last portion is in: open the gate, unless the outbox does not hold the audience."""
-    enqueued = conn.execute(
-        text(
-            "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
-            " AND purpose <> 'test'"
-        ),
-        {"kind": int(Source.CAMPAIGN), "id": campaign.id},
-    ).scalar_one()
-    conn.execute(table.update().where(table.c.id == campaign.id).values(frozen_at=now))
-    if enqueued != campaign.audience_size:
-        moves.pause(
-            conn,
-            campaign.id,
-            now,
-            "scheduler",
-            problem=f"The audience is {campaign.audience_size}, the outbox holds {enqueued}.",
-        )
+    test = campaign.variant_test
+    done: dict[str, Any] = {"frozen_at": now}
+    if test is not None:
+        done |= {
+            "decide_at": now + timedelta(hours=test.hours),
+            "last_test_message_id": _last_message(conn, campaign.id),
+        }
+    conn.execute(table.update().where(table.c.id == campaign.id).values(done))
+    if missing := missing_from_outbox(conn, campaign):
+        moves.pause(conn, campaign.id, now, "scheduler", problem=missing)
         return
     conn.execute(
         table.update()
@@ -183,3 +207,36 @@ def _complete(conn: Connection, campaign: Campaign, now: datetime) -> None:
         .values(status=Status.SENDING.value, updated_at=now)
     )
     sources.set_state(conn, Source.CAMPAIGN, campaign.id, "open", "launched", now)
+
+
+def missing_from_outbox(conn: Connection, campaign: Campaign) -> str | None:
+    """A sentence, if messages and who still waits for one are not the frozen audience; else None.
+
+    Costs a count of the campaign's messages.
+    """
+    values = {"kind": int(Source.CAMPAIGN), "id": campaign.id}
+    enqueued = conn.execute(
+        text(
+            "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
+            " AND purpose <> 'test'"
+        ),
+        values,
+    ).scalar_one()
+    waiting = conn.execute(
+        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id"), values
+    ).scalar_one()
+    if enqueued + waiting == campaign.audience_size:
+        return None
+    waits = f", and {waiting} wait" if waiting else ""
+    return f"The audience is {campaign.audience_size}, the outbox holds {enqueued}{waits}."
+
+
+def _last_message(conn: Connection, campaign_id: int) -> int | None:
+    found: int | None = conn.execute(
+        text(
+            "SELECT max(id) FROM message WHERE source_kind = :kind AND source_id = :id"
+            " AND purpose <> 'test'"
+        ),
+        {"kind": int(Source.CAMPAIGN), "id": campaign_id},
+    ).scalar_one()
+    return found

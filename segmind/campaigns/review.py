@@ -15,9 +15,12 @@ from segmind.audiences.waterfall import Waterfall
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.audience import audience_of
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.content import draft_of
+from segmind.campaigns.content import draft_of, variant_drafts
 from segmind.campaigns.cost import Cost, estimate
 from segmind.campaigns.preflight import preflight
+from segmind.campaigns.sizing import Sizing, sizing
+from segmind.campaigns.variant_test import CONTROL
+from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.errors import Conflict, SegmindError
 from segmind.templates.check import check
@@ -46,14 +49,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """A campaign as it would be launched at ``as_of``. ``waterfall`` and ``cost`` are None while
-    nothing can be said of them (no segment, no content); the findings then say why."""
+    """A campaign as it would be launched at ``as_of``. ``waterfall``, ``cost`` and ``sizing`` are
+    None while nothing can be said of them (no segment, no content); the findings then say why."""
 
     campaign: Campaign
     as_of: datetime
     findings: tuple[Finding, ...]
     waterfall: Waterfall | None
     cost: Cost | None
+    sizing: Sizing | None = None
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -81,14 +85,15 @@ def review(store: Store, campaign_id: int, now: datetime) -> Review:
                 drawn = audience_of(store, conn, campaign, as_of=now)
             except SegmindError as error:
                 findings.append(Finding("error", "segment_id", error.message, error.hint))
-        cost = None
+        cost = size = None
         if drawn is not None:
             findings.extend(_of_audience(drawn))
             cost = _cost(conn, campaign, settings, drawn, findings)
+            size = sizing(conn, read_facts(store), campaign, drawn, now)
     order = {"error": 0, "warning": 1, "note": 2}
     sorted_findings = tuple(sorted(findings, key=lambda finding: order[finding.level]))
     waterfall = drawn.waterfall if drawn is not None else None
-    return Review(campaign, now, sorted_findings, waterfall, cost)
+    return Review(campaign, now, sorted_findings, waterfall, cost, size)
 
 
 def findings_of(
@@ -111,6 +116,7 @@ def findings_of(
         )
     try:
         draft = draft_of(conn, campaign)
+        variants = variant_drafts(conn, campaign)
     except SegmindError as error:
         return [*found, Finding("error", error.field or "content", error.message, error.hint)]
     if draft is None:
@@ -119,6 +125,16 @@ def findings_of(
         Finding(each.level, f"content.{each.field}", _with_line(each.message, each.line), each.hint)
         for each in check(draft, postal_address=settings.postal_address)
     ]
+    for n, name in enumerate(name for name in variants if name != CONTROL):
+        found += [
+            Finding(
+                each.level,
+                f"variant_test.variants.{n}.content.{each.field}",
+                f"Variant {name}: {_with_line(each.message, each.line)}",
+                each.hint,
+            )
+            for each in check(variants[name], postal_address=settings.postal_address)
+        ]
     if not any(each.level == "error" for each in found):
         found += [
             Finding(each.level, each.field, each.message, each.hint)
@@ -155,18 +171,29 @@ def _cost(
     findings: list[Finding],
 ) -> Cost | None:
     try:
-        draft = draft_of(conn, campaign)
+        draft, variants = draft_of(conn, campaign), variant_drafts(conn, campaign)
     except SegmindError:
         return None  # said already
     if draft is None:
         return None
-    cost = estimate(conn, draft, settings, drawn.recipients.height, _sample(drawn))
+    recipients, sample = drawn.recipients.height, _sample(drawn)
+    cost = estimate(conn, draft, settings, recipients, sample)
     findings += [
         Finding(
             "error", f"content.{fault.field}", _with_line(fault.message, fault.line), fault.hint
         )
         for fault in cost.failures
     ]
+    for n, name in enumerate(name for name in variants if name != CONTROL):
+        findings += [
+            Finding(
+                "error",
+                f"variant_test.variants.{n}.content.{fault.field}",
+                f"Variant {name}: {_with_line(fault.message, fault.line)}",
+                fault.hint,
+            )
+            for fault in estimate(conn, variants[name], settings, recipients, sample).failures
+        ]
     return cost
 
 

@@ -28,12 +28,19 @@ campaign = Table(
     Column("content", Json),  # templates.template.Draft as JSON, while it may still change
     Column("template_version_id", ForeignKey("template_version.id")),  # frozen at launch
     Column("holdout_percent", Numeric(5, 2), nullable=False, server_default="5"),
+    Column("variant_test", Json),  # campaigns.variant_test.VariantTest as JSON; null: none
+    Column("decide_at", Instant),  # when the test is over; set with frozen_at
+    Column("last_test_message_id", BigInteger),  # messages of the test have ids up to this
+    Column("standing", Json),  # what the test had found when it was judged, as JSON
+    Column("winner", Text),  # the variant that the rest is sent
+    Column("decided_at", Instant),
+    Column("decided_by", Text),
     Column("status", Text, nullable=False, server_default="draft"),  # campaigns.lifecycle.Status
     Column("problem", Text),  # why it was missed or paused by itself
     Column("scheduled_at", Instant),
     Column("launched_at", Instant),
     Column("audience_as_of", Instant),
-    Column("frozen_at", Instant),  # the audience is complete in the outbox
+    Column("frozen_at", Instant),  # the audience (of a test: its part) is complete in the outbox
     Column("finished_at", Instant),
     Column("waterfall", Json),  # audiences' waterfall as JSON, frozen at launch
     Column("audience_size", BigInteger),  # recipients, frozen at launch
@@ -54,13 +61,25 @@ campaign_run = Table(
 )
 
 #: The frozen audience on its way into the outbox: what is still here is still to be enqueued,
-#: so the rows are the checkpoint of a launch. Empty once ``frozen_at`` is set.
+#: so the rows are the checkpoint of a launch. Once ``frozen_at`` is set, only those are left who
+#: wait for the winner of a test.
 campaign_recipient = Table(
     "campaign_recipient",
     metadata,
     Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("address", Text, nullable=False),
+    # The variant drawn; '' where there is one content only; null: sent what wins the test.
+    Column("variant", Text, server_default=""),
+)
+
+#: The contents of a test, frozen at the launch; the control among them.
+campaign_variant = Table(
+    "campaign_variant",
+    metadata,
+    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("template_version_id", ForeignKey("template_version.id"), nullable=False),
 )
 
 #: Who of the segment gets no message, each with the one reason that comes first.

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.campaign import InvalidCampaign
-from segmind.campaigns.content import draft_of
+from segmind.campaigns.content import draft_of, variant_drafts
+from segmind.campaigns.variant_test import CONTROL
 from segmind.consent.addresses import address_key
 from segmind.consent.purpose import Purpose
 from segmind.db.engine import Store
@@ -38,11 +39,12 @@ def send_test(
     actor: str,
     *,
     values: Mapping[str, Any] | None = None,
+    variant: str = CONTROL,
 ) -> MessageRef:
     """Put one test message for ``address`` into the outbox, whatever the campaign's status.
 
     ``values``: what the template is filled with, such as a real customer's fields; the message
-    belongs to no customer and enters no figure of the campaign.
+    belongs to no customer and enters no figure of the campaign. ``variant``: of its test.
 
     Raises:
         UnknownCampaign; InvalidCampaign, InvalidDraft: nothing is written, or no draft;
@@ -50,6 +52,8 @@ def send_test(
     """
     campaign = campaigns.get(conn, campaign_id)
     draft = draft_of(conn, campaign)
+    if variant != CONTROL:
+        draft = variant_drafts(conn, campaign).get(variant)
     if draft is None:
         raise InvalidCampaign("Nothing is written yet.", field="content")
     sent = send_one.send(

@@ -31,9 +31,11 @@ from segmind.consent.quiet_hours import opening
 from segmind.consent.reasons import Reason, SuppressionReason
 from segmind.consent.zones import Place, Whereabouts
 from segmind.events.schema import Channel
+from segmind.experiments.holdouts import GLOBAL_SALT, in_holdout
 from segmind.workspace.product_settings import ProductSettings
 
-#: What ``screen`` can tell from columns, in its order. Caps, holdouts and duplicates follow.
+#: What ``screen`` can tell from columns, in its order. Caps, holdouts and duplicates
+#: follow.
 SCREEN_ORDER: Final = (
     Reason.NO_ADDRESS,
     Reason.INVALID_ADDRESS,
@@ -149,6 +151,7 @@ def may_contact(
         verdict = (
             _standing(request, person, settings)
             or _suppression(request, suppressed[request.channel].get(hashed))
+            or _global_holdout(request, person, settings)
             or _timing(request, person, settings, now, timings)
         )
         if verdict is None and request.purpose is Purpose.MARKETING and person is not None:
@@ -230,6 +233,17 @@ def _suppression(request: ContactRequest, found: suppressions.Suppression | None
         and request.purpose is not Purpose.MARKETING
     )
     return None if spared else Blocked(Reason.SUPPRESSED, found.reason.label)
+
+
+def _global_holdout(
+    request: ContactRequest, person: _Person | None, settings: ProductSettings
+) -> Blocked | None:
+    """Marketing alone: who is held out still gets what he ordered."""
+    if request.purpose is not Purpose.MARKETING or person is None:
+        return None
+    percent = settings.global_holdout_percent
+    held = percent > 0 and in_holdout(person.id, GLOBAL_SALT, percent)
+    return Blocked(Reason.GLOBAL_HOLDOUT) if held else None
 
 
 #: What the clock says to each place on each channel, of one batch.

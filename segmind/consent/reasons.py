@@ -13,6 +13,7 @@ class Reason(StrEnum):
     INVALID_ADDRESS = "invalid_address"
     NO_CONSENT = "no_consent"
     SUPPRESSED = "suppressed"
+    GLOBAL_HOLDOUT = "global_holdout"
     QUIET_HOURS = "quiet_hours"
     NEVER_OPEN = "never_open"
     FREQUENCY_CAP = "frequency_cap"
@@ -29,6 +30,7 @@ _LABELS = {
     Reason.INVALID_ADDRESS: "The address is not valid",
     Reason.NO_CONSENT: "No consent for this channel",
     Reason.SUPPRESSED: "The address is suppressed",
+    Reason.GLOBAL_HOLDOUT: "In the global holdout: no marketing at all",
     Reason.QUIET_HOURS: "Quiet hours where the customer lives",
     Reason.NEVER_OPEN: "No hour is allowed in every possible zone of the customer",
     Reason.FREQUENCY_CAP: "Already contacted as often as allowed",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 #: The name of those who are kept out on purpose.
 HOLDOUT: Final = "holdout"
@@ -21,6 +22,7 @@ class Experiment:
 
     ``arms``: customer ids (Int64, each id once in all) by variant; ``control``: those held out.
     ``weights``: the shares they were drawn with, by variant and ``HOLDOUT``; relative.
+    ``goes_on``: it has no end of its own, so that one looks at it again and again.
     """
 
     arms: Mapping[str, np.ndarray]
@@ -28,8 +30,25 @@ class Experiment:
     weights: Mapping[str, float]
     start: datetime
     days: int = DAYS
+    goes_on: bool = False
 
     @property
     def until(self) -> datetime:
         """The end of the window in which orders count."""
         return self.start + timedelta(days=self.days)
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Groups that chance drew from customers who came one after the other; the acts of each count
+    for ``days`` from their own start.
+
+    ``entrants``: customer_id Int64 (each once), arm String (``HOLDOUT``: held out), start (UTC).
+    ``weights`` as an experiment's; ``until``: who came from then on is not among them.
+    """
+
+    entrants: pl.DataFrame
+    weights: Mapping[str, float]
+    since: datetime
+    until: datetime
+    days: int = DAYS

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Final, overload
 
 import polars as pl
 
 from segmind.errors import InvalidInput
 from segmind.experiments.assignment import BUCKETS, bucket
+
+#: By what the workspace's global holdout is drawn: one for all that is sent, for ever the same.
+GLOBAL_SALT: Final = "global"
 
 
 class InvalidShare(InvalidInput):

@@ -69,6 +69,16 @@ def needed_size(
     return math.ceil((reach / lift) ** 2)
 
 
+def needed_for_mean(
+    deviation: float, lift: float, *, confidence: float = 0.95, power: float = POWER
+) -> int | None:
+    """How many customers each of two equal arms needs to find a difference of means of ``lift``;
+    None where no number does."""
+    if lift <= 0 or deviation <= 0:
+        return None
+    return math.ceil(2 * ((_z_test(confidence) + _z_power(power)) * deviation / lift) ** 2)
+
+
 def _z_test(confidence: float) -> float:
     return float(special.ndtri(0.5 + confidence / 2))
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
-
 from segmind.experiments.effect import Effect, Measured, NotMeasured, WhyNot
 
 #: Below so many expected in a cell the exact test answers instead of the score test (Cochran 1954).
@@ -36,6 +33,9 @@ def difference(treated: Share, control: Share, *, confidence: float = 0.95) -> M
         return NotMeasured(WhyNot.NO_TREATED)
     if control.count == 0:
         return NotMeasured(WhyNot.NO_CONTROL)
+    # With its pandas it takes longer to import than all else: only who compares pays for it.
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     counts = (treated.hits, treated.count, control.hits, control.count)
     low, high = confint_proportions_2indep(
         *counts, method="newcomb", compare="diff", alpha=1 - confidence
@@ -54,6 +54,9 @@ def _p_value(treated: Share, control: Share) -> float:
     hits, count = treated.hits + control.hits, treated.count + control.count
     if hits in (0, count):
         return 1.0  # nobody did, or everybody: the arms are alike
+    from scipy import stats
+    from statsmodels.stats.proportion import test_proportions_2indep
+
     rarer = min(hits, count - hits) * min(treated.count, control.count) / count
     if rarer < _FEW:
         table = [[s.hits, s.count - s.hits] for s in (treated, control)]

@@ -46,6 +46,11 @@ SKIPPED: Final[dict[str, Explained]] = {
         "The address is suppressed: it bounced for good, complained, or opted out.",
         "The customer's profile says which. After a complaint, leave it as it is.",
     ),
+    Reason.GLOBAL_HOLDOUT: Explained(
+        "The customer is in the global holdout: they get no marketing at all, on purpose.",
+        "Nothing needs to be done; what all marketing causes is measured by them. Settings say how "
+        "many they are; transactional messages are free of it.",
+    ),
     Reason.QUIET_HOURS: Explained(
         "It was quiet hours where the customer lives.",
         "A message that can wait leaves when they end; one whose time is over by then is not sent.",

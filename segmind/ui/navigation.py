@@ -29,6 +29,7 @@ _VISIBLE = (
         "What bounces, complains and opts out",
     ),
     ("Measure", "revenue", "Revenue", "payments", "What the messages earned"),
+    ("Measure", "lift", "Lift", "science", "What would not have happened anyway"),
     ("Admin", "data", "Data", "database", "The event log, imports and jobs"),
     ("Admin", "settings", "Settings", "settings", "Workspace, sending, keys and members"),
 )

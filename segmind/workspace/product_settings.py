@@ -171,6 +171,8 @@ class ProductSettings(BaseModel):
     attribution_windows: dict[ChannelName, Annotated[int, Field(ge=1, le=90)]] = {}
     attribution_touch: Literal["delivered", "opened", "clicked"] = "opened"
     holdout_percent: float = Field(default=5.0, ge=0, le=50)
+    #: Customers who get no marketing at all, from campaigns, automations or the API.
+    global_holdout_percent: float = Field(default=0.0, ge=0, le=20)
     quiet_hours: dict[ChannelName, QuietHours] = {
         "sms": QuietHours(start="20:00", end="09:00"),
         "push": QuietHours(start="21:00", end="08:00"),
@@ -277,6 +279,14 @@ def load(conn: Connection) -> ProductSettings:
     rows = conn.execute(select(setting.c.key, setting.c.value))
     known = ProductSettings.model_fields
     return _validated({row.key: row.value for row in rows if row.key in known})
+
+
+def since_when(conn: Connection, field: str) -> datetime | None:
+    """When this setting was given its present value; None while it has its default."""
+    found: datetime | None = conn.execute(
+        select(setting.c.updated_at).where(setting.c.key == field)
+    ).scalar_one_or_none()
+    return found
 
 
 def save(

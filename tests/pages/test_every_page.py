@@ -28,6 +28,7 @@ EMPTY = {
     "engagement": "No messages in this period",
     "deliverability": "No messages in this period",
     "revenue": "No orders yet",
+    "lift": "Nothing to compare yet",
     "data": "The log is empty",
     "settings": "Shop",
     "replies": "Nothing waits to be read",

@@ -127,11 +127,33 @@ AREA: Final = Area(
         ),
         Term(
             ("Lift: what would not have happened anyway",), "currency",
-            "revenue that a campaign caused, with its 95 % interval",
+            "revenue that a campaign, an automation or all marketing caused, with its interval",
             "(net revenue per customer of the audience - that of its holdout) x audience, in the "
-            "days chosen after the launch; Welch's interval after CUPED with the 30 days before; "
-            "while the window is open an interval that may be looked at any time",
-            "`analytics.lift.measure`",
+            "days chosen after the launch; of an automation, after each customer came to its "
+            "split; of all marketing, everybody against the global holdout. Welch's interval after "
+            "CUPED with the 30 days before; while the window is open, or for what goes on, an "
+            "interval that may be looked at any time",
+            "`analytics.lift.measure`, `analytics.rolling_lift`, `analytics.global_lift`",
+        ),
+        Term(
+            ("Lift side by side",), "currency",
+            "lift of every campaign and automation that holds somebody out",
+            "as Lift, of campaigns launched in the period and of automations by who came in it; "
+            "each interval holds for itself", "`analytics.lift.measure`, `analytics.rolling_lift`",
+        ),
+        Term(
+            ("Incremental return",), "times", "what a spent unit brought that nothing else would",
+            "(incremental revenue - message cost - discounts) / (message cost + discounts), with "
+            "the 95 % interval of the incremental revenue",
+            "`analytics.roi.Return.incremental_roi`",
+        ),
+        Term(
+            ("Variants",), "points; currency", "how much more a variant has than A, per customer",
+            "metric (share who clicked or ordered, or net revenue) per customer drawn for the "
+            "variant - that of A, until the test's end. A winner beats every other variant with "
+            "p <= 5 % after Holm's correction for all pairs; intervals are Bonferroni's. Shares: "
+            "Newcombe and the score test; revenue: Welch after CUPED",
+            "`experiments.contest.judge`, `campaigns.standing`",
         ),
         Term(
             ("Revenue",), "currency", "what this campaign or automation is credited with",

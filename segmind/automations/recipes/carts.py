@@ -10,6 +10,8 @@ from segmind.automations.part import ChannelName
 from segmind.automations.recipes.recipe import Recipe
 
 CART_RECOVERY = "cart_recovery"
+#: The split of a cart recovery with a holdout.
+HOLDOUT_STEP = "holdout"
 
 #: What a recovery says unless it is told otherwise, by channel (drafts of the template language).
 CART_CONTENTS: Mapping[str, Mapping[str, Any]] = {
@@ -48,6 +50,7 @@ def cart_recovery(
     next_after_minutes: int = 22 * 60,
     cooldown_hours: int | None = None,
     valid_minutes: int = 720,
+    holdout_percent: float = 0.0,
 ) -> Definition:
     """Remind customers of the cart that they left.
 
@@ -58,6 +61,8 @@ def cart_recovery(
 
     ``contents``: drafts by channel; a channel without one says CART_CONTENTS. ``cooldown_hours``:
     no second run within that time. ``valid_minutes``: a message later than that is not sent.
+    ``holdout_percent``: so many of those with something in the cart are never reminded, so that the
+    lift can be measured.
 
     Raises:
         InvalidDefinition: a value cannot be used; ``field`` names it.
@@ -70,6 +75,8 @@ def cart_recovery(
     ):
         if not 1 <= minutes <= 30 * 24 * 60:
             raise InvalidDefinition("Give 1 minute to 30 days.", field=field)
+    if not 0 <= holdout_percent <= 50:
+        raise InvalidDefinition("Give 0 to 50 percent.", field="holdout_percent")
     texts = {**CART_CONTENTS, **(contents or {})}
     steps: list[dict[str, Any]] = []
     for n, channel in enumerate(channels):
@@ -83,6 +90,8 @@ def cart_recovery(
             after=after,
             valid_minutes=valid_minutes,
         )
+    if holdout_percent:
+        steps.insert(2, _holdout(holdout_percent))  # once something is known to be in the cart
     again: dict[str, Any] = {"mode": "always"}
     if cooldown_hours is not None:
         again = {"mode": "after", "hours": cooldown_hours}
@@ -96,6 +105,17 @@ def cart_recovery(
             "goal": {"event": "order_completed", "name": "Ordered"},
         }
     )
+
+
+def _holdout(percent: float) -> dict[str, Any]:
+    return {
+        "kind": "split",
+        "id": HOLDOUT_STEP,
+        "branches": [
+            {"name": "reminded", "percent": 100 - percent},
+            {"name": "held out", "percent": percent, "holdout": True},
+        ],
+    }
 
 
 def _reminder(

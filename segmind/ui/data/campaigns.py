@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from segmind.campaigns import campaign as campaigns
-from segmind.campaigns import moves, pace, trial
+from segmind.campaigns import deciding, moves, pace, trial
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.lifecycle import Status
 from segmind.campaigns.pace import Eta
@@ -19,6 +19,9 @@ from segmind.campaigns.report import Report
 from segmind.campaigns.report import report as report_of
 from segmind.campaigns.review import Review
 from segmind.campaigns.review import review as review_of
+from segmind.campaigns.standing import Standing
+from segmind.campaigns.standing import standing as standing_of
+from segmind.campaigns.variant_test import CONTROL
 from segmind.channels.channel import Channel
 from segmind.ui.access import allow
 from segmind.ui.data import facts, messages
@@ -92,12 +95,43 @@ def _review(campaign_id: int, campaign: str, version: str) -> Review:
     return review_of(store(), campaign_id, now())
 
 
-def send_test(campaign_id: int, address: str, values: Mapping[str, Any]) -> None:
+def send_test(
+    campaign_id: int, address: str, values: Mapping[str, Any], variant: str = CONTROL
+) -> None:
     """Put one marked message for ``address`` into the outbox. Raises BadAddress."""
     who = allow(Action.SEND_MESSAGES)
     opened = store()
     with opened.engine.begin() as conn:
-        trial.send_test(opened, conn, campaign_id, address, now(), who.email, values=dict(values))
+        trial.send_test(
+            opened,
+            conn,
+            campaign_id,
+            address,
+            now(),
+            who.email,
+            values=dict(values),
+            variant=variant,
+        )
+
+
+def standing(campaign_id: int) -> Standing:
+    """How the variants of its test stand. Raises NoTest, NotLaunchedYet."""
+    return _standing(campaign_id, get(campaign_id).standing is None, facts.version())
+
+
+@st.cache_data(ttl=20, max_entries=16, show_spinner=False)
+def _standing(campaign_id: int, is_open: bool, version: str) -> Standing:
+    del is_open, version
+    with store().engine.connect() as conn:
+        return standing_of(conn, facts.facts(), campaigns.get(conn, campaign_id), now())
+
+
+def choose(campaign_id: int, variant: str) -> None:
+    """Name the winner of its test by hand. Raises DecidedAlready, NotRunning."""
+    who = allow(Action.LAUNCH)
+    with store().engine.begin() as conn:
+        deciding.choose(conn, campaign_id, variant, now(), who.email)
+    _changed()
 
 
 def create(name: str, channel: Channel, segment_id: int | None = None) -> Campaign:

@@ -149,7 +149,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     book = ledger(known, period, rule_of(rule, windows))
     with store().engine.connect() as conn:
         spent = message_costs.costs(conn, period)
-    caused = lift.caused(period) if by == "source" else {}
+    caused = roi.together(by, period, spent, lift.caused)
     lines = roi.returns(known, book, spent, by, places, caused)
     unit = 10**places
     keys = pl.DataFrame(

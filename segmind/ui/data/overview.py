@@ -84,6 +84,9 @@ def _of_campaigns() -> list[Need]:
         if campaign.problem:
             text = f"**{campaign.name}**: {campaign.problem}"
             found.append(Need("error", text, "campaign", params))
+        elif campaign.standing and not campaign.winner and campaign.status == "sending":
+            text = f"**{campaign.name}**: its test is over, choose what the rest is sent"
+            found.append(Need("science", text, "campaign", params))
         elif campaign.status == "missed":
             text = f"**{campaign.name}** missed its start"
             found.append(Need("event_busy", text, "campaign", params))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from segmind.analytics import credit_by, currencies, roi
 from segmind.analytics.attribution import ledger, ledgers
 from segmind.analytics.message_costs import COST_COLUMNS
+from segmind.analytics.period import Period
 from segmind.analytics.roi import Incremental
 from segmind.analytics.rules import rule_of, rules
 from segmind.workspace.prices import MessagePrice, micros_of, repeated
@@ -86,6 +87,34 @@ def test_returns_by_channel_and_month_add_up_to_the_same_money() -> None:
         line.key[0]  # type: ignore[type-var]
         for line in roi.returns(facts, book, spent, "month", 2)
     )
+
+
+def test_incremental_revenue_adds_up_where_all_that_was_sent_is_measured() -> None:
+    month = SINCE.replace(tzinfo=None)
+    spent = costs(
+        (1, 1, 1, "sendgrid", None, month, 10, 10, 400),
+        (1, 2, 1, "sendgrid", None, month, 10, 10, 400),
+        (2, 3, 2, "twilio", None, month, 10, 10, 400),
+        (3, 0, 1, "sendgrid", None, month, 1, 1, 40),
+    )
+    known = {(1, 1): Incremental(1_000, 700, 1_300), (1, 2): Incremental(-200, -600, 200)}
+    asked = []
+
+    def caused(period: Period) -> dict[roi.Key, Incremental]:
+        asked.append(period)
+        return dict(known)
+
+    def told(by: roi.By) -> dict[roi.Key, Incremental]:
+        return roi.together(by, PERIOD, spent, caused)
+
+    assert told("source") == known
+    assert told("channel") == {(1,): Incremental(800, 300, 1_300)}  # 300² + 400² = 500²
+    assert told("month") == {}  # the automation was not measured
+    known[2, 3] = Incremental(0, 0, 0)
+    assert told("month") == {(month,): Incremental(800, 300, 1_300)}
+    assert (asked[-1].since, asked[-1].until) == (PERIOD.since, PERIOD.until)
+    several = pl.concat([spent, costs((1, 1, 2, "twilio", None, month, 1, 1, 1))])
+    assert roi.together("channel", PERIOD, several, caused) == {}
 
 
 def test_a_currency_without_decimals_costs_what_it_says() -> None:

@@ -12,6 +12,7 @@ from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, segments, workspace
+from segmind.ui.views.campaigns import sizing
 from segmind.workspace.permissions import Action
 
 
@@ -116,3 +117,5 @@ def _who_remains(campaign: Campaign) -> None:
         f"As of {figures.clock_time(found.as_of, zone)}. The audience is drawn anew when the "
         "campaign starts."
     )
+    if found.sizing is not None:
+        st.markdown(sizing.of_holdout(found.sizing.holdout))

@@ -1,4 +1,4 @@
-"""Composing: audience, message, schedule, review. What is typed is kept as the campaign's draft."""
+"""Composing: audience, message, test, schedule, review. What is typed is kept as its draft."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import streamlit as st
 from segmind.campaigns.campaign import Campaign
 from segmind.ui import problems
 from segmind.ui.access import Viewer
-from segmind.ui.views.campaigns import audience, message, review, schedule
+from segmind.ui.views.campaigns import audience, message, plan, review, schedule
 from segmind.ui.views.campaigns.draft import flush
 from segmind.workspace.permissions import Action
 
 _STEPS: Final[dict[str, Callable[[Campaign, Viewer], None]]] = {
     "Audience": audience.show,
     "Message": message.show,
+    "Test": plan.show,
     "Schedule": schedule.show,
     "Review": review.show,
 }

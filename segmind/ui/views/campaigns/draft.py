@@ -2,7 +2,7 @@
 
 Every keystroke reruns the message step; writing each to the database would fill the audit with
 them. So the text waits in the session, and is kept when the step changes, when "Keep" is pressed,
-and at the latest after some seconds of typing.
+and at the latest after some seconds of typing. Each variant of a test waits for itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.variant_test import CONTROL, NAMES
 from segmind.templates.template import InvalidDraft, parse_draft
 from segmind.ui.access import Viewer
 from segmind.ui.data import campaigns
@@ -21,10 +22,17 @@ from segmind.workspace.permissions import Action
 _SECONDS: Final = 20.0
 
 
-def hold(campaign: Campaign, content: dict[str, Any]) -> bool:
+def kept_content(campaign: Campaign, variant: str = CONTROL) -> dict[str, Any] | None:
+    """What the campaign's row has of a variant; without a test all is the control's."""
+    if variant == CONTROL or campaign.variant_test is None:
+        return campaign.content
+    return campaign.variant_test.contents.get(variant) or None
+
+
+def hold(campaign: Campaign, content: dict[str, Any], variant: str = CONTROL) -> bool:
     """Keep ``content`` in the session; True when it has waited long enough to be written."""
-    key = _key(campaign.id)
-    if _same(content, campaign.content):
+    key = _key(campaign.id, variant)
+    if _same(content, kept_content(campaign, variant)):
         st.session_state.pop(key, None)
         return False
     waiting = st.session_state.setdefault(key, {"since": time.monotonic()})
@@ -44,18 +52,28 @@ def _same(content: dict[str, Any], kept: dict[str, Any] | None) -> bool:
 
 def is_held(campaign: Campaign) -> bool:
     """Whether something written is not in the campaign yet."""
-    return _key(campaign.id) in st.session_state
+    return any(_key(campaign.id, name) in st.session_state for name in NAMES)
 
 
 def flush(campaign: Campaign, viewer: Viewer) -> Campaign:
     """Write what waits; returns the campaign as it is then. Raises InvalidCampaign."""
-    waiting = st.session_state.get(_key(campaign.id))
-    if not waiting or not viewer.may(Action.EDIT_CAMPAIGNS):
+    if not viewer.may(Action.EDIT_CAMPAIGNS):
         return campaign
-    changed = campaigns.update(campaign.id, {"content": waiting["content"]})
-    del st.session_state[_key(campaign.id)]
-    return changed
+    for name in NAMES:
+        if waiting := st.session_state.get(_key(campaign.id, name)):
+            campaign = _write(campaign, name, waiting["content"])
+            del st.session_state[_key(campaign.id, name)]
+    return campaign
 
 
-def _key(campaign_id: int) -> str:
-    return f"cmp_{campaign_id}_waiting"
+def _write(campaign: Campaign, variant: str, content: dict[str, Any]) -> Campaign:
+    if variant == CONTROL:
+        return campaigns.update(campaign.id, {"content": content})
+    test = campaign.variant_test
+    if test is None or variant not in test.contents:
+        return campaign  # it was taken out of the test meanwhile
+    return campaigns.update(campaign.id, {"variant_test": test.with_content(variant, content)})
+
+
+def _key(campaign_id: int, variant: str) -> str:
+    return f"cmp_{campaign_id}_{variant}_waiting"

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.variant_test import CONTROL
 from segmind.errors import SegmindError
 from segmind.templates.check import check
 from segmind.templates.template import parse_draft
@@ -14,7 +15,7 @@ from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.message_editor import edit_message, preview_message, show_findings
 from segmind.ui.data import campaigns, persons, workspace
-from segmind.ui.views.campaigns.draft import flush, hold, is_held
+from segmind.ui.views.campaigns.draft import flush, hold, is_held, kept_content
 from segmind.workspace.permissions import Action
 
 
@@ -27,20 +28,38 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
 @problems.guarded
 def _step(campaign: Campaign, viewer: Viewer) -> None:
     left, right = st.columns([1.15, 1])
-    key = f"cmp_{campaign.id}"
     with left:
-        content = edit_message(campaign.content, campaign.channel, key=key)
-        _keep(campaign, content, viewer)
+        variant = _variant(campaign)
+        key = f"cmp_{campaign.id}" + ("" if variant == CONTROL else f"_{variant}")
+        content = edit_message(kept_content(campaign, variant), campaign.channel, key=key)
+        _keep(campaign, content, variant, viewer)
         with problems.shown("Look the message over"):
             _findings(content)
     with right:
-        _preview(campaign, content, key, viewer)
+        _preview(campaign, content, key, viewer, variant)
 
 
-def _keep(campaign: Campaign, content: dict[str, Any], viewer: Viewer) -> None:
+def _variant(campaign: Campaign) -> str:
+    """Which variant is written."""
+    if campaign.variant_test is None:
+        return CONTROL
+    return (
+        st.segmented_control(
+            "Variant",
+            [arm.name for arm in campaign.variant_test.arms],
+            default=CONTROL,
+            required=True,
+            key=f"cmp_{campaign.id}_variant",
+            help="A is what the others are compared with. The step Test says who sees which.",
+        )
+        or CONTROL
+    )
+
+
+def _keep(campaign: Campaign, content: dict[str, Any], variant: str, viewer: Viewer) -> None:
     if not viewer.may(Action.EDIT_CAMPAIGNS):
         return
-    overdue = hold(campaign, content)
+    overdue = hold(campaign, content, variant)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Keep", icon=":material/save:", disabled=not is_held(campaign), key="cmp_keep"
@@ -65,7 +84,9 @@ def _findings(content: dict[str, Any]) -> None:
     show_findings(check(draft, postal_address=settings.postal_address))
 
 
-def _preview(campaign: Campaign, content: dict[str, Any], key: str, viewer: Viewer) -> None:
+def _preview(
+    campaign: Campaign, content: dict[str, Any], key: str, viewer: Viewer, variant: str
+) -> None:
     people = persons.persons(campaign.segment_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
@@ -81,7 +102,7 @@ def _preview(campaign: Campaign, content: dict[str, Any], key: str, viewer: View
             on_click=_next_person,
             args=(f"{key}_as", len(people)),
         )
-        _test(campaign, key, people[chosen or 0].context, viewer)
+        _test(campaign, key, people[chosen or 0].context, viewer, variant)
     preview_message(
         content,
         people[chosen or 0].context,
@@ -105,7 +126,9 @@ def _next_person(key: str, count: int) -> None:
     st.session_state[key] = (int(st.session_state.get(key) or 0) + 1) % max(1, count)
 
 
-def _test(campaign: Campaign, key: str, context: dict[str, object], viewer: Viewer) -> None:
+def _test(
+    campaign: Campaign, key: str, context: dict[str, object], viewer: Viewer, variant: str
+) -> None:
     with st.popover(
         "Send a test",
         icon=":material/science:",
@@ -124,5 +147,5 @@ def _test(campaign: Campaign, key: str, context: dict[str, object], viewer: View
                 values = {"cart": context["cart"], "order": context.get("order", {})}
                 known = context.get("customer")
                 own = known if isinstance(known, dict) else {}
-                campaigns.send_test(campaign.id, address or "", {**own, **values})
+                campaigns.send_test(campaign.id, address or "", {**own, **values}, variant)
                 st.success("On its way.", icon=":material/check_circle:")

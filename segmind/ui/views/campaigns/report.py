@@ -11,28 +11,29 @@ from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.report import Figures, Reason, Report
 from segmind.messages.explained import reason_label
 from segmind.ui import figures, problems
+from segmind.ui.access import Viewer
 from segmind.ui.charts.bars import funnel
 from segmind.ui.charts.timeseries import lines
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.data import campaigns, earned, revenue, workspace
 from segmind.ui.store import now
-from segmind.ui.views.campaigns import fates
+from segmind.ui.views.campaigns import contest, fates
 from segmind.ui.views.campaigns.lift import lift_card
 
 _SHOWN = ("sent", "delivered", "opened", "clicked")
 _WHY = {"excluded": "left out", "skipped": "not sent", "failed": "failed", "expired": "too late"}
 
 
-def report(campaign: Campaign) -> None:
+def report(campaign: Campaign, viewer: Viewer) -> None:
     """The report; while receipts are likely to come in, it asks again every five seconds."""
     began = campaign.launched_at
     fresh = began is not None and now() - began < timedelta(hours=2)
-    st.fragment(_report, run_every="5s" if fresh else None)(campaign.id)
+    st.fragment(_report, run_every="5s" if fresh else None)(campaign.id, viewer)
 
 
 @problems.guarded
-def _report(campaign_id: int) -> None:
+def _report(campaign_id: int, viewer: Viewer) -> None:
     """Key figures, the funnel, the first hours, the waterfall and the reasons."""
     found = campaigns.report(campaign_id)
     settings = workspace.settings()
@@ -42,7 +43,9 @@ def _report(campaign_id: int) -> None:
         f"orders are credited to the last click within {earned.click_window()}"
     )
     _key_figures(found)
-    lift_card(found.campaign.id)
+    if found.campaign.variant_test is not None:
+        contest.show(found.campaign, viewer)
+    lift_card(found.campaign)
     left, right = st.columns(2)
     with left:
         _funnel(found)

@@ -1,4 +1,4 @@
-"""Step 4: everything once more, then the launch."""
+"""Step 5: everything once more, then the launch."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
     with st.container(border=True, key="cmp_running"):
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(campaign.status)
-            st.markdown(_sentence(at, eta), width="stretch")
+            st.markdown(_sentence(at, eta, campaign), width="stretch")
             _brakes(campaign, viewer)
         if campaign.problem:
             st.warning(campaign.problem, icon=":material/error:")
@@ -47,11 +47,14 @@ def _card(campaign_id: int, shown: Status, viewer: Viewer) -> None:
             doubts.show(campaign, at.in_doubt, viewer)
 
 
-def _sentence(at: Progress, eta: Eta) -> str:
+def _sentence(at: Progress, eta: Eta, campaign: Campaign) -> str:
     if at.status is Status.LAUNCHING:
         return f"Preparing: {figures.plural(at.enqueued, 'message')} queued."
     if at.status is Status.PAUSED:
         return "Nothing leaves until you resume."
+    if campaign.variant_test and not campaign.winner and at.settled >= at.enqueued:
+        left = at.audience - at.enqueued
+        return f"The test is out; {figures.plural(left, 'customer')} wait for its winner."
     if at.rate:
         left = f", the last one leaves {figures.ago(eta.at, now())}" if eta.at else ""
         return f"{figures.plural(round(at.rate), 'message')} a second{left}{_limited(eta)}."

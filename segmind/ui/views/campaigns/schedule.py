@@ -1,4 +1,4 @@
-"""Step 3: when it starts. What is chosen here takes effect at the review."""
+"""Step 4: when it starts. What is chosen here takes effect at the review."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _incremental(found: pl.DataFrame) -> None:
         st.info(
             f"{which} can be compared with customers who were held out, so what the messages "
             "caused is not known: incremental revenue is left empty. Attributed revenue says who "
-            "was there before an order, not who would have bought anyway. Keep a holdout on a "
-            "campaign to measure it.",
+            "was there before an order, not who would have bought anyway. Keep a holdout on every "
+            "campaign, and a split with one in automations, to measure it.",
             icon=":material/science:",
         )

@@ -80,6 +80,19 @@ def show(viewer: Viewer) -> None:
             help="Customers kept out of a campaign on purpose, so that its lift can be measured.",
             key="set_holdout",
         )
+        everywhere = st.number_input(
+            "Global holdout, %",
+            0.0,
+            20.0,
+            float(now.global_holdout_percent),
+            step=0.5,
+            disabled=locked,
+            help="So many of all customers, always the same ones, get no marketing at all: from no "
+            "campaign, no automation and not over the API, so that what all of it causes can be "
+            "measured (page Lift). Transactional messages are exempt.",
+            key="set_global_holdout",
+            width=380,
+        )
         windows = _windows(now, locked)
         touch = st.selectbox(
             "Touches that rules share orders among",
@@ -108,6 +121,7 @@ def show(viewer: Viewer) -> None:
                     "public_url": url or None,
                     "attribution_window_days": days,
                     "holdout_percent": holdout,
+                    "global_holdout_percent": everywhere,
                     "attribution_windows": windows,
                     "attribution_touch": touch,
                 }

@@ -1,0 +1,1 @@
+"""Lift of campaigns, automations and all marketing."""

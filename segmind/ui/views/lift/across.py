@@ -1,0 +1,102 @@
+"""Lift side by side: every campaign and automation that holds somebody out."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from segmind.ui import figures
+from segmind.ui.charts.intervals import Interval, dots
+from segmind.ui.components.chart_card import chart_card
+from segmind.ui.components.empty import empty_state
+from segmind.ui.components.period_picker import Stretch
+from segmind.ui.data import lift, workspace
+from segmind.ui.navigation import page
+
+_SHOWN = 20
+_DEFINITION = (
+    "Net revenue per customer who was to be written to, less that per customer held out, times the "
+    "former, with its 95 % interval: of campaigns launched in this period, and of automations by "
+    "who came to their split in it. Each interval holds for itself: of twenty things without any "
+    "effect about one looks as if it had one."
+)
+
+
+def show(stretch: Stretch, days: int) -> None:
+    """Dots with intervals, the table with all figures, and what could not be measured in words."""
+    found = lift.across(stretch.asked, days)
+    if found.is_empty():
+        empty_state(
+            "Nothing to compare yet",
+            "Keep a holdout of a few percent on a campaign, or a split with a holdout in an "
+            "automation: what they cause shows here.",
+            icon="science",
+            action="Go to Campaigns",
+            page=page("campaigns"),
+            key="lift",
+        )
+        return
+    currency = workspace.settings().currency
+    unit = figures.sign(currency)
+    measured = found.filter(pl.col("incremental").is_not_null()).head(_SHOWN)
+    rows = [
+        Interval(f"{n + 1}. {row['name'][:36]}", row["incremental"], row["low"], row["high"])
+        for n, row in enumerate(measured.iter_rows(named=True))
+    ]
+    chart_card(
+        "Lift side by side",
+        unit,
+        f"{_DEFINITION} Orders count for {days} days.",
+        dots(rows, unit) if rows else None,
+        _table(found),
+        key="lift_across",
+        columns={
+            "Open": st.column_config.LinkColumn(display_text="Open"),
+            "Ordered": st.column_config.NumberColumn(format="percent"),
+            "Ordered, held out": st.column_config.NumberColumn(format="percent"),
+        },
+        takeaway=_takeaway(found),
+        empty="None of them can be measured yet; the table says why.",
+        stretch=False,
+    )
+    _unsound(found)
+
+
+def _table(found: pl.DataFrame) -> pl.DataFrame:
+    return found.select(
+        pl.col("name").alias("Name"),
+        pl.col("kind").alias("Kind"),
+        pl.col("customers").alias("Customers"),
+        pl.col("held").alias("Held out"),
+        pl.col("share").alias("Ordered"),
+        pl.col("held_share").alias("Ordered, held out"),
+        pl.col("incremental").alias("Incremental"),
+        pl.col("low").alias("At least"),
+        pl.col("high").alias("At most"),
+        pl.col("p_revenue").alias("p revenue"),
+        pl.col("p_orders").alias("p orders"),
+        pl.col("says").alias("In words"),
+        pl.col("open").alias("Open"),
+    )
+
+
+def _takeaway(found: pl.DataFrame) -> str:
+    clear = found.filter((pl.col("low") > 0) | (pl.col("high") < 0))
+    if clear.is_empty():
+        return (
+            f"None of {figures.plural(found.height, 'thing')} measured shows an effect beyond "
+            "chance on revenue. That is no proof that there is none: see how wide the intervals "
+            "are."
+        )
+    names = ", ".join(clear["name"].head(3))
+    return f"{clear.height} of {found.height} show an effect beyond chance: {names}."
+
+
+def _unsound(found: pl.DataFrame) -> None:
+    names = found.filter(~pl.col("sound"))["name"]
+    if names.len():
+        st.warning(
+            f"{', '.join(names)}: the groups do not have the sizes that were drawn (sample-ratio "
+            "mismatch). Do not trust this lift.",
+            icon=":material/balance:",
+        )
