@@ -15,6 +15,7 @@ from segmind.analytics.attribution import ledger
 from segmind.analytics.rules import rule_of, windows_of
 from segmind.api.analytics_answers import (
     AbandonmentOut,
+    ConversionOut,
     Engagement,
     FunnelOut,
     SegmentFigures,
@@ -139,12 +140,14 @@ def funnel_of(
     since: Since = None,
     until: Until = None,
     by: Annotated[Literal["session", "customer"], Query()] = "session",
+    compare: Compare = False,
 ) -> FunnelOut:
-    """Viewed, added, checkout, ordered, by session or by customer; and abandonment."""
+    """Viewed, added, checkout, ordered, by session or by customer; abandonment and conversion."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
         period = period_of(product_settings.load(conn), days, since, until, "day")
     found = funnel.product_funnel(facts, period, by)
+    past = funnel.product_funnel(facts, period.before(), by).steps if compare else None
     return FunnelOut(
         period=said(period),
         definition=card(found.definition()),
@@ -152,6 +155,8 @@ def funnel_of(
         by=by,
         steps=[StepOut(**asdict(step)) for step in found.steps],
         abandonment=AbandonmentOut(**asdict(funnel.abandonment(facts, period))),
+        conversion=ConversionOut(**asdict(funnel.conversion(facts, period))),
+        before=None if past is None else [StepOut(**asdict(step)) for step in past],
     )
 
 

@@ -14,12 +14,15 @@ from typing import Final, Self
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import gammaln, hyp2f1, psi
+from scipy.special import expit, gammaln, hyp2f1, psi
 
 from segmind.predictions.histories import Floats, Kinds
 
-#: Logarithms of parameters are sought within these: beyond, a model is the same to all digits.
-_BOUND: Final = 14.0
+#: Logarithms of r, a and b (0.007 to 148) and of alpha are sought within these. Beyond, customers
+#: are as good as equal, and the hypergeometric function of such parameters loses all digits.
+_BOUND: Final = 5.0
+_BOUND_ALPHA: Final = 14.0
+_OF_SHAPE: Final = (-_BOUND, _BOUND)
 #: Where the search begins, rates in units of the mean age: shops differ by less than these do.
 _STARTS: Final = ((0.5, 0.3, 0.8, 2.5), (2.0, 1.0, 0.3, 1.0))
 #: Equation 10 divides by a - 1; nearer to 1 than this, rounding would show.
@@ -42,8 +45,8 @@ class BgNbd:
 
     def alive(self, repeats: Floats, recency: Floats, age: Floats) -> Floats:
         """The probability, 0 to 1, that a customer with this history is still one (equation 8)."""
-        odds: Floats = 1 / (1 + np.exp(self._log_odds_of_death(repeats, recency, age)))
-        return odds
+        chance: Floats = expit(-self._log_odds_of_death(repeats, recency, age))
+        return chance
 
     def expected(self, repeats: Floats, recency: Floats, age: Floats, days: float) -> Floats:
         """Purchases to be expected of each in the next ``days`` (equation 10)."""
@@ -98,7 +101,7 @@ class BgNbd:
                 np.log((r, alpha * scale, a, b)),
                 jac=True,
                 method="L-BFGS-B",
-                bounds=[(-_BOUND, _BOUND)] * 4,
+                bounds=[_OF_SHAPE, (-_BOUND_ALPHA, _BOUND_ALPHA), _OF_SHAPE, _OF_SHAPE],
                 options={"maxiter": 2_000, "ftol": 1e-13, "gtol": 1e-8},
             )
             for r, alpha, a, b in _STARTS
@@ -114,20 +117,24 @@ def _log_likelihood(parameters: Floats, kinds: Kinds) -> tuple[float, Floats]:
     """
     r, alpha, a, b = (float(each) for each in parameters)
     x, w = kinds.repeats, kinds.weight
+    # What depends on the number of repeats alone is worked out once for each number.
+    n, of = kinds.numbers
     has = x > 0
+    after = np.where(n > 0, b + n - 1, 1.0)[of]
     late, last = np.log(alpha + kinds.age), np.log(alpha + kinds.recency)
     stayed = -(r + x) * late
-    died = np.log(a) - np.log(np.where(has, b + x - 1, 1.0)) - (r + x) * last
+    died = np.log(a) - np.log(after) - (r + x) * last
     both = np.where(has, np.logaddexp(stayed, died), stayed)
-    value = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + both
-    value += gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
     share = np.where(has, np.exp(died - both), 0.0)  # of having left
     kept = 1 - share
-    by_both = psi(a + b) - psi(a + b + x)
+    counted = gammaln(r + n) - gammaln(r) + r * np.log(alpha)
+    counted += gammaln(a + b) + gammaln(b + n) - gammaln(b) - gammaln(a + b + n)
+    by_both = psi(a + b) - psi(a + b + n)
     gradient = (
-        psi(r + x) - psi(r) + np.log(alpha) - kept * late - share * last,
+        (psi(r + n) - psi(r) + np.log(alpha))[of] - kept * late - share * last,
         r / alpha - (r + x) * (kept / (alpha + kinds.age) + share / (alpha + kinds.recency)),
-        by_both + share / a,
-        by_both + psi(b + x) - psi(b) - np.where(has, share / np.where(has, b + x - 1, 1.0), 0.0),
+        by_both[of] + share / a,
+        (by_both + psi(b + n) - psi(b))[of] - share / after,
     )
-    return float(w @ value), np.array([float(w @ each) for each in gradient])
+    value = float(w @ (counted[of] + both))
+    return value, np.array([float(w @ each) for each in gradient])

@@ -9,13 +9,15 @@ for is taken to be independent of how often.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import cached_property
+from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
-from segmind.predictions.histories import Floats, Ints
+from segmind.predictions.histories import Floats, Ints, numbered
 
 _BOUND: Final = 14.0
 _START: Final = (2.0, 2.0)
@@ -43,22 +45,21 @@ class GammaGamma:
 
     def log_likelihood(self, purchases: Ints, spent: Ints) -> float:
         """The logarithm of the density of these customers' average purchases (equation 1a)."""
-        value, _ = _log_likelihood(
-            np.array([self.p, self.q, self.gamma]), *_kinds(purchases, spent)
-        )
+        parameters = np.array([self.p, self.q, self.gamma])
+        value, _ = _log_likelihood(parameters, _Kinds.of(purchases, spent))
         return value
 
     @classmethod
     def fitted(cls, purchases: Ints, spent: Ints) -> Self:
         """The model under which these averages are the likeliest; all have spent something."""
-        x, total, w = _kinds(purchases, spent)
-        size = float(w.sum())
-        mean = float((w @ total) / (w @ x))
+        kinds = _Kinds.of(purchases, spent)
+        size = float(kinds.weight.sum())
+        mean = float((kinds.weight @ kinds.total) / (kinds.weight @ kinds.x))
 
         def worse(at: Floats) -> tuple[float, Floats]:
             p, above_one, gamma = np.exp(at)
             value, (by_p, by_q, by_gamma) = _log_likelihood(
-                np.array([p, 1 + above_one, gamma]), x, total, w
+                np.array([p, 1 + above_one, gamma]), kinds
             )
             slope = np.array([by_p * p, by_q * above_one, by_gamma * gamma])
             return -value / size, -slope / size
@@ -78,29 +79,46 @@ class GammaGamma:
         return cls(p, 1 + above_one, gamma)
 
 
-def _kinds(purchases: Ints, spent: Ints) -> tuple[Floats, Floats, Floats]:
+@dataclass(frozen=True, eq=False)
+class _Kinds:
     """Different (purchases, spent) and how many customers have each: prices repeat."""
-    order = np.lexsort((spent, purchases))
-    x, total = purchases[order], spent[order]
-    is_new = np.ones(x.size, np.bool_)
-    is_new[1:] = (x[1:] != x[:-1]) | (total[1:] != total[:-1])
-    first = np.flatnonzero(is_new)
-    weight = np.diff(first, append=x.size)
-    return x[first].astype(float), total[first].astype(float), weight.astype(float)
+
+    x: Floats
+    total: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, purchases: Ints, spent: Ints) -> _Kinds:
+        order = np.lexsort((spent, purchases))
+        x, total = purchases[order], spent[order]
+        is_new = np.ones(x.size, np.bool_)
+        is_new[1:] = (x[1:] != x[:-1]) | (total[1:] != total[:-1])
+        first = np.flatnonzero(is_new)
+        weight = np.diff(first, append=x.size)
+        return cls(x[first].astype(float), total[first].astype(float), weight.astype(float))
+
+    @cached_property
+    def log_total(self) -> Floats:
+        return np.log(self.total)
+
+    @cached_property
+    def numbers(self) -> tuple[Floats, NDArray[np.integer[Any]]]:
+        return numbered(self.x)
 
 
-def _log_likelihood(
-    parameters: Floats, x: Floats, total: Floats, w: Floats
-) -> tuple[float, Floats]:
+def _log_likelihood(parameters: Floats, kinds: _Kinds) -> tuple[float, Floats]:
     """Equation 1a, summed, in terms of the total x z, and its derivatives by p, q and gamma."""
+    x, total, w = kinds.x, kinds.total, kinds.weight
     p, q, gamma = (float(each) for each in parameters)
-    log_total, log_whole = np.log(total), np.log(gamma + total)
-    value = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(gamma)
-    value += p * x * log_total - (log_total - np.log(x)) - (p * x + q) * log_whole
-    both = psi(p * x + q)
+    # What depends on the number of purchases alone is worked out once for each number.
+    n, of = kinds.numbers
+    log_total, log_whole = kinds.log_total, np.log(gamma + total)
+    counted = gammaln(p * n + q) - gammaln(p * n) - gammaln(q) + q * np.log(gamma) + np.log(n)
+    value = counted[of] + (p * x - 1) * log_total - (p * x + q) * log_whole
+    both = psi(p * n + q)
     gradient = (
-        x * (both - psi(p * x) + log_total - log_whole),
-        both - psi(q) + np.log(gamma) - log_whole,
+        x * ((both - psi(p * n))[of] + log_total - log_whole),
+        (both - psi(q) + np.log(gamma))[of] - log_whole,
         q / gamma - (p * x + q) / (gamma + total),
     )
     return float(w @ value), np.array([float(w @ each) for each in gradient])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-#: Different histories up to here are told apart in a table; more of them by sorting.
-_DENSE: Final = 30_000_000
+#: Histories are told apart in a table of all possible ones up to so many for each customer; where
+#: there are more, sorting the customers is quicker.
+_DENSE: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,11 @@ class Kinds:
     weight: Floats
     of_customer: NDArray[np.integer[Any]]
 
+    @cached_property
+    def numbers(self) -> tuple[Floats, NDArray[np.integer[Any]]]:
+        """The different numbers of repeats, and the place of each kind's among them."""
+        return numbered(self.repeats)
+
     @classmethod
     def of(cls, repeats: Ints, recency: Ints, age: Ints) -> Kinds:
         ages, most = (int(each.max(initial=0)) + 1 for each in (age, repeats))
@@ -72,11 +78,17 @@ class Kinds:
         return cls(*columns, of_customer=place)
 
 
+def numbered(counts: Floats) -> tuple[Floats, NDArray[np.integer[Any]]]:
+    """The different ones of whole numbers, ascending, and the place of each among them."""
+    found, place, _ = _different(counts.astype(np.int64), int(counts.max(initial=0)) + 1)
+    return found.astype(np.float64), place
+
+
 def _different(
     numbers: Ints, limit: int
 ) -> tuple[Ints, NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
     """The different numbers, ascending, the place of each among them, and how often each is."""
-    if limit > _DENSE:
+    if limit > _DENSE * numbers.size:
         found, place, weight = np.unique(numbers, return_inverse=True, return_counts=True)
         return found, place, weight
     counted = np.bincount(numbers, minlength=limit)
