@@ -74,8 +74,9 @@ class Kinds:
         found, place, weight = _different(packed, ages * ages * most)
         rest, x = np.divmod(found, most)
         at_age, at_recency = np.divmod(rest, ages)
-        columns = (each.astype(np.float64) for each in (x, at_recency, at_age, weight))
-        return cls(*columns, of_customer=place)
+        numbers = (each.astype(np.float64) for each in (x, at_recency, at_age, weight))
+        of_x, of_recency, of_age, of_weight = numbers
+        return cls(of_x, of_recency, of_age, of_weight, place)
 
 
 def numbered(counts: Floats) -> tuple[Floats, NDArray[np.integer[Any]]]:
