@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.machine import describe_machine
+from scripts.bench.reads import moving
 from scripts.bench.statistics import median
 from segmind import clock
 from segmind.analytics import forecast_check, lapse, predicting, retention, rfm_groups, send_hours

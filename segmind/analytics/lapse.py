@@ -174,13 +174,15 @@ def _judged(days: PurchaseDays, then: int, today: int) -> _Verdict:
 def _silent(facts: Facts, days: PurchaseDays, as_of: datetime) -> Ints:
     """Microseconds since the last order of everybody who ordered on two days, as rules count."""
     last = facts.vectors.last(Kind.ORDER, Span(None, as_of + timedelta(microseconds=1)))
-    return micros(as_of) - last[days.customer[days.begins][days.counts > 1]]
+    silent: Ints = micros(as_of) - last[days.customer[days.begins][days.counts > 1]]
+    return silent
 
 
 def _gaps(days: PurchaseDays) -> Ints:
     """The days between successive purchases of one customer, of all customers."""
     same = days.customer[1:] == days.customer[:-1]
-    return np.diff(days.day)[same]
+    gaps: Ints = np.diff(days.day)[same]
+    return gaps
 
 
 def _lasts(days: PurchaseDays) -> Ints:

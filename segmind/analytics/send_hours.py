@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -63,7 +64,7 @@ class SendHours:
 def send_hours(
     facts: Facts,
     period: Period,
-    groups: dict[str, NDArray[np.integer[Any]]],
+    groups: Mapping[str, NDArray[np.integer[Any]]],
     acts: Acts | None = None,
 ) -> SendHours:
     """Acts by hour of the day, of each group of customers (ids by name; they may overlap).

@@ -79,7 +79,8 @@ class Model:
     def _value(self, histories: Histories, orders: Floats) -> Ints | None:
         if self.spending is None:
             return None
-        each = self.spending.expected(histories.purchases, histories.spent)
+        purchases, spent = (a.astype(float) for a in (histories.purchases, histories.spent))
+        each = self.spending.expected(purchases, spent)
         return np.rint(orders * each).astype(np.int64)
 
 

@@ -104,7 +104,7 @@ def test_a_link_with_another_rule_starts_anew_and_nonsense_is_said(
     shop: dict[str, int], open_page: Open
 ) -> None:
     rule = {"type": "rfm", "groups": ["lost"]}
-    app = open_page("segment", rule=json.dumps(rule), name="Gone")
+    app = open_page("segment", rule=json.dumps(rule), title="Gone")
     made, _ = rule_of(app.session_state["seg_new_rule_tree"])
     assert made["conditions"][0]["groups"] == ["lost"]
     app = open_page("segment", rule='{"type": "rmf"}')

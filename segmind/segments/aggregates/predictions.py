@@ -62,12 +62,12 @@ class Predictions(Aggregate):
             .agg((nw.col("value") * sign).sum().alias("spent"))
         )
         known = sources.collected(bought.join(money, on=CUSTOMER, how="left"))
-        ids, *rest = (
+        ids, bought_on, first, last, spent = (
             known[name].fill_null(0).to_numpy()
             for name in (CUSTOMER, "purchases", "first", "last", "spent")
         )
         today = day_number(sources.at.as_of, sources.at.zone)
-        columns = self._columns(sources, of_days(*rest, today=today))
+        columns = self._columns(sources, of_days(bought_on, first, last, spent, today))
         return nw.from_native(pl.LazyFrame({CUSTOMER: ids, **columns}))
 
     def vector(self, column: str, sources: Sources) -> pl.Series:

@@ -19,4 +19,4 @@ def make_segment(rule: dict[str, Any], name: str, *, key: str, label: str = "") 
         help=f"Open the segment builder with this rule: {name}",
     )
     if pressed:
-        open_page("segment", rule=json.dumps(rule, separators=(",", ":")), name=name)
+        open_page("segment", rule=json.dumps(rule, separators=(",", ":")), title=name)

@@ -98,12 +98,12 @@ def test_retention_cells_equal_duckdb(
         WITH bought AS (SELECT DISTINCT customer_id, {LOCAL_DAY} AS day FROM ({ORDERS})
                         WHERE true {among}),
         born AS (SELECT customer_id, min(day) AS first FROM bought GROUP BY 1),
-        both AS (
+        pairs AS (
           SELECT date_trunc('{by}', first)::DATE AS cohort,
             datediff('{by}', date_trunc('{by}', first), date_trunc('{by}', day)) AS n, customer_id
           FROM bought JOIN born USING (customer_id)
           WHERE first >= DATE '{period.since.astimezone(BERLIN).date()}')
-        SELECT cohort, n, count(DISTINCT customer_id) FROM both GROUP BY 1, 2 ORDER BY 1, 2
+        SELECT cohort, n, count(DISTINCT customer_id) FROM pairs GROUP BY 1, 2 ORDER BY 1, 2
         """,
     )
     cells = found.cells.filter(pl.col("customers") > 0).select("cohort", "offset", "customers")

@@ -163,8 +163,8 @@ def _curves(found: Retention) -> None:
     series: dict[str, list[float | None]] = {
         "All cohorts": [100 * each for each in curve["share"].to_list()]
     }
-    old = found.cohorts.head(_CURVES)["cohort"] if found.cohorts.height > 1 else []
-    for cohort in old:
+    several = found.cohorts.head(_CURVES if found.cohorts.height > 1 else 0)
+    for cohort in several["cohort"]:
         own = dict(
             found.cells.filter(pl.col("cohort") == cohort, "is_complete")
             .select("offset", "share")

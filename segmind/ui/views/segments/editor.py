@@ -50,7 +50,7 @@ def _take_from_address(key: str) -> None:
         return
     replace(f"{key}_rule", rule)
     st.session_state[f"{key}_taken"] = given
-    st.session_state[f"{key}_name"] = st.query_params.get("name", "")[:_LONGEST_NAME]
+    st.session_state[f"{key}_name"] = st.query_params.get("title", "")[:_LONGEST_NAME]
 
 
 def _start_from(key: str) -> None:
