@@ -186,11 +186,13 @@ def _gaps(days: PurchaseDays) -> Ints:
 
 
 def _lasts(days: PurchaseDays) -> Ints:
-    return days.day[days.begins + days.counts - 1]
+    found: Ints = days.day[days.begins + days.counts - 1]
+    return found
 
 
 def _last_of_returning(days: PurchaseDays) -> Ints:
-    return _lasts(days)[days.counts > 1]
+    found: Ints = _lasts(days)[days.counts > 1]
+    return found
 
 
 def _limits(gaps: Ints) -> list[int]:

@@ -63,7 +63,7 @@ def test_hours_are_told_by_orders_where_nobody_clicked(shop: Client) -> None:
 
 
 @each(
-    ("path", "params"),
+    "path, params",
     [
         ("retention", {"days": "0"}),
         ("retention", {"group_by": "decade"}),

@@ -18,12 +18,13 @@ from segmind.events.schema import Kind
 from segmind.predictions import kept
 from segmind.segments import membership, segment
 from segmind.segments.explain import explain
+from segmind.segments.preview import preview
 from segmind.segments.rule import parse
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 BUYERS = 150
-LIKELY = {"type": "predicted", "what": "predicted_orders", "op": "at_least", "n": 1}
+LIKELY = {"type": "predicted", "what": "predicted_orders", "op": "at_least", "n": 6}
 
 
 def customers(store: Store, n: int) -> None:
@@ -141,3 +142,12 @@ def test_models_of_long_ago_go(shop: Store) -> None:
     with shop.engine.connect() as conn:
         days = [model.day for model in kept.read(conn).every]
     assert days == [NOW.date()]
+
+
+def test_a_rule_that_asks_for_what_is_not_predicted_says_so(shop: Store) -> None:
+    value = {"type": "predicted", "what": "predicted_value", "op": "at_least", "n": 1}
+    found = preview(parse(value), read_facts(shop), NOW)
+    assert (found.count, found.notice[:27]) == (0, "Nothing is predicted yet, s")
+    predicting.fit_if_due(shop, NOW)
+    found = preview(parse(value), read_facts(shop), NOW)
+    assert (found.count > 0, found.notice) == (True, "")

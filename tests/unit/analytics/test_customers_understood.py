@@ -22,7 +22,7 @@ from segmind.predictions.bg_nbd import BgNbd
 from segmind.predictions.gamma_gamma import GammaGamma
 from segmind.predictions.kept import Models
 from segmind.predictions.model import Model
-from segmind.segments.compile import matching
+from segmind.segments.compile import matching, matching_many
 from segmind.segments.rule import parse
 from segmind.ui.views.insights.lapsing import silent_for
 
@@ -138,9 +138,13 @@ def test_rfm_counts_equal_duckdb_and_the_rules_of_the_groups(rows: list[dict[str
         cell: told.count(cell) for cell in set(told)
     }
     assert found.customers == len(told) == found.groups["customers"].sum()
-    for key, n in found.groups.select("group", "customers").iter_rows():
-        rule = {"type": "rfm", "groups": [key], "window": {"type": "last", "amount": 60}}
-        assert matching(parse(rule), facts, NOW).collect().height == n
+    window = {"type": "last", "amount": 60}
+    rules = {
+        key: parse({"type": "rfm", "groups": [key], "window": window})
+        for key in found.groups["group"]
+    }
+    met = matching_many(rules, facts, NOW)
+    assert [met[key].len() for key in rules] == found.groups["customers"].to_list()
     ids, place = rfm_groups.groups_by_customer(facts, NOW, 60)
     assert np.bincount(place, minlength=11).tolist() == found.groups["customers"].to_list()
     assert ids.size == found.customers
