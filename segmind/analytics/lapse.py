@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
 from segmind.analytics.purchase_days import PurchaseDays, purchase_days
@@ -164,8 +165,8 @@ def _judged(days: PurchaseDays, then: int, today: int) -> _Verdict:
     if gaps.size < LEAST_GAPS or then >= today:
         return _Verdict(np.zeros(0, np.int64), [], np.zeros(0, np.bool_))
     returning = past.customer[past.begins][past.counts > 1]
-    bought = np.unique(days.customer[(days.day >= then) & (days.day < today)])
-    is_quiet = ~np.isin(returning, bought, assume_unique=True)
+    bought = days.customer[(days.day >= then) & (days.day < today)]
+    is_quiet = ~is_among(returning, bought)
     # At the beginning of a day somebody was silent for more than n x 24 hours exactly if more than
     # n days have begun since the last order's.
     return _Verdict(then - _last_of_returning(past), _limits(gaps), is_quiet)
@@ -197,8 +198,9 @@ def _last_of_returning(days: PurchaseDays) -> Ints:
 
 def _limits(gaps: Ints) -> list[int]:
     """The shortest length that so large a share of the gaps do not exceed."""
-    found = np.quantile(gaps, QUANTILES, method="inverted_cdf")
-    return [int(each) for each in found]
+    within = np.cumsum(np.bincount(gaps))
+    needed = [-(-round(100 * quantile) * gaps.size // 100) for quantile in QUANTILES]
+    return [int(np.searchsorted(within, n)) for n in needed]
 
 
 def _survival(gaps: Ints, waiting: Ints) -> pl.DataFrame:

@@ -22,6 +22,11 @@ from segmind.segments.sources import Sources
 WINDOW_DAYS: Final = 365
 _DAY: Final = 86_400_000_000
 
+#: By cell (``rfm.cell``): the place of its group in ``rfm.GROUPS``.
+_PLACES: Final = np.zeros(10 * (rfm.FIFTHS + 1), np.int64)
+for _place, _group in enumerate(rfm.GROUPS):
+    _PLACES[rfm.cells_of((_group.key,))] = _place
+
 GROUP_COLUMNS: Final[dict[str, pl.DataType]] = {
     "group": pl.String(),  # its key in rules
     "name": pl.String(),
@@ -82,11 +87,11 @@ def rfm_groups(
     then = before or as_of - timedelta(days=30)
     now_cells, orders, net, last = _scored(facts, as_of, window_days, members)
     past_cells, *_ = _scored(facts, then, window_days, members)
+    of_group, past = _PLACES[now_cells], np.bincount(_PLACES[past_cells], minlength=len(rfm.GROUPS))
     age = (micros(as_of) - last) / _DAY
     rows = []
-    for group in rfm.GROUPS:
-        numbers = rfm.cells_of((group.key,))
-        mine = np.isin(now_cells, numbers)
+    for place, group in enumerate(rfm.GROUPS):
+        mine = of_group == place
         n = int(np.count_nonzero(mine))
         rows.append(
             {
@@ -94,7 +99,7 @@ def rfm_groups(
                 "name": group.name,
                 "customers": n,
                 "share": n / now_cells.size if now_cells.size else None,
-                "before": int(np.count_nonzero(np.isin(past_cells, numbers))),
+                "before": int(past[place]),
                 "orders": int(orders[mine].sum()),
                 "net_revenue": int(net[mine].sum()),
                 "days_since": float(np.median(age[mine])) if n else None,
@@ -122,10 +127,7 @@ def groups_by_customer(
     """Customers with orders in the window (ids, ascending) and the place of the group of each in
     ``rfm.GROUPS``."""
     base, cells = _cells(facts, as_of, window_days)[:2]
-    place_of = np.zeros(10 * (rfm.FIFTHS + 1), np.int64)
-    for place, group in enumerate(rfm.GROUPS):
-        place_of[rfm.cells_of((group.key,))] = place
-    return base, place_of[cells]
+    return base, _PLACES[cells]
 
 
 def _cells(facts: Facts, as_of: datetime, window_days: int) -> tuple[np.ndarray, ...]:
