@@ -94,8 +94,14 @@ def segments_of(
     ] = None,
     rule: RuleKey = "last_click",
     attribution_days: WindowDays = None,
+    channel: ChannelName | None = None,
+    source: SourceKind | None = None,
+    source_id: SourceId = None,
 ) -> SegmentPerformance:
-    """Size, trend, conversion, revenue per customer and credited revenue of every segment."""
+    """Size, trend, conversion, revenue per customer and credited revenue of every segment.
+
+    ``channel``, ``source`` and ``source_id`` narrow the credit, never what the members did.
+    """
     facts = read_facts(store)
     with store.engine.connect() as conn:
         settings = product_settings.load(conn)
@@ -109,7 +115,7 @@ def segments_of(
     members = {number: membership.members(store, number) for number in found}
     table = segment_performance.table(facts, members, period)
     chosen = rule_of(rule, windows_of(settings, attribution_days))
-    credited = ledger(facts, period, chosen)
+    credited = ledger(facts, period, chosen).only(which_of(channel, source, source_id))
     earned = credit_by.by_segment(credited, members)
     return SegmentPerformance(
         period=said(period),
