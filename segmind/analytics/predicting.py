@@ -20,6 +20,9 @@ from segmind.events.spans import start_of
 from segmind.predictions import kept
 from segmind.predictions.histories import Floats
 from segmind.predictions.model import HORIZON, LEAST_RETURNED, Model
+from segmind.segments.aggregates.predictions import Predictions
+from segmind.segments.moment import Moment
+from segmind.segments.sources import Sources
 from segmind.workspace import product_settings
 
 _TICK: Final = timedelta(microseconds=1)
@@ -56,6 +59,7 @@ class Outlook:
     value: int | None
     by_chance: tuple[int, ...]
     tenths: pl.DataFrame
+    zone: str
 
     def definition(self) -> Definition:
         value = "" if self.value is None else (
@@ -69,7 +73,7 @@ class Outlook:
             start_point=f"model fitted to all purchases before {self.model.as_of.isoformat()}; "
             "purchases up to the moment",
             tie_break="several orders of one calendar day are one purchase",
-            zone=str(self.as_of.tzinfo) if self.as_of.tzinfo else "UTC",
+            zone=self.zone,
             as_of=self.as_of,
         )
 
@@ -118,7 +122,31 @@ def outlook(facts: Facts, as_of: datetime, days: int = HORIZON) -> Outlook | Non
         value=None if value is None else int(value.sum()),
         by_chance=tuple(np.bincount(chance, minlength=_TENTHS).tolist()),
         tenths=_tenths(found.alive, found.orders, value),
+        zone=facts.zone.key,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What is expected of one customer in the next ``days``; ``value`` in minor units, None where
+    amounts tell nothing."""
+
+    days: int
+    alive: float
+    orders: float
+    value: int | None
+
+
+def of_customer(
+    facts: Facts, customer_id: int, as_of: datetime, days: int = HORIZON
+) -> Prospect | None:
+    """The same as rules go by; None of somebody who never bought, and without a model."""
+    sources = Sources(facts.of_customer(customer_id), Moment(as_of, facts.zone), facts)
+    rows = sources.collected(Predictions(days).frame(sources)).to_dicts()
+    if not rows or rows[0]["orders"] is None:
+        return None
+    found = rows[0]
+    return Prospect(days, found["alive"], found["orders"], found["value"])
 
 
 def reason(facts: Facts, as_of: datetime) -> str:

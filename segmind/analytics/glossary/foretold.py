@@ -41,7 +41,7 @@ AREA: Final = Area(
             "`analytics.retention`", ("offset",),
         ),
         Term(
-            ("Customers who bought", "Still customers, expected",
+            ("Customers who bought", "Still customers, expected", "Still a customer",
              "Probability of still being a customer"), "customers; %",
             "who has not left for good",
             "1 / (1 + [x > 0] a / (b + x - 1) ((alpha + T) / (alpha + t_x))^(r + x)) of each "

@@ -11,7 +11,7 @@ import streamlit as st
 from segmind.analytics import forecast_check, lapse, predicting, retention, rfm_groups, send_hours
 from segmind.analytics.forecast_check import Check
 from segmind.analytics.lapse import Lapse
-from segmind.analytics.predicting import Outlook
+from segmind.analytics.predicting import Outlook, Prospect
 from segmind.analytics.retention import Cohorts, Retention
 from segmind.analytics.rfm_groups import RfmGroups
 from segmind.analytics.send_hours import Acts, SendHours
@@ -70,6 +70,11 @@ def outlook(days: int) -> Outlook | None:
 def _outlook(days: int, version: str) -> Outlook | None:
     del version
     return predicting.outlook(facts.facts(), now(), days)
+
+
+def prospect(customer_id: int) -> Prospect | None:
+    """What is expected of one customer in the next 90 days."""
+    return predicting.of_customer(facts.facts(), customer_id, now())
 
 
 def no_model() -> str:

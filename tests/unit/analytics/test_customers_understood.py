@@ -262,16 +262,19 @@ def test_the_outlook_adds_up_to_what_rules_say_of_each_customer() -> None:
     model = Model(
         NOW.date(), NOW, BgNbd(0.6, 20.0, 0.9, 2.8), GammaGamma(5.0, 4.0, 1_500.0), 10, 5, -1.0, 0.1
     )
-    people = pl.DataFrame({"customer_id": range(1, 121)})
-    facts = Facts.of(shop(120, 3), people, models=Models("m", (model,)))
+    people = pl.DataFrame({"customer_id": range(1, 41)})
+    facts = Facts.of(shop(40, 3), people, models=Models("m", (model,)))
     found = predicting.outlook(facts, NOW, 90)
     assert found is not None
-    assert found.customers == 120 == sum(found.by_chance) == found.tenths["customers"].sum()
+    assert found.customers == 40 == sum(found.by_chance) == found.tenths["customers"].sum()
     assert found.value == found.tenths["value"].sum()
     assert found.orders == pytest.approx(found.tenths["orders"].sum())
     best = found.tenths.row(0, named=True)
     rule = {"type": "predicted", "what": "predicted_value", "n": best["least"], "days": 90}
     assert matching(parse(rule), facts, NOW).collect().height >= best["customers"]
+    each = [predicting.of_customer(facts, n, NOW) for n in range(1, 41)]
+    assert sum(one.value or 0 for one in each if one) == found.value
+    assert sum(one.orders for one in each if one) == pytest.approx(found.orders)
     gone = {"type": "predicted", "what": "probability_alive", "op": "less_than", "n": 0.5}
     assert matching(parse(gone), facts, NOW).collect().height == sum(found.by_chance[:5])
 
