@@ -101,9 +101,7 @@ def check(facts: Facts, as_of: datetime) -> Check | None:
         customers=ids.size,
         expected=float(expected.sum()),
         actual=int(actual.sum()),
-        course=_course(
-            model, histories, days - purchases.day_number(begin, facts.zone), since, held
-        ),
+        course=_course(model, histories, days, since, held),
         classes=_classes(histories.repeats, expected, actual),
         zone=facts.zone.key,
     )

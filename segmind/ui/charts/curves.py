@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from segmind.ui.charts.frame import figure, hover, series_colours, unit_format
+from segmind.ui.theme import palette
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
@@ -33,12 +34,13 @@ def curves(
             line={"color": colour, "width": 2.2, "dash": _DASHES[n % len(_DASHES)]},
             hovertemplate=f"{x_title} %{{x}}: {hover(unit)}<extra>{name}</extra>",
         )
-    for name, place in (marks or {}).items():
-        fig.add_vline(x=place, line={"dash": "dot", "width": 1.5})
-        # On the left of its line: beyond the last value there may be no room on the right.
+    for n, (name, place) in enumerate((marks or {}).items()):
+        fig.add_vline(x=place, line={"dash": "dot", "width": 1.5, "color": palette().holdout})
+        # Each below the one before: they may be close to each other.
         fig.add_annotation(
-            x=place, y=1, yref="paper", text=name, showarrow=False, xanchor="right", xshift=-4
-        )
+            x=place, y=1 - 0.1 * n, yref="paper", text=name, showarrow=False, xanchor="left",
+            xshift=4,
+        )  # fmt: skip
     prefix, _, suffix = unit_format(unit)
     fig.update_yaxes(tickprefix=prefix, ticksuffix=suffix if suffix == "%" else "")
     fig.update_xaxes(title={"text": x_title}, rangemode="tozero")

@@ -296,6 +296,9 @@ def test_a_forecast_is_checked_against_the_days_that_were_held_back() -> None:
     assert found.actual == held.select("customer_id", "day").unique().height
     assert found.actual == found.course["actual"][-1] == found.classes["actual"].sum()
     assert found.expected == pytest.approx(found.course["expected"][-1])
+    for end, so_far in found.course.select("day", "actual").iter_rows():
+        until = held.filter(pl.col("day") <= end).select("customer_id", "day")
+        assert so_far == until.unique().height
     assert found.error is not None
     assert abs(found.error) < 0.3  # they do not buy as the model has it, but nearly
 

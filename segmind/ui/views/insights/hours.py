@@ -74,7 +74,7 @@ def _card(found: SendHours, stretch: Stretch) -> None:
         found.definition().what,
         matrix(
             shown,
-            [f"{h:02d}" for h in hours],
+            [f"{h}h" for h in hours],
             [[counts[g, h][0] / most[g] for h in hours] for g in shown],
             [["★" if found.best[g] == h else "" for h in hours] for g in shown],
             [

@@ -44,7 +44,7 @@ def show(actions: DeltaGenerator) -> None:
         f"{figures.instant(found.as_of, zone)} ({zone.key}) · {judged}"
     )
     _figures(found)
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     with left:
         _thresholds(found)
     with right:
@@ -82,12 +82,12 @@ def _figures(found: Lapse) -> None:
 
 def _thresholds(found: Lapse) -> None:
     table = found.thresholds.select(
-        (pl.col("quantile") * 100).round(0).alias("Gaps not longer"),
+        (pl.col("quantile") * 100).round(0).alias("Of gaps"),
         pl.col("days").alias("Days"),
-        pl.col("customers").alias("Silent for longer now"),
+        pl.col("customers").alias("Silent now"),
         (pl.col("precision") * 100).alias("Precision"),
         (pl.col("recall") * 100).alias("Recall"),
-        pl.col("flagged").alias("Flagged then"),
+        pl.col("flagged").alias("Flagged"),
     )
     with st.container(border=True, key="card_ins_lapse"):
         head("Thresholds of silence", "days", found.definition().what, table, key="ins_lapse")
@@ -97,11 +97,17 @@ def _thresholds(found: Lapse) -> None:
             hide_index=True,
             placeholder=figures.DASH,
             column_config={
-                "Gaps not longer": st.column_config.NumberColumn(format="%.0f%%"),
+                "Of gaps": st.column_config.NumberColumn(
+                    format="%.0f%%", help="Share of all gaps that are not longer"
+                ),
                 "Precision": share,
                 "Recall": share,
-                "Silent for longer now": st.column_config.NumberColumn(format="localized"),
-                "Flagged then": st.column_config.NumberColumn(format="localized"),
+                "Silent now": st.column_config.NumberColumn(
+                    format="localized", help="Returning customers without an order for longer"
+                ),
+                "Flagged": st.column_config.NumberColumn(
+                    format="localized", help="Beyond the threshold when the judging began"
+                ),
             },
             alt="Thresholds of silence",
         )

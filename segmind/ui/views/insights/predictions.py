@@ -48,12 +48,15 @@ def show(actions: DeltaGenerator) -> None:
         f"{figures.count(found.model.returned)} of whom came back · refreshed every day"
     )
     _figures(found)
-    left, right = st.columns([3, 2])
+    _tenths(found)
+    left, right = st.columns(2)
+    fared = insights.check()
     with left:
-        _tenths(found)
-    with right:
         _chances(found)
-    _check(insights.check())
+    with right:
+        _course(fared)
+    if fared is not None:
+        _classes(fared)
     _parameters(found)
 
 
@@ -120,7 +123,8 @@ def _tenths(found: Outlook) -> None:
             },
             alt="Customers by expected value",
         )
-        _onward(found)
+        with st.container(horizontal=True):
+            _onward(found)
 
 
 def _onward(found: Outlook) -> None:
@@ -158,7 +162,7 @@ def _chances(found: Outlook) -> None:
     )
 
 
-def _check(found: Check | None) -> None:
+def _course(found: Check | None) -> None:
     if found is None:
         st.caption(
             ":material/info: The forecast cannot be checked yet: that takes three weeks of events "
@@ -172,30 +176,26 @@ def _check(found: Check | None) -> None:
         f"{figures.count(found.actual)}"
         + ("." if error is None else f": {error:+.1%} off.".replace("-", "−"))
     )
-    left, right = st.columns(2)
-    with left:
-        chart_card(
-            "Forecast against fact",
-            "orders since the beginning",
-            found.definition().what,
-            lines(
-                found.course["day"].to_list(),
-                {
-                    "Happened": found.course["actual"].to_list(),
-                    "Expected": found.course["expected"].to_list(),
-                },
-                "orders",
-            ),
-            found.course.select(
-                pl.col("day").alias("Up to"),
-                pl.col("expected").round(1).alias("Expected"),
-                pl.col("actual").alias("Happened"),
-            ),
-            key="ins_check",
-            takeaway=takeaway,
-        )
-    with right:
-        _classes(found)
+    chart_card(
+        "Forecast against fact",
+        "orders since the beginning",
+        found.definition().what,
+        lines(
+            found.course["day"].to_list(),
+            {
+                "Happened": found.course["actual"].to_list(),
+                "Expected": found.course["expected"].to_list(),
+            },
+            "orders",
+        ),
+        found.course.select(
+            pl.col("day").alias("Up to"),
+            pl.col("expected").round(1).alias("Expected"),
+            pl.col("actual").alias("Happened"),
+        ),
+        key="ins_check",
+        takeaway=takeaway,
+    )
 
 
 def _classes(found: Check) -> None:

@@ -124,7 +124,7 @@ def _heatmap(found: Retention) -> None:
                 f"{name} · {figures.short(n)}"
                 for name, n in zip(names, cohorts["size"], strict=True)
             ],
-            [str(n) for n in widths],
+            [f"{found.by[0]}{n}" for n in widths],
             [[each[1] / most if each else None for each in row] for row in shares],
             [[_cell(each) for each in row] for row in shares],
             told,
@@ -133,7 +133,8 @@ def _heatmap(found: Retention) -> None:
         else None,
         _table(found),
         key="ins_retention",
-        takeaway=f"Rows: the {found.by} of the first order and how many there were. … marks a "
+        takeaway=f"Rows: the {found.by} of the first order and how many customers it had; columns: "
+        f"{found.by}s after it. … marks a "
         f"{found.by} that is not over."
         + ("" if found.cohorts.height <= _SHOWN else f" The newest {_SHOWN}; the table has all."),
         empty=f"The first {found.by} after these orders has not begun yet.",

@@ -38,12 +38,12 @@ def show(actions: DeltaGenerator) -> None:
             icon=":material/info:",
         )
         return
+    _groups(found)
     left, right = st.columns([3, 2])
     with left:
-        _groups(found)
-    with right:
         _grid(found)
-    _onward()
+    with right:
+        _onward()
 
 
 def _groups(found: RfmGroups) -> None:
@@ -65,7 +65,7 @@ def _groups(found: RfmGroups) -> None:
                 pl.col("Group").replace_strict(meanings, return_dtype=pl.String).alias("Meaning")
             ),
             hide_index=True,
-            height=35 * (table.height + 1) + 3,
+            height=35 * (table.height + 1) + 2,
             placeholder=figures.DASH,
             column_config={
                 "Share": st.column_config.ProgressColumn(
@@ -121,14 +121,14 @@ def _grid(found: RfmGroups) -> None:
 
 
 def _onward() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(border=True, height="stretch", key="card_ins_onward"):
+        st.subheader("Talk to them", anchor=False)
         chosen = st.multiselect(
             "Groups",
             [group.key for group in groups.GROUPS],
             default=["cannot_lose", "at_risk"],
             format_func=lambda key: groups.BY_KEY[key].name,
             key="ins_rfm_groups",
-            width=420,
         )
         if chosen:
             names = ", ".join(groups.BY_KEY[key].name for key in chosen)
