@@ -29,6 +29,7 @@ except NotFound:
 
 page_header(person.customer.name, profile.facts(person), back=("Customers", page("customers")))
 profile.figures_row(person)
+profile.prospect_row(person)
 left, right = st.columns([1.7, 1])
 with left:
     SECTIONS = {

@@ -12,6 +12,7 @@ from typing import Final
 from scheduler.context import Context
 from scheduler.ticker import Job
 from segmind import clock
+from segmind.analytics import predicting
 from segmind.automations import engine
 from segmind.callbacks import deliver
 from segmind.callbacks.address import rules_of
@@ -158,6 +159,11 @@ def keep_history(store: Store, context: Context) -> None:
     history.prune(store, now)
 
 
+def fit_predictions(store: Store, context: Context) -> None:
+    """The model of the day; again on that day only after large imports."""
+    predicting.fit_if_due(store, context.now())
+
+
 def beat(store: Store, context: Context) -> None:
     with store.engine.begin() as conn:
         heartbeat.beat(conn, context.process, context.pulse.lag(), context.pulse.report())
@@ -189,6 +195,7 @@ JOBS: Final = (
     Job("erasures", "Forget erased customers in event files", 30.0, forget_erased),
     Job("judge", "Judge opens and clicks again by what came later", 600.0, judge_clicks),
     Job("retention", "Forget what was kept long enough", 21_600.0, retain),
+    Job("predictions", "Fit the day's model of customers' purchases", 300.0, fit_predictions),
     Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
     Job("history", "Fill days of segments' history, drop the oldest", 60.0, keep_history),
 )

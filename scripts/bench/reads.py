@@ -67,7 +67,7 @@ def main() -> int:
     print(f"{'read':<44}{'first':>10}{'median':>10}{'p95':>10}  ms")
     for name, read in reads(store, facts):
         if options.only in name:
-            moves = _moving(facts) if options.moving else None
+            moves = moving(facts) if options.moving else None
             took = [_timed(read, next(moves) if moves else facts) for _ in range(options.times + 1)]
             warm = sorted(took[1:])
             p95 = warm[min(len(warm) - 1, round(0.95 * len(warm)))]
@@ -193,7 +193,7 @@ def _busiest(facts: Facts, count: int = 20) -> list[int]:
     return busy.top_k(count, by="n").collect()["customer_id"].to_list()
 
 
-def _moving(facts: Facts) -> Iterator[Facts]:
+def moving(facts: Facts) -> Iterator[Facts]:
     """The same facts with one more event each time, as they come in."""
     log = facts.log
     open_day = max((span.until for span in log.rolled.spans.values() if span.until), default=None)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segmind.analytics import visitors
 from segmind.analytics.definition import Definition
 from segmind.analytics.period import Period
 from segmind.analytics.session_acts import by_mask
@@ -76,6 +77,20 @@ class Abandonment:
     by_customer: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Shares that ended in an order, 0 to 1; None where there is nothing to be a share of.
+
+    ``by_session``: sessions with an order, of sessions with a view, an addition, a checkout or an
+    order. ``by_customer``: customers with an order line, of customers who did anything in the shop.
+    ``by_product_view``: order lines / product views. The three differ by definition.
+    """
+
+    by_session: float | None
+    by_customer: float | None
+    by_product_view: float | None
+
+
 def product_funnel(facts: Facts, period: Period, by: By = "session") -> Funnel:
     """The funnel of the period."""
     if by == "customer":
@@ -115,6 +130,20 @@ def abandonment(facts: Facts, period: Period) -> Abandonment:
         by_customer=_share(
             int(np.count_nonzero(carted & (lines == 0))), int(np.count_nonzero(carted))
         ),
+    )
+
+
+def conversion(facts: Facts, period: Period) -> Conversion:
+    """How much of the period's looking ended in buying, three ways."""
+    sessions = by_mask(facts, period)
+    done = _by_customer(facts, period, (Kind.PRODUCT_VIEWED, Kind.ORDER_COMPLETED))
+    lines, views = done[Kind.ORDER_COMPLETED], done[Kind.PRODUCT_VIEWED]
+    return Conversion(
+        by_session=_share(
+            int(sessions[_ANY & BITS[Kind.ORDER_COMPLETED] > 0].sum()), int(sessions[1:].sum())
+        ),
+        by_customer=_share(int(np.count_nonzero(lines)), visitors.count(facts, period)),
+        by_product_view=_share(int(lines.sum()), int(views.sum())),
     )
 
 

@@ -15,6 +15,7 @@ from segmind.analytics.attribution import ledger
 from segmind.analytics.rules import rule_of, windows_of
 from segmind.api.analytics_answers import (
     AbandonmentOut,
+    ConversionOut,
     Engagement,
     FunnelOut,
     SegmentFigures,
@@ -93,8 +94,14 @@ def segments_of(
     ] = None,
     rule: RuleKey = "last_click",
     attribution_days: WindowDays = None,
+    channel: ChannelName | None = None,
+    source: SourceKind | None = None,
+    source_id: SourceId = None,
 ) -> SegmentPerformance:
-    """Size, trend, conversion, revenue per customer and credited revenue of every segment."""
+    """Size, trend, conversion, revenue per customer and credited revenue of every segment.
+
+    ``channel``, ``source`` and ``source_id`` narrow the credit, never what the members did.
+    """
     facts = read_facts(store)
     with store.engine.connect() as conn:
         settings = product_settings.load(conn)
@@ -108,7 +115,7 @@ def segments_of(
     members = {number: membership.members(store, number) for number in found}
     table = segment_performance.table(facts, members, period)
     chosen = rule_of(rule, windows_of(settings, attribution_days))
-    credited = ledger(facts, period, chosen)
+    credited = ledger(facts, period, chosen).only(which_of(channel, source, source_id))
     earned = credit_by.by_segment(credited, members)
     return SegmentPerformance(
         period=said(period),
@@ -139,12 +146,14 @@ def funnel_of(
     since: Since = None,
     until: Until = None,
     by: Annotated[Literal["session", "customer"], Query()] = "session",
+    compare: Compare = False,
 ) -> FunnelOut:
-    """Viewed, added, checkout, ordered, by session or by customer; and abandonment."""
+    """Viewed, added, checkout, ordered, by session or by customer; abandonment and conversion."""
     facts = read_facts(store)
     with store.engine.connect() as conn:
         period = period_of(product_settings.load(conn), days, since, until, "day")
     found = funnel.product_funnel(facts, period, by)
+    past = funnel.product_funnel(facts, period.before(), by).steps if compare else None
     return FunnelOut(
         period=said(period),
         definition=card(found.definition()),
@@ -152,6 +161,8 @@ def funnel_of(
         by=by,
         steps=[StepOut(**asdict(step)) for step in found.steps],
         abandonment=AbandonmentOut(**asdict(funnel.abandonment(facts, period))),
+        conversion=ConversionOut(**asdict(funnel.conversion(facts, period))),
+        before=None if past is None else [StepOut(**asdict(step)) for step in past],
     )
 
 

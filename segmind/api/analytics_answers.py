@@ -98,9 +98,19 @@ class AbandonmentOut(BaseModel):
     by_customer: float | None
 
 
+class ConversionOut(BaseModel):
+    """Shares that ended in an order, 0 to 1, by three definitions that differ."""
+
+    by_session: float | None
+    by_customer: float | None
+    by_product_view: float | None
+
+
 class FunnelOut(Answer):
-    """The product funnel, and how many carts were abandoned."""
+    """The product funnel, how many carts were abandoned, and how much looking ended in buying."""
 
     by: Literal["session", "customer"]
     steps: list[StepOut]
     abandonment: AbandonmentOut
+    conversion: ConversionOut
+    before: list[StepOut] | None = Field(description="Of the period before, where compared.")

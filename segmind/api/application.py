@@ -20,6 +20,7 @@ from segmind.api import (
     health,
     index,
     ingest,
+    insights,
     interpreter,
     lift,
     messages,
@@ -65,6 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     analytics.router,
     earned.router,
     lift.router,
+    insights.router,
     webhooks.router,
 )
 

@@ -82,6 +82,7 @@ def revenue_of(
     found = revenue.summary(facts, period, credited)
     past = None
     if compare:
+        currencies.check(facts, period.before(), settings.currency)
         before = ledger(facts, period.before(), chosen).only(which)
         past = _sums(revenue.summary(facts, period.before(), before))
 

@@ -22,6 +22,8 @@ from segmind.db.engine import Store
 from segmind.events import log
 from segmind.events.log import LogSnapshot
 from segmind.events.vectors.vector import Vectors
+from segmind.predictions import kept
+from segmind.predictions.kept import NO_MODELS, Models
 from segmind.workspace import product_settings
 
 
@@ -31,7 +33,7 @@ class Facts:
 
     ``customers`` has ``CUSTOMER_COLUMNS`` and holds nobody erased or merged away; ``rosters``
     hold the same ones in fixed orders. ``version`` changes whenever an answer could change.
-    ``zone`` is the workspace's: calendar days are its.
+    ``zone`` is the workspace's: calendar days are its. ``models`` predict what customers will do.
     """
 
     log: LogSnapshot
@@ -40,6 +42,7 @@ class Facts:
     zone: ZoneInfo
     rosters: tuple[Roster, ...]
     population: tuple[Roster, ...] | None = None  # all customers, where rosters hold but some
+    models: Models = NO_MODELS
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -93,6 +96,7 @@ class Facts:
         names: dict[str, int] | None = None,
         zone: str = "UTC",
         version: str | None = None,
+        models: Models | None = None,
     ) -> Facts:
         """Facts in memory, for tests: missing customer columns are null (flags: false).
 
@@ -102,7 +106,9 @@ class Facts:
         own = version or f"in memory {next(_made)}"
         people = _completed(customers)
         rosters = (roster.of_frame(people),)
-        return cls(snapshot, people.lazy(), own, ZoneInfo(zone), rosters)
+        return cls(
+            snapshot, people.lazy(), own, ZoneInfo(zone), rosters, models=models or NO_MODELS
+        )
 
 
 @dataclass(frozen=True)
@@ -144,12 +150,14 @@ def _read(conn: Connection, store: Store, zone: ZoneInfo | None, last: _Read | N
     zone = zone or product_settings.load(conn).zone
     mirror = columns.read(conn, store, last.mirror if last else None)
     snapshot = log.read(conn, store, zone)
-    version = f"{snapshot.version}|{mirror.version}|{zone.key}"
+    models = kept.read(conn, last.facts.models if last else None)
+    version = f"{snapshot.version}|{mirror.version}|{zone.key}|{models.version}"
     if last is not None and last.facts.version == version:
         return last
     is_same = last is not None and mirror is last.mirror
     rosters = last.facts.rosters if last is not None and is_same else mirror.rosters()
-    return _Read(mirror, Facts(snapshot, mirror.frame(), version, zone, rosters))
+    facts = Facts(snapshot, mirror.frame(), version, zone, rosters, models=models)
+    return _Read(mirror, facts)
 
 
 _FALSE_WHEN_MISSING: Final = frozenset(

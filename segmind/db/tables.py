@@ -11,6 +11,7 @@ MODULES = (
     "segmind.db.heartbeat",
     "segmind.db.jobs",
     "segmind.events.tables",
+    "segmind.predictions.tables",
     "segmind.workspace.tables",
     "segmind.callbacks.tables",
     "segmind.customers.tables",

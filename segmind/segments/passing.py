@@ -38,8 +38,8 @@ _BY_DAY: Final = frozenset({"distinct_days"})
 _OWN_EVENTS: Final = frozenset(
     {"did", "recency", "occurrence", "sequence", "cart", "rate", "trend", "engagement"}
 )
-#: Conditions that compare the customer with others.
-_OTHERS: Final = frozenset({"rank", "rfm"})
+#: Conditions that compare the customer with others, or judge by a model of all of them.
+_OTHERS: Final = frozenset({"rank", "rfm", "predicted"})
 #: Conditions that name the events they look at, and those that look at none.
 _OF_EVENTS: Final = frozenset(
     {"did", "recency", "occurrence", "sequence", "same_day", "rate", "trend"}

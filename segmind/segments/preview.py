@@ -13,7 +13,7 @@ from segmind.customers.facts import Facts
 from segmind.segments import reach
 from segmind.segments.compile import matched
 from segmind.segments.linking import Resolve, no_segments
-from segmind.segments.notices import notice
+from segmind.segments.notices import notice, without_model
 from segmind.segments.rule import Rule
 
 SAMPLE_SIZE: Final = 20
@@ -42,7 +42,8 @@ def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_seg
     """Count, sample and reach of the rule's customers at ``as_of``.
 
     ``incomplete`` names event files that could not be read: the answer leaves them out. ``notice``
-    says what else must be known: that the moment lies before the log.
+    says what else must be known: that the moment lies before the log, or that nothing can be
+    predicted yet.
 
     Raises:
         InvalidRule: see ``compile.compiled``.
@@ -58,7 +59,7 @@ def preview(rule: Rule, facts: Facts, as_of: datetime, resolve: Resolve = no_seg
         reach={channel: found.reached(channel) for channel in reach.CHANNELS},
         took_ms=(time.perf_counter() - began) * 1000,
         incomplete=facts.log.incomplete,
-        notice=notice(facts, as_of),
+        notice=notice(facts, as_of) or without_model(rule, facts, as_of),
     )
 
 

@@ -76,8 +76,14 @@ def score(column: str) -> nw.Expr:
 
 def scores(values: np.ndarray) -> np.ndarray:
     """``score`` of numbers, as an array."""
-    worse = np.searchsorted(np.sort(values), values, side="left")
-    scored: np.ndarray = worse * FIFTHS // max(values.size, 1) + 1
+    scored = np.ones(values.size, dtype=np.int64)
+    if not values.size:
+        return scored
+    # k full fifths are worse than a value exactly if the last of that many, in order, is.
+    ends = [-(-k * values.size // FIFTHS) - 1 for k in range(1, FIFTHS)]
+    placed = np.partition(values, ends)
+    for end in ends:
+        scored += values > placed[end]
     return scored
 
 

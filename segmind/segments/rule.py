@@ -20,6 +20,7 @@ from segmind.segments.conditions.group import AllOf, AnyOf, Group, NoneOf
 from segmind.segments.conditions.membership import InSegment
 from segmind.segments.conditions.moments import Occurrence, Recency
 from segmind.segments.conditions.order import Cart, SameDay, Sequence
+from segmind.segments.conditions.predicted import Predicted
 from segmind.segments.conditions.rfm import Rfm
 from segmind.segments.fault import Fault, InvalidRule, did_you_mean
 
@@ -41,6 +42,7 @@ AnyCondition = Annotated[
     | Trend
     | Rank
     | Rfm
+    | Predicted
     | Engagement
     | InSegment
     | Bucket,

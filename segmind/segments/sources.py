@@ -13,6 +13,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from segmind.customers import purchases
 from segmind.customers.facts import Facts
 from segmind.customers.roster import Roster
 from segmind.events import derive
@@ -20,6 +21,8 @@ from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
 from segmind.events.vectors.following import Side
 from segmind.events.vectors.vector import NEVER, NOT_YET
+from segmind.predictions.histories import Histories
+from segmind.predictions.model import Model
 from segmind.segments import fields, json_columns, row_counts
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
 from segmind.segments.comparison import EventComparison
@@ -108,6 +111,15 @@ class Sources:
                 return as_instants(vectors.first(kind, span), NOT_YET)
             case _:
                 return as_instants(vectors.last(kind, span), NEVER)
+
+    @property
+    def model(self) -> Model | None:
+        """The model of the moment by which customers' purchases are predicted."""
+        return self._facts.models.at(self.at.as_of)
+
+    def histories(self) -> tuple[np.ndarray, Histories]:
+        """Ids of the customers with an order up to the moment, and how they have bought."""
+        return self.once("histories", lambda: purchases.histories(self._facts, self.at.as_of))
 
     def last(self, kind: int, span: Span) -> np.ndarray:
         """``vector`` last_ts as numbers: microseconds UTC, NEVER without any."""

@@ -16,6 +16,13 @@ _VISIBLE = (
     ("Audience", "segments", "Segments", "filter_alt", "Groups of customers by rule"),
     ("Audience", "moves", "Segment moves", "sync_alt", "From segment to segment, and overlaps"),
     ("Audience", "customers", "Customers", "group", "Find one person"),
+    (
+        "Audience",
+        "insights",
+        "Customer insight",
+        "psychology",
+        "RFM groups, retention, predictions, lapsing, best hours",
+    ),
     ("Engage", "campaigns", "Campaigns", "campaign", "One-off sends to a segment"),
     ("Engage", "automations", "Automations", "account_tree", "Messages that send themselves"),
     ("Engage", "replies", "Replies", "sms", "What customers wrote back"),

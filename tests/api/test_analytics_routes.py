@@ -41,7 +41,12 @@ def test_segments_are_compared(shop: Client) -> None:
 
 
 def test_the_funnel_counts_sessions_or_customers(shop: Client) -> None:
-    found = shop.get("/analytics/funnel", params={"by": "customer"}).json()
+    asked = {"by": "customer", "compare": True}
+    found = shop.get("/analytics/funnel", params=asked).json()
+    assert {s["count"] for s in found["before"]} == {0}
+    assert found["conversion"] == {
+        "by_session": None, "by_customer": 2 / 8, "by_product_view": 4 / 72
+    }  # fmt: skip
     assert {s["key"]: s["count"] for s in found["steps"]} == {"viewed": 8, "added": 1, "ordered": 2}
     assert found["abandonment"]["by_customer"] == 1.0
 
@@ -154,6 +159,9 @@ def test_engagement_is_compared_and_segments_are_credited(
     found = shop.get("/analytics/segments", params={"segment_id": loyal}).json()
     assert [s["segment_id"] for s in found["segments"]] == [loyal]
     assert found["segments"][0]["attributed"] == 2 * 3998
+    by_push = {"segment_id": loyal, "channel": "push"}
+    narrowed = shop.get("/analytics/segments", params=by_push).json()["segments"][0]
+    assert (narrowed["attributed"], narrowed["orders"]) == (0, 4)
     missing = shop.get("/analytics/segments", params={"segment_id": 10**9})
     assert missing.status_code == 404
 

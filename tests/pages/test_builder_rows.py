@@ -42,6 +42,7 @@ FULL: dict[str, dict[str, Any]] = {
     "rank": {"by": "net_revenue", "top_percent": 12.5, "window": WEEK},
     "rfm": {"groups": ["champions", "at_risk"], "recency": [4, 5], "frequency": [],
             "monetary": [5], "window": WEEK},
+    "predicted": {"what": "predicted_value", "op": "more_than", "n": 1999.0, "days": 30},
     "trait": {"field": "birthday", "op": "anniversary_in_days", "value": 14},
     "reachable": {"channel": "sms"},
     "consent": {"channel": "push", "status": "unknown"},

@@ -18,6 +18,7 @@ EMPTY = {
     "segment": "Everybody, so far",
     "moves": "No segments to compare",
     "customers": "No customers yet",
+    "insights": "No customers to understand yet",
     "customer": "There is no such customer",
     "campaigns": "No campaigns yet",
     "campaign": "There is no such campaign",

@@ -63,7 +63,7 @@ class RfmScores(Aggregate):
 
     def _of_few(self, sources: Sources) -> Frame:
         """The rows of those who are asked about, scored among everybody."""
-        base, orders, net, last = self._figures(sources.population)
+        base, orders, net, last = self.figures(sources.population)
         theirs = np.flatnonzero(np.isin(base, sources.ids))
         scores = {
             name: rfm.scores(figure)[theirs].astype(np.int64)
@@ -75,7 +75,7 @@ class RfmScores(Aggregate):
         return nw.from_native(found)
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
-        base, orders, net, last = sources.once(self, lambda: self._figures(sources))
+        base, orders, net, last = sources.once(self, lambda: self.figures(sources))
         figure = {"r": last, "f": orders, "m": net, "orders": orders, "net": net}.get(column, last)
         known = rfm.scores(figure) if column in {"r", "f", "m"} else figure
         values = np.zeros(sources.size, dtype=np.int64)
@@ -87,7 +87,7 @@ class RfmScores(Aggregate):
         there = pl.when(pl.Series(is_there)).then(pl.Series(values))
         return pl.select(there.cast(self.vector_types[column]).alias(column)).to_series()
 
-    def _figures(self, sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def figures(self, sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Ids of the base, and their orders, net revenue and last orders (microseconds)."""
         orders = sources.vector(int(Kind.ORDER), self.span, "n").to_numpy()
         base = np.flatnonzero((orders > 0) & sources.is_customer)

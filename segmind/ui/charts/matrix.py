@@ -11,6 +11,8 @@ from segmind.ui.charts.frame import figure
 from segmind.ui.theme import palette
 
 _LONGEST = 22
+#: Heads up to this long lie level however many there are.
+_SHORT = 4
 
 
 def matrix(
@@ -23,7 +25,8 @@ def matrix(
     """One cell for each row and column, the first row on top.
 
     ``depth`` (0 to 1, None: no colour) says how strongly a cell is coloured, ``texts`` what is
-    written in it, ``hovers`` what is said of it under the pointer.
+    written in it, ``hovers`` what is said of it under the pointer. Names that are numbers would be
+    taken for places on the axis: give them a letter.
     """
     colours = palette()
     fig = figure(height=110 + 40 * max(2, len(rows)), legend=False, hover="closest")
@@ -43,17 +46,22 @@ def matrix(
         hovertemplate="%{text}<extra></extra>",
     )
     # As annotations: the text in a heatmap has one colour, which cannot be read on all cells.
-    for place, row in enumerate(texts):
-        for column, text in enumerate(row):
-            ground = _ground(depth[place][column])
-            fig.add_annotation(
-                x=heads[column],
-                y=names[place],
-                text=text,
-                showarrow=False,
-                font={"color": _readable_on(ground), "size": 12},
-            )
-    fig.update_xaxes(side="top", type="category", tickangle=0 if len(heads) < 6 else -35)
+    # All at once: each that is added alone costs as much as all before it.
+    written = [
+        {
+            "x": heads[column],
+            "y": names[place],
+            "text": text,
+            "showarrow": False,
+            "font": {"color": _readable_on(_ground(depth[place][column])), "size": 12},
+        }
+        for place, row in enumerate(texts)
+        for column, text in enumerate(row)
+        if text
+    ]
+    fig.update_layout(annotations=written)
+    is_level = len(heads) < 6 or max(map(len, heads), default=0) <= _SHORT
+    fig.update_xaxes(side="top", type="category", tickangle=0 if is_level else -35)
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )

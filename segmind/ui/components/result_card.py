@@ -39,8 +39,6 @@ def result_card(found: Preview, sentence: str, as_of: str, sample: Sequence[Cust
         )
         if found.notice:
             st.info(found.notice, icon=":material/info:")
-        if found.notice:
-            st.info(found.notice, icon=":material/info:")
         if found.incomplete:
             st.warning(
                 f"{figures.plural(len(found.incomplete), 'event file')} could not be read: the "

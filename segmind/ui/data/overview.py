@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from segmind.analytics import overview
+from segmind.analytics import currencies, overview
 from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
 from segmind.analytics.rules import Windows, rule_of, windows_of
@@ -28,15 +28,23 @@ class Need:
 
 
 def figures(days: int) -> dict[str, Figure]:
-    """The six figures of the last ``days``."""
-    return _figures(days, windows_of(workspace.settings()), facts.version())
+    """The six figures of the last ``days``; money is compared with the days before only where
+    those are in the workspace's currency."""
+    settings = workspace.settings()
+    return _figures(days, windows_of(settings), settings.currency, facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
-def _figures(days: int, windows: Windows, version: str) -> dict[str, Figure]:
+def _figures(days: int, windows: Windows, currency: str, version: str) -> dict[str, Figure]:
     del version
-    rule = rule_of("last_click", windows)
-    return overview.summary(facts.facts(), period_of(days), rule)
+    period, rule = period_of(days), rule_of("last_click", windows)
+    found = overview.summary(facts.facts(), period, rule)
+    if not currencies.foreign(facts.facts(), period.before(), currency):
+        return found
+    return {
+        key: replace(figure, before=None) if figure.is_money else figure
+        for key, figure in found.items()
+    }
 
 
 def has_events() -> bool:

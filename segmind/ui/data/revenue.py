@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import streamlit as st
 
-from segmind.analytics import credit_by, funnel, revenue, segment_performance
+from segmind.analytics import credit_by, currencies, funnel, revenue, segment_performance
 from segmind.analytics.attribution import ledger
-from segmind.analytics.funnel import Abandonment, Funnel
+from segmind.analytics.funnel import Abandonment, Conversion, Funnel
 from segmind.analytics.period import Period
 from segmind.analytics.revenue import Summary
 from segmind.analytics.rule import Rule
@@ -41,6 +41,7 @@ class Earned:
     sources: pl.DataFrame
     rule: Rule
     definition: str
+    is_comparable: bool = True  # whether the period before has a sum in the same currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,12 @@ class Credit:
 
 def earned(asked: Asked, rule: str = "last_click") -> Earned:
     """The revenue of a stretch, credited by the rule of this key."""
-    return _earned(asked, rule, windows_of(workspace.settings()), facts.version())
+    settings = workspace.settings()
+    return _earned(asked, rule, windows_of(settings), settings.currency, facts.version())
 
 
 @st.cache_data(ttl=60, max_entries=12, show_spinner=False)
-def _earned(chosen: Asked, key: str, windows: Windows, version: str) -> Earned:
+def _earned(chosen: Asked, key: str, windows: Windows, currency: str, version: str) -> Earned:
     del version
     asked, period, rule = facts.facts(), period_of(chosen), rule_of(key, windows)
     credits = ledger(asked, period, rule)
@@ -74,6 +76,7 @@ def _earned(chosen: Asked, key: str, windows: Windows, version: str) -> Earned:
         sources=_named(credit_by.by_source(credits)),
         rule=rule,
         definition=rule.definition(period).what,
+        is_comparable=not currencies.foreign(asked, period.before(), currency),
     )
 
 
@@ -95,17 +98,43 @@ def _credits(windows: Windows, version: str) -> dict[tuple[int, int], tuple[int,
     return {(kind, source): (orders, net) for kind, source, orders, net in columns.iter_rows()}
 
 
-def product_funnel(days: Asked, by: str) -> tuple[Funnel, Abandonment]:
-    """The funnel and abandonment of a stretch."""
+@dataclass(frozen=True, slots=True)
+class Funnels:
+    """The funnel, abandonment and conversion of a stretch and of the one before it (None: the log
+    had not begun then)."""
+
+    now: Funnel
+    abandoned: Abandonment
+    converted: Conversion
+    before: Funnel | None = None
+    abandoned_before: Abandonment | None = None
+    converted_before: Conversion | None = None
+
+
+def product_funnel(days: Asked, by: str) -> Funnels:
+    """The funnel, abandonment and conversion of a stretch."""
     return _funnel(days, by, facts.version())
 
 
 @st.cache_data(ttl=120, max_entries=12, show_spinner=False)
-def _funnel(days: Asked, by: str, version: str) -> tuple[Funnel, Abandonment]:
+def _funnel(days: Asked, by: str, version: str) -> Funnels:
     del version
     asked, period = facts.facts(), period_of(days)
     way: funnel.By = "customer" if by == "customer" else "session"
-    return funnel.product_funnel(asked, period, way), funnel.abandonment(asked, period)
+    past, first = period.before(), asked.log.first_ts
+    made = Funnels(
+        funnel.product_funnel(asked, period, way),
+        funnel.abandonment(asked, period),
+        funnel.conversion(asked, period),
+    )
+    if first is None or first > past.since:
+        return made
+    return replace(
+        made,
+        before=funnel.product_funnel(asked, past, way),
+        abandoned_before=funnel.abandonment(asked, past),
+        converted_before=funnel.conversion(asked, past),
+    )
 
 
 def performance(days: Asked) -> pl.DataFrame:

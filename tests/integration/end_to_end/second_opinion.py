@@ -87,6 +87,60 @@ class SecondOpinion:
         ).fetchall()[0]
         return (*money, *orders)
 
+    def retention(self) -> list[tuple[str, int, int]]:
+        """(first day of the month of the first order, months after it, customers who ordered) of
+        everybody, as of the moment that ``sizes`` was last asked about; UTC."""
+        rows = self._connection.execute(
+            """
+            WITH bought AS (
+              SELECT DISTINCT customer, date_trunc('month', make_timestamp(moment)) AS month
+              FROM order_start),
+            born AS (SELECT customer, min(month) AS cohort FROM bought GROUP BY customer)
+            SELECT strftime(cohort, '%Y-%m-%d'), datediff('month', cohort, month) AS n, count(*)
+            FROM bought JOIN born USING (customer) GROUP BY ALL ORDER BY 1, 2
+            """
+        )
+        return rows.fetchall()
+
+    def rfm(self) -> dict[tuple[int, int], int]:
+        """Customers by recency and frequency score, of all their orders in 365 days."""
+        rows = self._connection.execute(
+            """
+            WITH bought AS (
+              SELECT customer, max(moment) AS last, count(*) AS orders FROM order_start
+              WHERE moment >= days_ago(365) GROUP BY customer)
+            SELECT r, f, count(*) FROM (
+              SELECT 1 + 5 * (rank() OVER (ORDER BY last) - 1) // count(*) OVER () AS r,
+                1 + 5 * (rank() OVER (ORDER BY orders) - 1) // count(*) OVER () AS f FROM bought)
+            GROUP BY ALL
+            """
+        )
+        return {(r, f): n for r, f, n in rows.fetchall()}
+
+    def gaps(self) -> list[int]:
+        """Days between successive days with an order of one customer, ascending; UTC."""
+        rows = self._connection.execute(
+            """
+            SELECT day - lag(day) OVER (PARTITION BY customer ORDER BY day) AS gap FROM (
+              SELECT DISTINCT customer, moment // 86400000000 AS day FROM order_start)
+            QUALIFY gap IS NOT NULL ORDER BY gap
+            """
+        )
+        return [int(gap) for (gap,) in rows.fetchall()]
+
+    def conversion(self, since: datetime) -> tuple[int, int, int, int]:
+        """Sessions with a step and those with an order; customers active and those who bought."""
+        low = round(since.timestamp() * 10**6)
+        steps = "word IN ('viewed', 'added', 'checkout', 'bought') AND session NOTNULL"
+        found = self._connection.execute(
+            f"SELECT count(DISTINCT (customer, session)) FILTER ({steps}), "
+            f"count(DISTINCT (customer, session)) FILTER ({steps} AND word = 'bought'), "
+            "count(DISTINCT customer), count(DISTINCT customer) FILTER (word = 'bought') "
+            f"FROM known WHERE moment >= {low}"
+        )
+        row = found.fetchall()[0]
+        return row[0], row[1], row[2], row[3]
+
     @classmethod
     def of_csv(cls, file_format: str, path: Path) -> SecondOpinion:
         """The file as it was published; nothing of Segmind has touched it."""

@@ -112,10 +112,39 @@ def test_built_in_sizes_on_a_real_file_are_those_of_a_second_computation(
         assert mine == published.totals(begin, after) == kept.totals(begin, after)
         assert min(mine[0], mine[2], mine[3]) > 0
 
+    for other in (published, kept):
+        assert_understood_alike(store, other, report.first_ts)
+
     for share in (0.3, 0.55, 0.8):
         past = _between(report.first_ts, report.last_ts, share)
         found = sizes(listed(store, as_of=past.isoformat()))
         assert found == filled(published.sizes(past)) == filled(kept.sizes(past))
+
+
+def assert_understood_alike(store: Store, other: SecondOpinion, first: datetime) -> None:
+    """Retention cells, RFM scores, gaps between orders and conversion, as the API answers."""
+    span = {"since": first.isoformat(), "until": (clock.now() + timedelta(seconds=1)).isoformat()}
+    found = asked(store, "/analytics/retention", group_by="month", **span)
+    assert [
+        (cell["cohort"], cell["offset"], cell["customers"])
+        for cell in found["cells"]
+        if cell["customers"]
+    ] == other.retention()
+    found = asked(store, "/analytics/rfm")
+    cells = {(c["recency"], c["frequency"]): c["customers"] for c in found["cells"]}
+    assert {cell: n for cell, n in cells.items() if n} == other.rfm()
+    gaps, lapse = other.gaps(), asked(store, "/analytics/lapse")
+    if lapse["reason"] is None:
+        assert lapse["gaps"] == len(gaps)
+        for row in lapse["thresholds"]:
+            within = sum(gap <= row["days"] for gap in gaps)
+            assert within >= row["quantile"] * len(gaps) > sum(g < row["days"] for g in gaps) - 1
+    else:
+        assert len(gaps) < 30
+    sessions, ordered, active, buyers = other.conversion(first)
+    told = asked(store, "/analytics/funnel", **span)["conversion"]
+    assert told["by_session"] == (ordered / sessions if sessions else None)
+    assert told["by_customer"] == buyers / active
 
 
 def _between(first: datetime | None, last: datetime, share: float) -> datetime:
@@ -136,6 +165,12 @@ def test_built_in_sizes_on_the_demo_shop_are_those_of_a_second_computation(store
 
     span = (now - timedelta(days=30), now)
     assert totals(store, *span) == SecondOpinion.of_store(store).totals(*span)
+
+    first = datetime.fromisoformat(asked(store, "/analytics/funnel", days="90")["period"]["since"])
+    second = SecondOpinion.of_store(store)
+    second.sizes(now)
+    with clock.frozen(now):
+        assert_understood_alike(store, second, first)
 
     _live_on(store, now)
     later = now + timedelta(hours=2)

@@ -16,6 +16,8 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scipy.special import hyp2f1
+
 STANDARD = {
     "product_viewed": 1,
     "product_added": 2,
@@ -62,6 +64,7 @@ class World:
     zone: ZoneInfo
     as_of: datetime
     segments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    model: dict[str, float] | None = None  # parameters of predictions
 
     def __post_init__(self) -> None:
         once = {e["id"]: e for e in reversed(self.events)}
@@ -193,6 +196,33 @@ class World:
             and (not rule["frequency"] or f in rule["frequency"])
             and (not rule["monetary"] or m in rule["monetary"])
         )
+
+    def _predicted(self, rule: dict[str, Any], customer: int) -> bool:
+        orders = self.occurrences({"event": "order"}, customer, None, self.horizon)
+        if not orders or self.model is None:
+            return False
+        days = sorted({self.day(r["ts"]) for r in orders})
+        x, first = len(days) - 1, days[0]
+        t_x, age = (days[-1] - first).days, (self.day(self.as_of) - first).days
+        value = self._expectation(rule, x, t_x, age)
+        if rule["what"] == "predicted_value":
+            p, q, gamma = (self.model[name] for name in ("p", "q", "gamma"))
+            spent = max(0, self._net(customer, None, self.horizon))
+            value = round(value * p * (gamma + spent) / (p * len(days) + q - 1))
+        n = rule["n"]
+        ops = {"at_least": value >= n, "at_most": value <= n, "more_than": value > n}
+        return ops.get(rule["op"], value < n)
+
+    def _expectation(self, rule: dict[str, Any], x: int, t_x: int, age: int) -> float:
+        """Equations 8 and 10 of Fader, Hardie and Lee (2005), as they are printed."""
+        r, alpha, a, b = (self.model[name] for name in ("r", "alpha", "a", "b"))
+        death = a / (b + x - 1) * ((alpha + age) / (alpha + t_x)) ** (r + x) if x else 0
+        if rule["what"] == "probability_alive":
+            return 1 / (1 + death)
+        t = rule["days"] or 90
+        series = hyp2f1(r + x, b + x, a + b + x - 1, t / (alpha + age + t))
+        shrunk = 1 - ((alpha + age) / (alpha + age + t)) ** (r + x) * series
+        return float((a + b + x - 1) / (a - 1) * shrunk / (1 + death))
 
     def _net(self, customer: int, since: datetime | None, until: datetime) -> int:
         lines = self.occurrences({"event": "order_completed"}, customer, since, until)

@@ -14,6 +14,10 @@ from segment_oracle import RFM_GROUPS, STANDARD, World
 
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS
+from segmind.predictions.bg_nbd import BgNbd
+from segmind.predictions.gamma_gamma import GammaGamma
+from segmind.predictions.kept import NO_MODELS, Models
+from segmind.predictions.model import Model
 
 #: Beside changes of clocks, so that windows and days meet them.
 MOMENTS = [
@@ -46,6 +50,16 @@ EDGES = [
     timedelta(days=14),
 ]
 TICK = timedelta(microseconds=1)
+#: Of CDNOW's customers (Fader, Hardie and Lee 2005; Fader and Hardie 2013), in days and cents.
+MODEL = {
+    "r": 0.243,
+    "alpha": 30.9,
+    "a": 0.793,
+    "b": 2.426,
+    "p": 6.25,
+    "q": 3.74,
+    "gamma": 1544.0,
+}
 OPEN_VALUES = [
     *("gold", "Silver", "10", "10.5", "2026-03-02", "2026-03-01T23:30:00Z"),
     *(5, 10, 10.5, -1, True, False),
@@ -68,6 +82,7 @@ def world_of(seed: int) -> World:
         custom_names=CUSTOM,
         zone=ZoneInfo(zone),
         as_of=as_of,
+        model=MODEL,
     )
 
 
@@ -163,7 +178,26 @@ def facts_of(world: World) -> Facts:
         products=pl.DataFrame(products, infer_schema_length=None),
         names=STANDARD | world.custom_names,
         zone=world.zone.key,
+        models=models_of(world),
     )
+
+
+def models_of(world: World) -> Models:
+    """The world's parameters as a model of its day."""
+    known = world.model
+    if known is None:
+        return NO_MODELS
+    made = Model(
+        day=world.as_of.date(),
+        as_of=world.as_of,
+        buying=BgNbd(*(known[name] for name in ("r", "alpha", "a", "b"))),
+        spending=GammaGamma(*(known[name] for name in ("p", "q", "gamma"))),
+        customers=10,
+        returned=5,
+        log_likelihood=-1.0,
+        correlation=None,
+    )
+    return Models("of the world", (made,))
 
 
 # -- rules --------------------------------------------------------------------------------------
@@ -355,6 +389,23 @@ def rfms(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def predictions(draw: st.DrawFn) -> dict[str, Any]:
+    what, limits = draw(
+        st.sampled_from(
+            [
+                ("predicted_orders", [0, 0.5, 1.25, 3.7]),
+                ("probability_alive", [0.0, 0.33, 0.617, 1]),
+                ("predicted_value", [0, 333, 1_777, 12_345]),
+            ]
+        )
+    )
+    days = None if what == "probability_alive" else draw(st.sampled_from([None, 1, 30, 365]))
+    op = draw(st.sampled_from(["at_least", "at_most", "more_than", "less_than"]))
+    n = draw(st.sampled_from(limits))
+    return {"type": "predicted", "what": what, "op": op, "n": n, "days": days}
+
+
+@st.composite
 def sequences(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "type": "sequence",
@@ -434,6 +485,7 @@ FAMILIES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "occurrence": occurrences(),
     "same_day": same_days(),
     "rfm": rfms(),
+    "predicted": predictions(),
     "sequence": sequences(),
     "cart": st.tuples(DURATIONS, DURATIONS).map(_carts),
     "rate": rates(),

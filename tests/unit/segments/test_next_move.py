@@ -28,7 +28,7 @@ RELAXED = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 #: Conditions that compare with others are taken to stay as they are.
-OWN = sorted(set(FAMILIES) - {"rank", "rfm"})
+OWN = sorted(set(FAMILIES) - {"rank", "rfm", "predicted"})
 
 
 @pytest.mark.parametrize("family", OWN)

@@ -41,6 +41,7 @@ READS = [
     (did(metric="distinct_days"), 0),
     ({"type": "rank", "top_percent": 10}, 0),
     ({"type": "rfm", "groups": ["lost"]}, 0),
+    ({"type": "predicted", "what": "predicted_orders", "n": 1}, 0),
     ({"type": "trait", "field": "country", "op": "is", "value": "DE"}, 0),
     (did(where=ON_VALUE), 10),
     (did(where=ON_VALUE, window={"type": "ever"}), 15),

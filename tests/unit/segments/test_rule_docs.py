@@ -10,6 +10,7 @@ import pytest
 from segmind.segments import rfm
 from segmind.segments.acts import PHRASES
 from segmind.segments.conditions.behaviour import Metric
+from segmind.segments.conditions.predicted import What
 from segmind.segments.describe import describe
 from segmind.segments.fields import CUSTOMER_FIELDS, EVENT_FIELDS
 from segmind.segments.operators import OPERATORS
@@ -41,6 +42,7 @@ WORDS = [
     *PHRASES,
     *get_args(Metric),
     *get_args(Period),
+    *get_args(What),
     *rfm.BY_KEY,
 ]
 

@@ -65,6 +65,12 @@ SAID = [
      "Customers who placed an order last month."),
     (did(window={"type": "calendar", "period": "day"}),
      "Customers who placed an order today."),
+    ({"type": "predicted", "what": "predicted_orders", "op": "at_least", "n": 1.5},
+     "Customers whose expected orders in the next 90 days are at least 1.5."),
+    ({"type": "predicted", "what": "predicted_value", "op": "more_than", "n": 1999, "days": 30},
+     "Customers whose expected revenue in the next 30 days is more than $19.99."),
+    ({"type": "predicted", "what": "probability_alive", "op": "less_than", "n": 0.25},
+     "Customers whose probability of still being a customer is less than 25 %."),
     ({"type": "trait", "field": "birthday", "op": "anniversary_in_days", "value": 7},
      "Customers whose birthday has its anniversary in the next 7 days."),
     ({"type": "trait", "field": "created_at", "op": "more_than_days_ago", "value": 1},
@@ -90,6 +96,9 @@ EXPLAINED = [
     ({"type": "rfm", "groups": ["lost"]}, 1,
      "Lost: R 1 (last order 2 days ago), F 1 (ordered twice), M 1 ($15.00)"),
     ({"type": "rfm", "groups": ["lost"]}, 2, "no order in the window"),
+    ({"type": "predicted", "what": "predicted_orders", "n": 1}, 1,
+     "not known yet; ordered on 2 days, the last 2 days ago"),
+    ({"type": "predicted", "what": "predicted_orders", "n": 1}, 2, "never bought"),
 ]  # fmt: skip
 
 

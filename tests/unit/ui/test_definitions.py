@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from segmind.analytics import glossary
 from segmind.analytics.glossary.document import document
-from segmind.api import analytics_answers, earned_answers
+from segmind.api import analytics_answers, earned_answers, insight_answers
 from segmind.api.shapes import Money
 from segmind.settings import ROOT
 
@@ -37,6 +37,14 @@ HANDED_ON: dict[tuple[str, str], tuple[str, ...]] = {
         "Attributed revenue",
         "Active customers",
         "Messages sent",
+    ),
+    ("views/insights/retention.py", "label"): (
+        "Back in week 1",
+        "Back in week 2",
+        "Back in week 4",
+        "Back in month 1",
+        "Back in month 2",
+        "Back in month 4",
     ),
     ("views/revenue/sources.py", "title"): ("By channel", "By campaign and automation"),
     ("views/segments/movements.py", "title"): ("Why they entered", "Why they left"),
@@ -87,7 +95,7 @@ def figures_of(model: type[BaseModel]) -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize("module", [analytics_answers, earned_answers])
+@pytest.mark.parametrize("module", [analytics_answers, earned_answers, insight_answers])
 def test_every_figure_of_an_answer_is_defined(module: object) -> None:
     models = [
         each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from segmind.predictions.model import HORIZON
 from segmind.segments import rfm as groups
 from segmind.segments.acts import SESSION
 from segmind.ui.components.rule_builder import acts, inputs
@@ -13,6 +14,11 @@ from segmind.ui.components.rule_builder.words import COUNTS
 
 _RATIOS: Final = ("more_than", "at_least", "less_than", "at_most")
 _METRICS: Final = {"count": "number", "value_sum": "total value"}
+_PREDICTED: Final = {
+    "predicted_orders": "expected orders",
+    "predicted_value": "expected revenue",
+    "probability_alive": "probability of still being a customer",
+}
 
 
 def rate(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, Any]:
@@ -105,3 +111,29 @@ def rfm(data: dict[str, Any], _: Vocabulary, key: str) -> dict[str, Any]:
             key=f"{key}_{name}", width=150,
         )  # fmt: skip
     return made
+
+
+def predicted(data: dict[str, Any], vocabulary: Vocabulary, key: str) -> dict[str, Any]:
+    inputs.word("whose")
+    what = inputs.choice(
+        "Expected", list(_PREDICTED), data["what"], key=f"{key}_what", say=_PREDICTED.__getitem__,
+        width=290,
+    )  # fmt: skip
+    inputs.word("is")
+    op = inputs.choice(
+        "Compared", _RATIOS, data["op"], key=f"{key}_op", say=COUNTS.__getitem__, width=108
+    )
+    n, made = float(data["n"]), {"what": what, "op": op}
+    if what == "probability_alive":
+        share = inputs.percent("Per cent", min(n, 1.0), key=f"{key}_share")
+        inputs.word("%")
+        return {**made, "n": min(share, 1.0), "days": None}
+    if what == "predicted_value":
+        amount = inputs.money("Amount", int(n), vocabulary.currency, key=f"{key}_amount")
+        made["n"] = float(max(0, amount))
+    else:
+        made["n"] = inputs.decimal("Orders", n, key=f"{key}_n")
+    inputs.word("in the next")
+    days = inputs.whole("Days", data.get("days") or HORIZON, key=f"{key}_days", low=1, high=730)
+    inputs.word("days")
+    return {**made, "days": days}

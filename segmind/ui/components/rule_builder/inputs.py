@@ -130,6 +130,21 @@ def percent(label: str, value: float, *, key: str, width: int = 120) -> float:
     return round(float(typed) / 100, 8)
 
 
+def decimal(label: str, value: float, *, key: str, width: int = 100) -> float:
+    """A number of nothing in particular, 0 or more."""
+    typed = st.number_input(
+        label,
+        0.0,
+        1e9,
+        step=0.5,
+        format="%g",
+        key=seeded(key, float(value)),
+        label_visibility="collapsed",
+        width=width,
+    )
+    return float(typed)
+
+
 def money(label: str, value: int, currency: str, *, key: str, width: int = 130) -> int:
     """An amount, typed in major units, in minor units."""
     places = decimals(currency)

@@ -73,6 +73,8 @@ KINDS: Final[dict[str, Kind]] = {
     "rfm": Kind("Is in an RFM group: champions, at risk …", "grid_view",
                 {"groups": ["champions"],
                  "window": {"type": "last", "amount": 365, "unit": "days"}}, compared.rfm),
+    "predicted": Kind("Is expected to order, spend or stay", "online_prediction",
+                      {"what": "predicted_orders", "op": "at_least", "n": 1.0}, compared.predicted),
     "trait": Kind("Is: country, language, a trait", "badge",
                   {"field": "country", "op": "is", "value": ""}, customer.trait),
     "engagement": Kind("Got, opened or clicked messages", "mark_email_read",

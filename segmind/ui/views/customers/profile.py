@@ -10,7 +10,7 @@ from segmind.ui.access import Viewer
 from segmind.ui.components.badges import CHANNELS
 from segmind.ui.components.confirm import confirm
 from segmind.ui.components.metrics import Kpi, metric_row
-from segmind.ui.data import customers, workspace
+from segmind.ui.data import customers, insights, workspace
 from segmind.ui.store import now
 from segmind.workspace.permissions import Action
 
@@ -50,6 +50,35 @@ def figures_row(person: Profile) -> None:
             ),
             Kpi("Last seen", figures.ago(totals.last_seen, now())),
         ]
+    )
+
+
+def prospect_row(person: Profile) -> None:
+    """What the shop's model expects of them, if it says anything."""
+    found, currency = insights.prospect(person.customer.id), workspace.settings().currency
+    if found is None:
+        return
+    ahead = f"In the next {found.days} days"
+    metric_row(
+        [
+            Kpi(
+                "Still a customer",
+                figures.percent(found.alive),
+                help="Probability of not having left for good (BG/NBD); who bought once is taken "
+                "to be a customer for certain",
+            ),
+            Kpi(
+                "Expected orders",
+                figures.short(found.orders),
+                help=f"{ahead}: days with an order to be expected",
+            ),
+            Kpi(
+                "Expected revenue",
+                figures.money(found.value, currency),
+                help=f"{ahead}: net, not discounted",
+            ),
+        ],
+        columns=3,
     )
 
 

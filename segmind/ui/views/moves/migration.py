@@ -12,6 +12,7 @@ from segmind.segments import rfm
 from segmind.segments.migration import Migration
 from segmind.ui import figures, problems
 from segmind.ui.charts.matrix import brief, matrix
+from segmind.ui.charts.sankey import sankey
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.data import segment_time, segments, workspace
@@ -58,6 +59,7 @@ def show() -> None:
         notice = segment_time.notice(since)
         if notice:
             st.caption(f":material/info: {notice}")
+        _flows(found, [*names, _NONE])
         _card(found, [*names, _NONE])
 
 
@@ -96,6 +98,37 @@ def _figures(found: Migration[Any]) -> None:
             Kpi("Came", figures.count(found.came), help="In none then, in one now"),
             Kpi("Left", figures.count(found.left), help="In one then, in none now"),
         ]
+    )
+
+
+def _flows(found: Migration[Any], names: list[str]) -> None:
+    """The same as the matrix, as bands; those who were in none and are in none are left out."""
+    counts = [list(row) for row in found.counts]
+    counts[-1][-1] = 0
+    zone = workspace.settings().zone
+    rows = [
+        {"From": names[i], "To": names[j], "Customers": n}
+        for i, row in enumerate(counts)
+        for j, n in enumerate(row)
+        if n
+    ]
+    chart_card(
+        "Flows between segments",
+        "customers",
+        "Each customer is in one band: from the segment they were in to the one they are in, as in "
+        "the table below. Grey: stayed. Whoever was and is in none is left out.",
+        sankey(
+            _unique(names),
+            counts,
+            figures.instant(found.since, zone),
+            figures.instant(found.until, zone),
+            "customers",
+        )
+        if rows
+        else None,
+        pl.DataFrame(rows, schema={"From": pl.String, "To": pl.String, "Customers": pl.Int64}),
+        key="flows",
+        empty="Nobody was or is in one of them.",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from segmind.ui import figures
 from segmind.ui.components.metrics import Judgement, Kpi, metric_row
 from segmind.ui.components.period_picker import Stretch
-from segmind.ui.data import overview, workspace
+from segmind.ui.data import earned, overview, workspace
 
 _SHOWN: Final[tuple[tuple[str, str, str, Judgement, bool], ...]] = (
     ("net_revenue", "Net revenue", "Order lines less refunds, by their own instants.", "normal",
@@ -24,9 +24,13 @@ def show(stretch: Stretch) -> None:
     """Four figures in a row."""
     found = overview.figures(stretch.days)
     currency = workspace.settings().currency
+    no_sum = earned.no_sum(stretch.asked)
     kpis = []
     for key, label, meaning, judge, bars in _SHOWN:
         figure = found[key]
+        if figure.is_money and no_sum:
+            kpis.append(Kpi(label, figures.DASH, help=no_sum))
+            continue
         value = (
             figures.money(figure.value, currency, compact=True)
             if figure.is_money

@@ -13,6 +13,7 @@ def show(earned: Earned, stretch: Stretch) -> None:
     """Net and attributed revenue, orders and their average."""
     currency = workspace.settings().currency
     now, before = earned.now, earned.before
+    comparable = bool(before.orders) and earned.is_comparable
 
     def money(minor: int | None) -> str:
         return figures.money(minor, currency, compact=abs(minor or 0) >= 10**7)
@@ -24,7 +25,7 @@ def show(earned: Earned, stretch: Stretch) -> None:
                 "Net revenue",
                 money(now.net),
                 now.net,
-                before.net if before.orders else None,
+                before.net if comparable else None,
                 f"{exact[0]} of order lines less {exact[1]} of refunds".replace("$", "\\$"),
                 earned.course["net"].to_list(),
             ),
@@ -32,7 +33,7 @@ def show(earned: Earned, stretch: Stretch) -> None:
                 "Attributed revenue",
                 money(now.attributed),
                 now.attributed,
-                before.attributed if before.orders else None,
+                before.attributed if comparable else None,
                 f"{figures.percent(now.attributed_share)} of net revenue, "
                 f"{figures.plural(now.attributed_orders, 'order')}",
             ),
@@ -49,7 +50,7 @@ def show(earned: Earned, stretch: Stretch) -> None:
                 "Average order",
                 money(now.average_order),
                 now.average_order,
-                before.average_order,
+                before.average_order if comparable else None,
                 "Gross revenue by order",
             ),
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from segmind.ui.components.explained import explained
 from segmind.ui.components.moment_picker import moment_picker, said
 from segmind.ui.components.result_card import result_card
 from segmind.ui.components.rule_builder import rule_builder
-from segmind.ui.components.rule_builder.builder import forget
+from segmind.ui.components.rule_builder.builder import forget, replace
 from segmind.ui.components.rule_builder.exchange import exchange
 from segmind.ui.components.rule_builder.tree import rule_of, tree_of
 from segmind.ui.data import customers, segments
@@ -26,13 +26,31 @@ from segmind.ui.navigation import open_page
 from segmind.ui.views.segments.asking import asked
 from segmind.workspace.permissions import Action
 
+_LONGEST_NAME: Final = 120
+
 
 def show(segment: Segment | None, viewer: Viewer) -> None:
     """The builder on the left, the answer on the right, saving above."""
     key = f"seg_{segment.id}" if segment else "seg_new"
     if segment is None:
+        _take_from_address(key)
         _start_from(key)
     _editor(segment, key, viewer.may(Action.EDIT_SEGMENTS))
+
+
+def _take_from_address(key: str) -> None:
+    """Let a new segment begin with the rule that a figure's button put into the address, once."""
+    given = st.query_params.get("rule", "")
+    if not given or st.session_state.get(f"{key}_taken") == given:
+        return
+    try:
+        rule = parse(given).as_json()
+    except InvalidRule:
+        st.warning("The link holds no rule that can be read.", icon=":material/link_off:")
+        return
+    replace(f"{key}_rule", rule)
+    st.session_state[f"{key}_taken"] = given
+    st.session_state[f"{key}_name"] = st.query_params.get("title", "")[:_LONGEST_NAME]
 
 
 def _start_from(key: str) -> None:

@@ -1,0 +1,66 @@
+"""Flows between groups at two moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from segmind.ui.charts.frame import figure
+from segmind.ui.theme import palette
+
+
+def sankey(
+    names: Sequence[str], counts: Sequence[Sequence[int]], before: str, after: str, unit: str
+) -> go.Figure:
+    """One band for each pair of groups that somebody is in: row then, column now.
+
+    The groups keep their order on both sides; who stayed is grey, who moved is coloured.
+    """
+    colours = palette()
+    rows = [n for n, row in enumerate(counts) if any(row)]
+    columns = [n for n in range(len(names)) if any(row[n] for row in counts)]
+    left = {n: place for place, n in enumerate(rows)}
+    right = {n: len(rows) + place for place, n in enumerate(columns)}
+    flows = [(i, j, counts[i][j]) for i in rows for j in columns if counts[i][j]]
+    fig = figure(height=max(260, 46 * max(len(rows), len(columns), 1)), legend=False)
+    fig.add_sankey(
+        arrangement="fixed",
+        node={
+            "label": [names[n] for n in (*rows, *columns)],
+            "x": [0.001] * len(rows) + [0.999] * len(columns),
+            "y": [*_places(counts, rows, 0), *_places(counts, columns, 1)],
+            "color": colours.accent,
+            "pad": 14,
+            "thickness": 14,
+            "line": {"width": 0},
+            "hovertemplate": f"%{{label}}: %{{value:,}} {unit}<extra></extra>",
+        },
+        link={
+            "source": [left[i] for i, _, _ in flows],
+            "target": [right[j] for _, j, _ in flows],
+            "value": [n for _, _, n in flows],
+            "color": [colours.grid if i == j else colours.accent_soft for i, j, _ in flows],
+            "customdata": [[names[i], names[j]] for i, j, _ in flows],
+            "hovertemplate": f"%{{customdata[0]}} → %{{customdata[1]}}: %{{value:,}} {unit}"
+            "<extra></extra>",
+        },
+        textfont={"color": colours.text, "size": 12},
+    )
+    for x, anchor, text in ((0, "left", before), (1, "right", after)):
+        fig.add_annotation(
+            x=x, y=1.0, xref="paper", yref="paper", yanchor="bottom", xanchor=anchor,
+            text=text, showarrow=False,
+        )  # fmt: skip
+    fig.update_layout(margin={"l": 4, "r": 4, "t": 30, "b": 8}, hovermode="closest")
+    return fig
+
+
+def _places(counts: Sequence[Sequence[int]], shown: Sequence[int], axis: int) -> list[float]:
+    """The middle of each group from top (0) to bottom (1), by its size."""
+    sizes = [sum(counts[n]) if axis == 0 else sum(row[n] for row in counts) for n in shown]
+    whole, at, found = sum(sizes) or 1, 0.0, []
+    for size in sizes:
+        found.append(min(0.999, max(0.001, (at + size / 2) / whole)))
+        at += size
+    return found

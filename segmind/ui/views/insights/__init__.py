@@ -1,0 +1,1 @@
+"""What the page Customer insight shows."""
