@@ -1,0 +1,320 @@
+"""Which triggers of a past start runs: found, filtered, and chosen by key and re-entry.
+
+The same rules as in ``entry.choose``, for everybody at once: in each round everybody's first
+trigger starts a run, and those that this run rules out are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from segmind import stopping
+from segmind.automations import dates, scan
+from segmind.automations.backtest.asking import Asking
+from segmind.automations.backtest.past import MICROSECOND, Past, instant, micros
+from segmind.automations.backtest.timeline import NEVER, Timeline
+from segmind.automations.definition import Definition
+from segmind.automations.entry import CART_LIFE
+from segmind.automations.flow import Ask
+from segmind.automations.triggers import DateTrigger, EventTrigger, ScheduleTrigger, SegmentTrigger
+from segmind.automations.walk import exits
+from segmind.automations.wall_clock import occurrences
+from segmind.automations.world import FactsWorld, act_of
+from segmind.events.schema import Kind
+
+_CART_LIFE: Final = CART_LIFE // MICROSECOND
+_LOOK_BACK: Final = scan.LOOK_BACK // MICROSECOND
+
+
+@dataclass(frozen=True)
+class Found:
+    """Triggers, in the order in which the engine would look at them: by customer, then as they
+    became known. ``at`` and ``known`` are microseconds; ``key``: what tells runs apart beside the
+    customer (a number for each different one); ``names``: the entry keys, where made from ids."""
+
+    customers: np.ndarray
+    at: np.ndarray
+    known: np.ndarray
+    key: np.ndarray
+    names: pl.Series | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.customers.size)
+
+    def take(self, rows: np.ndarray) -> Found:
+        """These rows of them."""
+        names = None if self.names is None else self.names.gather(rows)
+        return Found(self.customers[rows], self.at[rows], self.known[rows], self.key[rows], names)
+
+    def entry_keys(self, definition: Definition) -> pl.Series:
+        """The keys that the engine gives to their runs."""
+        if definition.key == "customer" and definition.re_entry.mode == "never":
+            return pl.Series(["once"] * self.size, dtype=pl.String())
+        if self.names is not None:
+            return self.names
+        named = pl.format(f"{definition.key}:{{}}", "at").alias("name")
+        return pl.DataFrame({"at": self.at}).select(named)["name"]
+
+
+@dataclass
+class Dropped:
+    """Triggers that started nothing, by why."""
+
+    too_late: int = 0
+    overtaken: int = 0
+    filtered: int = 0
+
+
+@dataclass(frozen=True)
+class Period:
+    """Triggers in ``[since, until)``."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return micros(self.since), micros(self.until)
+
+
+@dataclass
+class Starting:
+    """The triggers of one definition in a period of a past."""
+
+    definition: Definition
+    past: Past
+    asking: Asking
+    period: Period
+    world: FactsWorld
+    dropped: Dropped = field(default_factory=Dropped)
+
+    def found(self) -> Found:
+        """Triggers that may start runs: known within a day, of customers who are there, not yet
+        overtaken by what would end the run, and meeting the entry filter when they were known."""
+        found = self._triggers()
+        found = found.take(np.flatnonzero(self.past.is_customer[found.customers]))
+        late = found.known - found.at > _LOOK_BACK
+        self.dropped.too_late = int(late.sum())
+        found = found.take(np.flatnonzero(~late))
+        ended = first_end(self.past, self.definition, found.customers, found.at)[0]
+        overtaken = ended <= found.known
+        self.dropped.overtaken = int(overtaken.sum())
+        found = found.take(np.flatnonzero(~overtaken))
+        rule = self.definition.entry_filter
+        if rule is not None and not isinstance(self.definition.trigger, ScheduleTrigger):
+            meets = self.asking.holds(rule, found.customers, found.known)
+            self.dropped.filtered = int((~meets).sum())
+            found = found.take(np.flatnonzero(meets))
+        return found
+
+    def _triggers(self) -> Found:
+        trigger = self.definition.trigger
+        if isinstance(trigger, EventTrigger):
+            return self._of_event(trigger)
+        if isinstance(trigger, SegmentTrigger):
+            return self._of_segment(trigger)
+        if isinstance(trigger, DateTrigger):
+            # The engine looks at (after, until]; a period holds its first instant, not its last.
+            begun = self.period.since - MICROSECOND
+            come = dates.come(self.world, trigger, begun, self.period.until - MICROSECOND)
+            return _occasions([(t.customer_id, micros(t.at), t.occasion or "") for t in come])
+        return self._of_schedule(trigger)
+
+    def _of_event(self, trigger: EventTrigger) -> Found:
+        act = act_of(trigger.event, trigger.where, "trigger")
+        kind = self.past.code(trigger.event)
+        if kind is None:
+            return _occasions([])
+        definition = self.definition
+        more = {
+            "event": ("event_hi", "event_lo"),
+            "order": ("event_hi", "event_lo", "order_key", "session_key"),
+        }.get(definition.key, ())
+        rows = self._in_period(self.past.rows(kind, *more))
+        if act.where:
+            such = self.past.timeline(act)
+            fits = such.first_from(rows["customer_id"].to_numpy(), rows["ts"].to_numpy())
+            is_there = such.is_at(fits, rows["customer_id"].to_numpy(), rows["ts"].to_numpy())
+            rows = rows.filter(pl.Series(is_there))
+        return _of_rows(rows, definition.key)
+
+    def _in_period(self, rows: pl.DataFrame) -> pl.DataFrame:
+        since, until = self.period.bounds
+        return rows.filter(pl.col("ts") >= since, pl.col("ts") < until)
+
+    def _of_segment(self, trigger: SegmentTrigger) -> Found:
+        kind = Kind.SEGMENT_ENTERED if trigger.moves == "entered" else Kind.SEGMENT_LEFT
+        more = ("event_hi", "event_lo") if self.definition.key == "event" else ()
+        rows = self._in_period(self.past.rows(int(kind), *more, "source_id"))
+        return _of_rows(rows.filter(pl.col("source_id") == trigger.segment_id), self.definition.key)
+
+    def _of_schedule(self, trigger: ScheduleTrigger) -> Found:
+        rule = self.definition.entry_filter
+        assert rule is not None  # the definition sees to it
+        since = self.period.since - MICROSECOND
+        last = min(self.period.until - MICROSECOND, self.past.now)
+        found = []
+        for at in occurrences(trigger, since, last, self.past.facts.zone):
+            stopping.check()
+            name = f"at:{at.isoformat()}"
+            found += [(who, micros(at), name) for who in self.world.matching_at(rule, at)]
+        return _occasions(found)
+
+
+def first_end(
+    past: Past, definition: Definition, customers: np.ndarray, since: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """When first an event was known that ends a run which was triggered then (NEVER without any),
+    and which of ``walk.exits`` it is."""
+    end = np.full(customers.shape, NEVER)
+    which = np.full(customers.shape, -1, dtype=np.int64)
+    for n, (ask, _) in enumerate(exits(definition)):
+        known = _next_known(past, ask, customers, since)
+        sooner = known < end
+        end[sooner], which[sooner] = known[sooner], n
+    return end, which
+
+
+def _next_known(past: Past, ask: Ask, customers: np.ndarray, since: np.ndarray) -> np.ndarray:
+    return past.asked(ask).next_known(customers, since, later=ask.strictly_later)
+
+
+#: When the runs that begin with these rows of the triggers end, and whether by an event (then a
+#: trigger of that very instant begins another one).
+Follow = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def choose(definition: Definition, found: Found, past: Past, follow: Follow) -> np.ndarray:
+    """Rows of the triggers that start runs, ascending."""
+    if _starts_always(definition):
+        return _first_of_each_key(found)
+    rivalry = _Rivalry(definition, found, past, follow)
+    left = np.arange(found.size)
+    chosen = []
+    while left.size:
+        stopping.check()
+        customers = found.customers[left]
+        is_first = np.concatenate([[True], customers[1:] != customers[:-1]])
+        begun = left[is_first]
+        chosen.append(begun)
+        place = np.cumsum(is_first) - 1
+        left, place = left[~is_first], place[~is_first]
+        left = left[rivalry.leaves(left, begun, place)]
+    return np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *chosen]))
+
+
+def _starts_always(definition: Definition) -> bool:
+    return definition.re_entry.mode == "always" and definition.key in {"event", "order"}
+
+
+def _first_of_each_key(found: Found) -> np.ndarray:
+    pairs = pl.DataFrame({"customer": found.customers, "key": found.key}).with_row_index("row")
+    first = pairs.unique(["customer", "key"], keep="first", maintain_order=True)
+    return first["row"].to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Rivalry:
+    definition: Definition
+    found: Found
+    past: Past
+    follow: Follow
+
+    def leaves(self, left: np.ndarray, begun: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Of the triggers ``left``: whether the run that begins at ``begun[place]`` lets them
+        start another one."""
+        definition, found = self.definition, self.found
+        run = begun[place]
+        free = found.key[left] != found.key[run]
+        mode = definition.re_entry.mode
+        if mode == "never":
+            return np.zeros(left.shape, dtype=np.bool_)
+        if mode == "after":
+            pause = (definition.re_entry.hours or 0) * 3_600_000_000
+            free &= np.abs(found.at[left] - found.at[run]) >= pause
+        if definition.key == "cart":
+            free &= ~self._is_same_cart(left, run)
+        elif definition.key == "customer":
+            ends, by_event = self.follow(begun)
+            known = found.known[left]
+            free &= (ends[place] < known) | ((ends[place] == known) & by_event[place])
+        return free
+
+    def _is_same_cart(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Near enough, and no order between them that is known when the first is looked at. At
+        one instant an addition comes before an order."""
+        found = self.found
+        first = np.minimum(found.at[one], found.at[other])
+        last = np.maximum(found.at[one], found.at[other])
+        is_near = last - first < _CART_LIFE
+        ordered = np.zeros(one.shape, dtype=np.bool_)
+        near = np.flatnonzero(is_near)
+        ordered[near] = self._orders.any_known(
+            found.customers[one[near]], first[near], last[near], found.known[one[near]]
+        )
+        return is_near & ~ordered
+
+    @property
+    def _orders(self) -> Timeline:
+        return self.past.of_event("order_completed")
+
+
+def _of_rows(rows: pl.DataFrame, key: str) -> Found:
+    """Events as triggers: by customer, as they became known, at one instant by id."""
+    names = key_numbers = None
+    if key in {"event", "order"}:
+        named = rows.with_columns(pl.Series("event", _event_ids(rows)))
+        if key == "event":
+            named = named.with_columns(pl.format("event:{}", "event").alias("name"))
+        elif "order_key" not in named.columns:
+            named = named.with_columns(pl.format("order:{}", "ts").alias("name"))
+        else:
+            named = named.with_columns(
+                pl.coalesce(
+                    pl.format("order:{}", "order_key"),
+                    pl.format("order:session:{}", "session_key"),
+                    pl.format("order:{}", "ts"),
+                ).alias("name")
+            )
+        rows = named.sort("customer_id", "known", "ts", "event")
+        names = rows["name"]
+        key_numbers = names.rank("dense").to_numpy().astype(np.int64)
+    else:
+        rows = rows.sort("customer_id", "known", "ts")
+    at = rows["ts"].to_numpy()
+    return Found(
+        rows["customer_id"].to_numpy(),
+        at,
+        rows["known"].to_numpy(),
+        at if key_numbers is None else key_numbers,
+        names,
+    )
+
+
+def _event_ids(rows: pl.DataFrame) -> list[str]:
+    pairs = zip(rows["event_hi"].to_list(), rows["event_lo"].to_list(), strict=True)
+    return [f"{hi:x}:{lo:x}" for hi, lo in pairs]
+
+
+def _occasions(found: list[tuple[int, int, str]]) -> Found:
+    """Days and times of schedules as triggers, known as they come."""
+    rows = pl.DataFrame(
+        found,
+        schema={"customer_id": pl.Int64(), "ts": pl.Int64(), "name": pl.String()},
+        orient="row",
+    ).sort("customer_id", "ts", "name")
+    at = rows["ts"].to_numpy()
+    keys = rows["name"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+    return Found(rows["customer_id"].to_numpy(), at, at, keys, rows["name"])
+
+
+def moments(numbers: np.ndarray) -> list[datetime]:
+    """Microseconds as instants."""
+    return [instant(number) for number in numbers.tolist()]
