@@ -63,12 +63,11 @@ def _really_sent(
     past: Past, channel: Channel, customers: np.ndarray, own: int | None
 ) -> pl.DataFrame:
     rows = past.rows(int(Kind.MESSAGE_SENT), "channel", "source_kind", "source_id")
-    is_own = (pl.col("source_kind") == int(Source.AUTOMATION)) & (pl.col("source_id") == own)
-    return rows.filter(
-        pl.col("channel") == int(channel),
-        ~is_own.fill_null(value=False) if own is not None else pl.lit(value=True),
-        pl.Series(np.isin(rows["customer_id"].to_numpy(), customers)),
-    )
+    if own is not None:
+        is_own = (pl.col("source_kind") == int(Source.AUTOMATION)) & (pl.col("source_id") == own)
+        rows = rows.filter(~is_own.fill_null(value=False))
+    rows = rows.filter(pl.col("channel") == int(channel))
+    return rows.filter(pl.Series(np.isin(rows["customer_id"].to_numpy(), customers)))
 
 
 def _days(past: Past, ids: np.ndarray, instants: np.ndarray, default: str) -> np.ndarray:

@@ -236,9 +236,7 @@ def replayed_messages(past: Any) -> list[tuple[Any, ...]]:
         channel = {"email": 1, "sms": 2}[step.options[sends.option[n]].channel]
         row = sends.rows[n]
         at: datetime = instant(sends.at[n])
-        found.append(
-            (int(runs.customers[row]), instant(runs.triggered[row]), step.id, channel, at)
-        )
+        found.append((int(runs.customers[row]), instant(runs.triggered[row]), step.id, channel, at))
     return sorted(found)
 
 
