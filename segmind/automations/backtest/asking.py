@@ -14,6 +14,7 @@ from functools import reduce
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from segmind import stopping
 from segmind.automations.backtest.past import Past, instant
@@ -160,13 +161,13 @@ class Asking:
         different, begins = np.unique(asked_at[order], return_index=True)
         for at, rows in zip(different, np.split(order, begins[1:]), strict=True):
             stopping.check()
-            among = self._past.facts.among(np.unique(customers[rows]).tolist())
+            among = self._past.facts.among(self._past.people(customers[rows]).tolist())
             found = compiling.matched(rule, among, instant(at), self._resolve).ids.to_numpy()
             met[rows] = np.isin(customers[rows], found)
         return met
 
     def _thinned(self, moments: np.ndarray) -> np.ndarray:
-        if np.unique(moments).size <= MOST_MOMENTS:
+        if pl.Series(moments).n_unique() <= MOST_MOMENTS:
             return moments
         first, last = int(moments.min()), int(moments.max())
         step = (last - first) // MOST_MOMENTS + 1

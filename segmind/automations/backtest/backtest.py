@@ -200,7 +200,7 @@ class _Summing:
             filtered=dropped.filtered,
             too_late=dropped.too_late,
             entered=runs.size,
-            people=int(np.unique(runs.customers).size),
+            people=int(self.replayed.past.people(runs.customers).size),
             reached=int(self._is_reached.sum()),
             sent=int(left.size),
             goals=goals,

@@ -17,6 +17,8 @@ from segmind.events.schema import UTC_INSTANT, Channel, Kind, Source
 
 _WEEK: Final = 7
 _HOUR: Final = 3_600_000_000
+#: Contacts farther apart lie in different weeks, by any zone's days, and beyond every gap.
+_NEAR: Final = 9 * 24 * _HOUR
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,29 @@ def allowed(
     granted = np.ones(customers.shape, dtype=np.bool_)
     if cap is None or not customers.size:
         return granted
-    theirs = _really_sent(past, channel, np.unique(customers), own)
+    theirs = _really_sent(past, channel, past.people(customers), own)
     ids = np.concatenate([customers, theirs["customer_id"].to_numpy()])
     instants = np.concatenate([at, theirs["ts"].to_numpy()])
     rows = np.concatenate([np.arange(customers.size), np.full(theirs.height, -1)])
     order = np.lexsort((rows, instants, ids))
-    contacts = Contacts(
-        ids[order], instants[order], _days(past, ids, instants, zone)[order], rows[order]
-    )
+    if min(_limit(cap.per_day), _limit(cap.per_week)) >= 1:
+        order = order[_has_neighbours(ids[order], instants[order])]
+    ids, instants = ids[order], instants[order]
+    contacts = Contacts(ids, instants, _days(past, ids, instants, zone), rows[order])
     granted[_refused(contacts, cap)] = False
     return granted
+
+
+def _has_neighbours(ids: np.ndarray, instants: np.ndarray) -> np.ndarray:
+    """Whether another contact of the customer is near enough to matter: who has none is within
+    any cap."""
+    near = (ids[1:] == ids[:-1]) & (np.diff(instants) < _NEAR)
+    found: np.ndarray = np.concatenate([[False], near]) | np.concatenate([near, [False]])
+    return found
+
+
+def _limit(most: int | None) -> float:
+    return np.inf if most is None else most
 
 
 def _really_sent(
@@ -73,7 +88,7 @@ def _really_sent(
 def _days(past: Past, ids: np.ndarray, instants: np.ndarray, default: str) -> np.ndarray:
     """The calendar days of the customers' own zones."""
     people = past.facts.customers.select("customer_id", "timezone")
-    wanted = pl.Series("customer_id", np.unique(ids))
+    wanted = pl.Series("customer_id", past.people(ids))
     zones = people.filter(pl.col("customer_id").is_in(wanted.implode())).collect()
     rows = pl.DataFrame({"customer_id": ids, "at": instants}).with_columns(
         pl.col("at").cast(UTC_INSTANT)
@@ -90,19 +105,12 @@ def _days(past: Past, ids: np.ndarray, instants: np.ndarray, default: str) -> np
 
 def _refused(contacts: Contacts, cap: Cap) -> Collection[int]:
     """Rows of messages that the cap does not allow any more."""
-    per_day = cap.per_day if cap.per_day is not None else np.inf
-    per_week = cap.per_week if cap.per_week is not None else np.inf
+    per_day, per_week = _limit(cap.per_day), _limit(cap.per_week)
     gap = getattr(cap, "gap_hours", 0) * _HOUR
-    near = (contacts.customers[1:] == contacts.customers[:-1]) & (
-        (contacts.days[1:] - contacts.days[:-1] < _WEEK) | (np.diff(contacts.at) < gap)
-    )
-    crowded = np.concatenate([[False], near]) | np.concatenate([near, [False]])
-    if min(per_day, per_week) < 1:
-        crowded[:] = True
     refused = []
     whose, days, last = -1, deque[int](), None
-    for n in np.flatnonzero(crowded).tolist():
-        who, at, day = int(contacts.customers[n]), int(contacts.at[n]), int(contacts.days[n])
+    columns = (contacts.customers, contacts.at, contacts.days, contacts.row)
+    for who, at, day, row in zip(*(column.tolist() for column in columns), strict=True):
         if who != whose:
             whose, last = who, None
             days.clear()
@@ -113,8 +121,8 @@ def _refused(contacts: Contacts, cap: Cap) -> Collection[int]:
             and sum(each == day for each in days) < per_day
             and (last is None or not gap or at - last >= gap)
         )
-        if contacts.row[n] >= 0 and not is_free:
-            refused.append(int(contacts.row[n]))
+        if row >= 0 and not is_free:
+            refused.append(row)
             continue
         days.append(day)
         last = at

@@ -121,7 +121,7 @@ class Gate:
         return found
 
     def _people(self, customers: np.ndarray) -> pl.LazyFrame:
-        wanted = pl.Series("customer_id", np.unique(customers), dtype=pl.Int64)
+        wanted = pl.Series("customer_id", self.past.people(customers), dtype=pl.Int64)
         rows = self.past.facts.customers
         return rows.filter(pl.col("customer_id").is_in(wanted.implode()))
 

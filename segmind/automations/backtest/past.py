@@ -15,6 +15,7 @@ from segmind.automations.backtest.timeline import Timeline
 from segmind.automations.flow import Ask
 from segmind.automations.world import act_of
 from segmind.customers.facts import Facts
+from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.segments.acts import ORDER, SESSION, Act, event_code
 from segmind.segments.moment import TICK, Moment
@@ -24,6 +25,8 @@ MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATE: Final = scan.LOOK_BACK // MICROSECOND
 _ROW: Final = ("customer_id", "ts", "known")
+#: What is read with a kind in any case: carts ask for it, and one reading is quicker than two.
+_ALSO: Final = {int(kind): ("quantity",) for kind in (Kind.PRODUCT_ADDED, Kind.PRODUCT_REMOVED)}
 
 
 def micros(instant: datetime) -> int:
@@ -70,7 +73,8 @@ class Past:
 
     def rows(self, kind: int, *more: str) -> pl.DataFrame:
         """All events of a stored kind, ascending by customer_id, ts and known: these three as
-        Int64 (instants in microseconds) and the columns ``more``."""
+        Int64 (instants in microseconds) and the columns ``more`` (others may come along)."""
+        more = tuple(dict.fromkeys((*_ALSO.get(kind, ()), *more)))
         if (kind, more) not in self._rows:
             stopping.check()
             columns = ["customer_id", "ts", "received_at", *more]
@@ -100,6 +104,12 @@ class Past:
     def is_customer(self) -> np.ndarray:
         """By id: whether there is such a customer."""
         return self.facts.is_customer
+
+    def people(self, customers: np.ndarray) -> np.ndarray:
+        """Each of the customers once, ascending."""
+        there = np.zeros(self.size, dtype=np.bool_)
+        there[customers] = True
+        return np.flatnonzero(there)
 
     def _occurrences(self, act: Act) -> pl.DataFrame:
         kind = self.code(act.event)

@@ -327,7 +327,9 @@ class _Walk:
         return [_Ways(step.next, done)]
 
     def wait_until(self, step: WaitUntil, here: _Here) -> list[_Ways]:
-        zones = self.replay.world.zones(np.unique(self.runs.customers[here.rows]).tolist())
+        zones = self.replay.world.zones(
+            self.replay.past.people(self.runs.customers[here.rows]).tolist()
+        )
         until = next_times(self.runs.customers[here.rows], here.arrived, step, zones)
         done = self._when(here, step.id, until)
         self.outcomes[step.id, "passed"] += done.rows.size
@@ -411,7 +413,7 @@ class _Walk:
         if len(step.options) == 1:
             return np.zeros(here.rows.shape, dtype=np.int64)
         who = self.runs.customers[here.rows]
-        ids = np.unique(who).tolist()
+        ids = self.replay.past.people(who).tolist()
         liked = self.replay.world.preferred(ids) if step.prefer == "customer" else {}
         favourite = pl.Series(who).replace_strict(liked, default="", return_dtype=pl.String())
         found = np.full(here.rows.shape, UNREACHABLE, dtype=np.int64)

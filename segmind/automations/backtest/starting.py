@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -251,19 +252,19 @@ class _Rivalry:
         """Near enough, and no order between them that is known when the first is looked at. At
         one instant an addition comes before an order."""
         found = self.found
-        first = np.minimum(found.at[one], found.at[other])
-        last = np.maximum(found.at[one], found.at[other])
-        is_near = last - first < _CART_LIFE
-        ordered = np.zeros(one.shape, dtype=np.bool_)
-        near = np.flatnonzero(is_near)
-        ordered[near] = self._orders.any_known(
-            found.customers[one[near]], first[near], last[near], found.known[one[near]]
-        )
-        return is_near & ~ordered
+        is_near = np.abs(found.at[one] - found.at[other]) < _CART_LIFE
+        first = np.minimum(self._orders_before[one], self._orders_before[other])
+        last = np.maximum(self._orders_before[one], self._orders_before[other])
+        return is_near & ~self._orders.any_known(first, last, found.known[one])
 
     @property
     def _orders(self) -> Timeline:
         return self.past.of_event("order_completed")
+
+    @cached_property
+    def _orders_before(self) -> np.ndarray:
+        """Of each trigger: the row of the first order that is not before it."""
+        return self._orders.first_from(self.found.customers, self.found.at)
 
 
 def _of_rows(rows: pl.DataFrame, key: str) -> Found:
