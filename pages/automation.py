@@ -10,7 +10,15 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import automations
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.automations import figures_row, runs, steps, switch, versions
+from segmind.ui.views.automations import (
+    backtest,
+    figures_row,
+    runs,
+    simulate,
+    steps,
+    switch,
+    versions,
+)
 
 viewer = access.gate()
 say_what_was_done()
@@ -36,7 +44,13 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     st.caption(f"Version {automation.version}", width="content")
 figures_row.show(automation)
 
-SECTIONS = {"Steps": steps.show, "Runs": runs.show, "Versions": versions.show}
+SECTIONS = {
+    "Steps": steps.show,
+    "Back-test": backtest.show,
+    "Simulate": simulate.show,
+    "Runs": runs.show,
+    "Versions": versions.show,
+}
 chosen = st.segmented_control(
     "Section",
     list(SECTIONS),

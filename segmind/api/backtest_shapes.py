@@ -136,6 +136,7 @@ class FiguresOut(_Out):
     reasons: list[ReasonOut]
     per_minute: PeakOut
     per_hour: PeakOut
+    hours: list[int] = Field(description="Messages by hour of the workspace's day.")
     organic: list[OrganicOut]
     notes: list[str] = Field(description="What is taken as of now, or cannot be told.")
 

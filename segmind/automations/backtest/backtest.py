@@ -212,6 +212,7 @@ class _Summing:
             reasons=tuple(self._reasons()),
             per_minute=_peak(left, _MINUTE),
             per_hour=_peak(left, _HOUR),
+            hours=_by_hour(left, self.facts),
             organic=tuple(curve),
             notes=tuple(notes.of(self.replayed.past, question.definition, self.replayed.asking)),
         )  # fmt: skip
@@ -317,6 +318,13 @@ def _by_day(instants: np.ndarray, facts: Facts) -> dict[object, int]:
         day_of(pl.col("at").cast(UTC_INSTANT), facts.zone).alias("day")
     )
     return dict(frame.group_by("day").len().iter_rows())
+
+
+def _by_hour(instants: np.ndarray, facts: Facts) -> tuple[int, ...]:
+    """How many at each hour of the day, in the workspace's zone."""
+    at = pl.Series("at", instants, dtype=pl.Int64).cast(UTC_INSTANT)
+    hours = at.dt.convert_time_zone(facts.zone.key).dt.hour().to_numpy()
+    return tuple(np.bincount(hours, minlength=24).tolist())
 
 
 def _peak(left: np.ndarray, length: int) -> Peak:

@@ -58,8 +58,9 @@ class Backtest:
     ``entered`` = ``reached`` (got a message at least) + the runs of ``reasons``. ``triggers``: how
     many events (or days) may have started a run; ``overtaken``, ``filtered`` and ``too_late`` of
     them did not (the event that ends a run was known first; the entry filter; known more than a day
-    after). ``goals``: runs that the goal ended; ``waiting``: still under way at ``as_of``.
-    ``notes``: what could not be told from the past, a sentence each.
+    after). ``hours``: messages by hour of the workspace's day, 24 of them. ``goals``: runs that the
+    goal ended; ``waiting``: still under way at ``as_of``. ``notes``: what could not be told from
+    the past, a sentence each.
     """
 
     since: datetime
@@ -83,6 +84,7 @@ class Backtest:
     reasons: tuple[Reason, ...]
     per_minute: Peak
     per_hour: Peak
+    hours: tuple[int, ...]
     organic: tuple[Organic, ...]
     notes: tuple[str, ...]
 
