@@ -23,6 +23,7 @@ from segmind.automations.wall_clock import occurrences
 from segmind.automations.world import FactsWorld
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
+from segmind.db.literals import literal
 
 COLUMN = "scanned_to"
 
@@ -145,9 +146,9 @@ class _Pass:
                 "SELECT COALESCE(m.into_id, r.customer_id) AS customer_id, r.triggered_at,"
                 "  r.entry_key, r.exited_at"
                 " FROM automation_run r LEFT JOIN customer_merge m ON m.from_id = r.customer_id"
-                " WHERE r.automation_id = :id AND r.customer_id = ANY(:ids)"
+                " WHERE r.automation_id = :id AND r.customer_id = ANY(CAST(:ids AS bigint[]))"
             ),
-            {"id": self.automation.id, "ids": self.world.behind(customers)},
+            {"id": self.automation.id, "ids": literal(self.world.behind(customers))},
         )
         runs: dict[int, list[Earlier]] = {}
         for row in rows:
@@ -177,10 +178,12 @@ class _Pass:
                 "version": self.automation.version,
                 "now": now,
                 "step": first.id,
-                "customers": [entry.customer_id for entry in entries],
-                "keys": [entry.entry_key for entry in entries],
-                "ats": [entry.triggered_at for entry in entries],
-                "dues": [first_due(definition, entry.triggered_at, now) for entry in entries],
+                "customers": literal([entry.customer_id for entry in entries]),
+                "keys": literal([entry.entry_key for entry in entries]),
+                "ats": literal([entry.triggered_at for entry in entries]),
+                "dues": literal(
+                    [first_due(definition, entry.triggered_at, now) for entry in entries]
+                ),
             },
         )
         begun = int(done.rowcount)

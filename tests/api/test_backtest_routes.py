@@ -86,7 +86,7 @@ def test_versions_of_an_automation_are_replayed_side_by_side(client: Client, sho
     [
         ({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "invalid_period",
          "until"),
-        ({"since": "2026-01-01"}, "invalid_request", "since"),
+        ({"since": "2026-01-01"}, "invalid_input", "since"),
         ({"max_seconds": 1e-9}, "too_costly", "max_seconds"),
         ({"definition": {**DEFINITION, "steps": []}}, "invalid_automation", "steps"),
         ({"definition": {**DEFINITION, "trigger": {"event": "never_seen"}}},

@@ -13,6 +13,7 @@ from segmind.automations.automation import Automation
 from segmind.automations.backtest import expected
 from segmind.automations.definition import parse
 from segmind.db.engine import Store
+from segmind.workspace import product_settings
 from tests.pages.conftest import Open, assert_well, texts
 
 SMS = {"channel": "sms", "body": "Hello. Reply STOP to opt out."}
@@ -33,6 +34,8 @@ def carts(ui: Store) -> Automation:
     }
     longer = {**first, "steps": [{**STEPS[0], "seconds": 345_600}, *STEPS[1:]]}
     with ui.engine.begin() as conn:
+        anytime = {"quiet_hours": {}, "place_hours": {}}
+        product_settings.save(conn, anytime, "test", clock.now())
         made = automations.create(conn, "Carts", parse(first), clock.now(), "test")
         return automations.update(conn, made.id, clock.now(), "test", definition=parse(longer))
 
@@ -65,7 +68,7 @@ def test_what_takes_long_is_begun_when_asked(
     monkeypatch.setattr(expected, "FREE_SECONDS", 0.0)
     made = carts(ui)
     app = open_page("automation", id=made.id, aut_tab="Back-test")
-    assert "Reads 1 events one by one" in texts(app)
+    assert "Reads 3 events one by one" in texts(app)
     assert not any(each.label == "Would have entered" for each in app.metric)
     app.button(key=f"bt_{made.id}_work_begin").click().run()
     for _ in range(50):
