@@ -214,7 +214,12 @@ class _Summing:
             per_hour=_peak(left, _HOUR),
             hours=_by_hour(left, self.facts),
             organic=tuple(curve),
-            notes=tuple(notes.of(self.replayed.past, question.definition, self.replayed.asking)),
+            notes=tuple(notes.of(
+                    self.replayed.past,
+                    question.definition,
+                    self.replayed.asking,
+                    self.replayed.starting.by_days_until,
+                )),
         )  # fmt: skip
 
     @cached_property

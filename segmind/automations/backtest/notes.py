@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from segmind.automations.backtest.asking import Asking, is_timeless
@@ -27,8 +28,10 @@ _OTHERS: Final = (
 )
 
 
-def of(past: Past, definition: Definition, asking: Asking) -> Iterator[str]:
-    """What a reader of the result must know."""
+def of(
+    past: Past, definition: Definition, asking: Asking, by_days_until: datetime | None
+) -> Iterator[str]:
+    """What a reader of the result must know. ``by_days_until``: see ``Starting``."""
     first = past.facts.log.first_ts
     if first is not None:
         yield f"The log begins on {first:%-d %B %Y}: of the time before it nothing is known."
@@ -49,7 +52,13 @@ def of(past: Past, definition: Definition, asking: Asking) -> Iterator[str]:
     if any(isinstance(step, WaitFor) for step in definition.steps):
         yield "Events that its own messages would have caused (opens, clicks, replies) never came."
     if isinstance(definition.trigger, SegmentTrigger):
-        yield "Who entered or left the segment is told by its refreshes: before the first, nobody."
+        yield "Who entered or left the segment is told by its refreshes, as they were then."
+    if by_days_until is not None:
+        yield (
+            f"Before {by_days_until:%-d %B %Y}, from when on the segment was refreshed, its moves"
+            " are told by its present rule, asked at the beginning of each day: who came and went"
+            " within one day is not seen."
+        )
     if isinstance(definition.trigger, DateTrigger):
         yield "Days are taken from the present fields and traits."
 

@@ -6,9 +6,9 @@ trigger starts a run, and those that this run rules out are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -28,6 +28,7 @@ from segmind.automations.walk import exits
 from segmind.automations.wall_clock import occurrences
 from segmind.automations.world import FactsWorld, act_of
 from segmind.events.schema import Kind
+from segmind.events.spans import start_of
 
 _CART_LIFE: Final = CART_LIFE // MICROSECOND
 _LOOK_BACK: Final = scan.LOOK_BACK // MICROSECOND
@@ -95,6 +96,8 @@ class Starting:
     period: Period
     world: FactsWorld
     dropped: Dropped = field(default_factory=Dropped)
+    #: Until when a segment's moves are told by days; None: by its refreshes, or there are none.
+    by_days_until: datetime | None = None
 
     def found(self) -> Found:
         """Triggers that may start runs: known within a day, of customers who are there, not yet
@@ -151,10 +154,37 @@ class Starting:
         return rows.filter(pl.col("ts") >= since, pl.col("ts") < until)
 
     def _of_segment(self, trigger: SegmentTrigger) -> Found:
-        kind = Kind.SEGMENT_ENTERED if trigger.moves == "entered" else Kind.SEGMENT_LEFT
-        more = ("event_hi", "event_lo") if self.definition.key == "event" else ()
-        rows = self._in_period(self.past.rows(int(kind), *more, "source_id"))
-        return _of_rows(rows.filter(pl.col("source_id") == trigger.segment_id), self.definition.key)
+        """By the segment's refreshes; before the first of them by its rule, asked at the beginning
+        of each calendar day."""
+        key = self.definition.key
+        more = ("event_hi", "event_lo") if key == "event" else ()
+        entered, left = (
+            self.past.rows(int(kind), *more, "source_id").filter(
+                pl.col("source_id") == trigger.segment_id
+            )
+            for kind in (Kind.SEGMENT_ENTERED, Kind.SEGMENT_LEFT)
+        )
+        told = self._in_period(entered if trigger.moves == "entered" else left)
+        first = min((int(r["ts"].min()) for r in (entered, left) if r.height), default=None)  # type: ignore[arg-type]
+        live = _of_rows(told, key)
+        begins = self.past.now if first is None else instant(first)
+        before = _occasions(list(self._by_days(trigger, min(begins, self.period.until))))
+        if not before.size:
+            return live
+        self.by_days_until = begins
+        return _together(before, live, key)
+
+    def _by_days(self, trigger: SegmentTrigger, until: datetime) -> Iterator[tuple[int, int, str]]:
+        rule = {"type": "in_segment", "segment_id": trigger.segment_id}
+        zone = self.past.facts.zone
+        day = self.period.since.astimezone(zone).date()
+        members = self.world.matching_at(rule, self.period.since)
+        while (at := start_of(day := day + timedelta(days=1), zone)) < until:
+            stopping.check()
+            now = self.world.matching_at(rule, at)
+            moved = now - members if trigger.moves == "entered" else members - now
+            members = now
+            yield from ((who, micros(at), f"customer:{micros(at)}") for who in moved)
 
     def _of_schedule(self, trigger: ScheduleTrigger) -> Found:
         rule = self.definition.entry_filter
@@ -302,6 +332,25 @@ def _of_rows(rows: pl.DataFrame, key: str) -> Found:
 def _event_ids(rows: pl.DataFrame) -> list[str]:
     pairs = zip(rows["event_hi"].to_list(), rows["event_lo"].to_list(), strict=True)
     return [f"{hi:x}:{lo:x}" for hi, lo in pairs]
+
+
+def _together(one: Found, other: Found, key: str) -> Found:
+    """Both, in the order in which the engine would look at them."""
+    both = pl.concat([_framed(one, key), _framed(other, key)]).sort("customer_id", "known", "at")
+    names = both["name"]
+    keys = names.rank("dense").cast(pl.Int64).to_numpy()
+    columns = (both[name].to_numpy() for name in ("customer_id", "at", "known"))
+    return Found(*columns, keys, names)
+
+
+def _framed(found: Found, key: str) -> pl.DataFrame:
+    plain = pl.format(f"{key}:{{}}", "at")
+    frame = pl.DataFrame(
+        {"customer_id": found.customers, "at": found.at, "known": found.known},
+        schema={"customer_id": pl.Int64(), "at": pl.Int64(), "known": pl.Int64()},
+    )
+    name = plain if found.names is None else pl.Series("name", found.names, dtype=pl.String())
+    return frame.with_columns(name.alias("name"))
 
 
 def _occasions(found: list[tuple[int, int, str]]) -> Found:

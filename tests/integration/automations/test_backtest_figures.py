@@ -13,9 +13,12 @@ from segmind.automations.backtest.result import Backtest
 from segmind.automations.contents import frozen
 from segmind.automations.definition import Definition, parse
 from segmind.customers.facts import read_facts
+from segmind.segments import segment as segments
+from segmind.segments.rule import parse as parse_rule
 from segmind.workspace import product_settings
 
 DAY = 24 * 60
+BLOCKS = [{"kind": "text", "text": "Hello"}]
 
 
 def backtest(shop: Any, definition: Definition, first: float, last: float, now: float) -> Backtest:
@@ -124,6 +127,36 @@ def test_quiet_hours_put_off_what_may_wait_and_stop_the_rest(shop: Any) -> None:
     assert (patient.sent, patient.per_hour.at) == (1, shop.at(180))
     hasty = backtest(shop, texting(60), 0, DAY, DAY)
     assert hasty.steps[0].blocked == {"quiet_hours": 1, "withdrawn": 1}
+
+
+def test_a_segment_that_was_not_refreshed_then_is_asked_day_by_day(shop: Any) -> None:
+    """Whoever bought is away a month later; of one who buys again that begins anew."""
+    away = {"type": "recency", "event": "order_completed", "op": "more_than"}
+    rule = {**away, "ago": {"amount": 30, "unit": "days"}}
+    with shop.store.engine.begin() as conn:
+        made = segments.create(conn, "Away", parse_rule(rule), actor="test", now=shop.at(0))
+    ada, bob = shop.customer(), shop.customer("bob")
+    shop.did(ada, -60 * DAY, "order_completed")
+    shop.did(bob, -50 * DAY, "order_completed")
+    shop.did(bob, -40 * DAY, "order_completed")
+    definition = parse(
+        {
+            "trigger": {"kind": "segment", "segment_id": made.id},
+            "steps": [
+                {
+                    "kind": "send",
+                    "id": "mail",
+                    "channel": "email",
+                    "content": {"channel": "email", "subject": "Hi", "blocks": BLOCKS},
+                }
+            ],
+        }
+    )
+    found = backtest(shop, definition, -45 * DAY, 0, 0)
+    assert (found.entered, found.sent) == (2, 2)
+    entered = {day.day for day in found.days if day.entered}
+    assert entered == {shop.at(-29 * DAY).date(), shop.at(-9 * DAY).date()}
+    assert any("beginning of each day" in note for note in found.notes)
 
 
 def test_what_the_past_cannot_tell_is_said(shop: Any) -> None:
