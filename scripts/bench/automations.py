@@ -36,8 +36,9 @@ from sqlalchemy import text  # noqa: E402
 from scripts.bench.machine import describe_machine  # noqa: E402
 from segmind.automations import automation as automations  # noqa: E402
 from segmind.automations import counts, engine, numbers, recipes  # noqa: E402
-from segmind.automations.backtest.backtest import Question, run  # noqa: E402
+from segmind.automations.backtest.asked import run  # noqa: E402
 from segmind.automations.backtest.expected import expected  # noqa: E402
+from segmind.automations.backtest.question import Question  # noqa: E402
 from segmind.automations.backtest.result import Backtest  # noqa: E402
 from segmind.automations.lifecycle import State  # noqa: E402
 from segmind.customers import columns  # noqa: E402

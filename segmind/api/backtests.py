@@ -32,7 +32,7 @@ from segmind.api.shapes import PathId, present
 from segmind.api.strict_json import StrictRoute
 from segmind.automations import automation as automations
 from segmind.automations.backtest import asked
-from segmind.automations.backtest.backtest import Question
+from segmind.automations.backtest.question import Question
 from segmind.automations.definition import Definition, parse
 from segmind.db.engine import Store
 from segmind.workspace.api_keys import Scope

@@ -8,18 +8,34 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from segmind.automations.backtest.backtest import Question, run
 from segmind.automations.backtest.expected import Expected, TooLong, expected
+from segmind.automations.backtest.leaving import Gate
+from segmind.automations.backtest.question import Question
+from segmind.automations.backtest.replaying import replay
 from segmind.automations.backtest.result import Backtest
 from segmind.automations.backtest.simulating import Simulated, simulate
+from segmind.automations.backtest.summing import Summing
 from segmind.automations.contents import frozen
 from segmind.automations.definition import Definition
 from segmind.automations.validate import require_valid
-from segmind.customers.facts import read_facts
+from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.segments.segment import list_segments, resolver
 from segmind.segments.words import Words
 from segmind.workspace import product_settings
+from segmind.workspace.product_settings import ProductSettings
+
+
+def run(conn: Connection, facts: Facts, settings: ProductSettings, question: Question) -> Backtest:
+    """What the automation would have done.
+
+    Raises:
+        InvalidPeriod, InvalidRule; Stopped, when told to stop.
+    """
+    replayed = replay(conn, facts, question)
+    gate = Gate(replayed.past, question.definition, settings, question.automation_id)
+    fates = gate.fates(replayed.course.runs, replayed.course.sends)
+    return Summing(conn, facts, settings, replayed, fates).result()
 
 
 def backtested(store: Store, question: Question, most_seconds: float | None = None) -> Backtest:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from segmind.automations.backtest.backtest import Question, begin_of
+from segmind.automations.backtest.question import Question, begin_of
 from segmind.automations.definition import Definition
 from segmind.automations.steps import Wait, WaitFor
 from segmind.automations.triggers import EventTrigger, ScheduleTrigger, SegmentTrigger

@@ -12,7 +12,7 @@ import polars as pl
 from segmind import stopping
 from segmind.automations.backtest import contacts
 from segmind.automations.backtest.past import Past, instant, micros
-from segmind.automations.backtest.replay import TOO_LATE, UNREACHABLE, Runs, Sends
+from segmind.automations.backtest.runs import TOO_LATE, UNREACHABLE, Runs, Sends
 from segmind.automations.backtest.timeline import NEVER
 from segmind.automations.definition import Definition
 from segmind.automations.steps import Option, Send

@@ -12,10 +12,10 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from segmind.automations import values
+from segmind.automations.backtest.ending import first_end
 from segmind.automations.backtest.leaving import BLOCKS, SENT, Gate
 from segmind.automations.backtest.past import Past, instant, micros
-from segmind.automations.backtest.replay import UNREACHABLE, WAITING, Runs, Sends
-from segmind.automations.backtest.starting import first_end
+from segmind.automations.backtest.runs import UNREACHABLE, WAITING, Runs, Sends
 from segmind.automations.backtest.timeline import NEVER
 from segmind.automations.contents import draft_of
 from segmind.automations.definition import Definition

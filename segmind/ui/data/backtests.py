@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 
 from segmind.automations.backtest import asked
-from segmind.automations.backtest.backtest import Question
 from segmind.automations.backtest.expected import Expected
 from segmind.automations.backtest.past import Past, instant, micros
+from segmind.automations.backtest.question import Question
 from segmind.automations.backtest.result import Backtest
 from segmind.automations.backtest.simulating import Simulated
 from segmind.automations.backtest.timeline import BEFORE_ALL

@@ -12,8 +12,9 @@ from sqlalchemy import text
 
 from segmind.automations import automation as automations
 from segmind.automations import entering, heeding, passes
-from segmind.automations.backtest.backtest import Question, replay
 from segmind.automations.backtest.past import instant
+from segmind.automations.backtest.question import Question
+from segmind.automations.backtest.replaying import replay
 from segmind.automations.backtest.timeline import NEVER
 from segmind.automations.definition import parse
 from segmind.customers.facts import read_facts

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from segmind.automations import recipes
-from segmind.automations.backtest.backtest import InvalidPeriod, Question, run
+from segmind.automations.backtest.asked import run
+from segmind.automations.backtest.question import InvalidPeriod, Question
 from segmind.automations.backtest.result import Backtest
 from segmind.automations.contents import frozen
 from segmind.automations.definition import Definition, parse

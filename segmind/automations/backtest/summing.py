@@ -1,11 +1,11 @@
-"""Replaying one definition over a period of the past."""
+"""What a replay found, in figures."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -14,165 +14,28 @@ import polars as pl
 from sqlalchemy import Connection
 
 from segmind.automations.backtest import leaving, notes, organic, prices
-from segmind.automations.backtest.asking import Asking
-from segmind.automations.backtest.leaving import BLOCKS, Fates, Gate, options_of
-from segmind.automations.backtest.past import MICROSECOND, Past, instant
-from segmind.automations.backtest.replay import WAITING, Course, Replay, Runs, Sends
+from segmind.automations.backtest.leaving import BLOCKS, Fates, options_of
+from segmind.automations.backtest.past import MICROSECOND, instant
+from segmind.automations.backtest.replaying import Replayed
 from segmind.automations.backtest.result import Backtest, Day, Peak, Reason, StepFigures
-from segmind.automations.backtest.starting import Found, Period, Starting, choose
+from segmind.automations.backtest.runs import WAITING
 from segmind.automations.backtest.timeline import NEVER
-from segmind.automations.definition import Definition
-from segmind.automations.entry import CART_LIFE
 from segmind.automations.flow import FINISHED, GOAL
-from segmind.automations.rules import matching_in
-from segmind.automations.steps import HOLDOUT, Send, WaitRhythm
-from segmind.automations.world import RHYTHM_WITHIN, FactsWorld
+from segmind.automations.steps import HOLDOUT, Send
 from segmind.customers.facts import Facts
-from segmind.errors import InvalidInput
 from segmind.events.schema import UTC_INSTANT
 from segmind.events.spans import day_of
-from segmind.segments.segment import resolver
 from segmind.workspace.product_settings import ProductSettings
 
-#: The longest period: what a shop knows by heart is shorter.
-LONGEST: Final = timedelta(days=400)
 _MINUTE: Final = 60_000_000
 _HOUR: Final = 60 * _MINUTE
 _UNDER_WAY: Final = "waiting"
 
 
-class InvalidPeriod(InvalidInput):
-    """The period cannot be replayed."""
-
-    code = "invalid_period"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is replayed: a definition over a period, as of ``now``.
-
-    ``automation_id``: what splits are drawn by, and whose own messages of that time do not count
-    into the caps; None for a definition that was not saved. ``imported_as_it_happened``: see
-    :class:`Past`.
-    """
-
-    definition: Definition
-    since: datetime
-    until: datetime
-    now: datetime
-    automation_id: int | None = None
-    imported_as_it_happened: bool = True
-
-    def checked(self) -> Question:
-        """The question, if it can be asked; a period that reaches beyond now ends there.
-
-        Raises:
-            InvalidPeriod: ``field`` names what is wrong.
-        """
-        if self.since >= self.until:
-            raise InvalidPeriod("The period ends before it begins.", field="until")
-        if self.since >= self.now:
-            raise InvalidPeriod("The period lies in the future.", field="since")
-        if self.until - self.since > LONGEST:
-            raise InvalidPeriod("The period is longer than 400 days.", field="since")
-        return self
-
-
-def begin_of(definition: Definition, since: datetime) -> datetime | None:
-    """From when on single events matter to a replay from ``since`` on; None: from the first."""
-    if notes.asks_the_log(definition):
-        return None
-    reach = CART_LIFE
-    if any(isinstance(step, WaitRhythm) for step in definition.steps):
-        reach = RHYTHM_WITHIN
-    return since - reach
-
-
 @dataclass
-class Replayed:
-    """A question answered as far as its runs and messages: what the figures are made of."""
+class Summing:
+    """The figures of one replay and of what became of its messages."""
 
-    question: Question
-    past: Past
-    asking: Asking
-    starting: Starting
-    replay: Replay
-    found: Found
-    chosen: np.ndarray
-    course: Course
-
-    @property
-    def entries(self) -> Found:
-        """The triggers that started a run."""
-        return self.found.take(self.chosen)
-
-
-def replay(conn: Connection, facts: Facts, question: Question) -> Replayed:
-    """The runs that would have begun, and where they got to.
-
-    Raises:
-        InvalidPeriod, InvalidRule.
-    """
-    question = question.checked()
-    definition = question.definition
-    past = Past(
-        facts,
-        begin_of(definition, question.since),
-        question.now,
-        imported_as_it_happened=question.imported_as_it_happened,
-    )
-    world = FactsWorld(facts, question.now, matching_in(conn))
-    asking = Asking(past, resolver(conn))
-    starting = Starting(definition, past, asking, Period(question.since, question.until), world)
-    runs = Replay(definition, past, asking, world, salt=f"automation:{question.automation_id or 0}")
-    found = starting.found()
-    parts: list[Course] = []
-    rows: list[np.ndarray] = []
-
-    def follow(begun: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        course = runs.follow(found.customers[begun], found.at[begun], found.known[begun])
-        parts.append(course)
-        rows.append(begun)
-        return course.runs.left_at, course.runs.by_event
-
-    chosen = choose(definition, found, past, follow)
-    if not parts:  # runs do not depend on one another: all at once
-        follow(chosen)
-    else:
-        followed = np.concatenate(rows)
-        last = np.setdiff1d(chosen, followed)
-        if last.size:
-            follow(last)
-        chosen = np.concatenate(rows)
-    return Replayed(question, past, asking, starting, runs, found, chosen, _together(parts))
-
-
-def _together(parts: Sequence[Course]) -> Course:
-    columns = {
-        name: np.concatenate([getattr(part.runs, name) for part in parts])
-        for name in Runs.__dataclass_fields__
-    }
-    shifts = np.cumsum([0, *(part.runs.size for part in parts)])[:-1].tolist()
-    outcomes: Counter[tuple[str, str]] = Counter()
-    for part in parts:
-        outcomes.update(part.outcomes)
-    return Course(Runs(**columns), Sends.joined([p.sends for p in parts], shifts), outcomes)
-
-
-def run(conn: Connection, facts: Facts, settings: ProductSettings, question: Question) -> Backtest:
-    """What the automation would have done.
-
-    Raises:
-        InvalidPeriod, InvalidRule; Stopped, when told to stop.
-    """
-    replayed = replay(conn, facts, question)
-    gate = Gate(replayed.past, question.definition, settings, question.automation_id)
-    fates = gate.fates(replayed.course.runs, replayed.course.sends)
-    return _Summing(conn, facts, settings, replayed, fates).result()
-
-
-@dataclass
-class _Summing:
     conn: Connection
     facts: Facts
     settings: ProductSettings
@@ -180,6 +43,7 @@ class _Summing:
     fates: Fates
 
     def result(self) -> Backtest:
+        """All of them."""
         question, course = self.replayed.question, self.replayed.course
         runs, dropped = course.runs, self.replayed.starting.dropped
         steps = tuple(self._steps())
@@ -318,7 +182,7 @@ class _Summing:
 _LABELS: Final = {GOAL: "Reached the goal before", HOLDOUT: "Kept out, to measure lift"}
 
 
-def _by_day(instants: np.ndarray, facts: Facts) -> dict[object, int]:
+def _by_day(instants: np.ndarray, facts: Facts) -> dict[date, int]:
     frame = pl.DataFrame({"at": instants}, schema={"at": pl.Int64()}).select(
         day_of(pl.col("at").cast(UTC_INSTANT), facts.zone).alias("day")
     )
