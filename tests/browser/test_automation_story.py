@@ -123,7 +123,7 @@ def replay(visit: Visit, automation: int) -> None:
     """Of last week's three carts one was bought before the hour was over, one after the e-mail."""
     visit.segment("aut_tab", "Back-test")
     visit.settle()
-    expect(walk.kpi_card(visit, "Would have entered")).to_have_text("3")
+    expect(walk.kpi_card(visit, "Would enter")).to_have_text("3")
     expect(walk.kpi_card(visit, "Would be sent")).to_have_text("2")
     steps = {row["Step"]: row for row in walk.table_of(visit, "bt_steps")}
     assert (steps["send email"]["Came to it"], steps["send email"]["Sent"]) == ("2", "2")

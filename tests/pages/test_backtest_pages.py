@@ -51,7 +51,7 @@ def test_two_versions_are_replayed_side_by_side(
     made = carts(ui)
     app = open_page("automation", id=made.id, aut_tab="Back-test")
     assert_well(app)
-    assert figures_of(app)["Would have entered"] == "1"
+    assert figures_of(app)["Would enter"] == "1"
     assert figures_of(app)["Would be reached"] == "0.0%"
     assert "The log begins on" in texts(app)
     app.selectbox(key=f"bt_beside_{made.id}").set_value("Version 1").run()
@@ -69,13 +69,13 @@ def test_what_takes_long_is_begun_when_asked(
     made = carts(ui)
     app = open_page("automation", id=made.id, aut_tab="Back-test")
     assert "Reads 3 events one by one" in texts(app)
-    assert not any(each.label == "Would have entered" for each in app.metric)
+    assert not any(each.label == "Would enter" for each in app.metric)
     app.button(key=f"bt_{made.id}_work_begin").click().run()
     for _ in range(50):
-        if any(each.label == "Would have entered" for each in app.metric):
+        if any(each.label == "Would enter" for each in app.metric):
             break
         app.run()
-    assert figures_of(app)["Would have entered"] == "1"
+    assert figures_of(app)["Would enter"] == "1"
 
 
 def test_one_person_is_followed_with_reasons(

@@ -13,7 +13,7 @@ AREA: Final = Area(
     "made (a test holds the two equal).",
     (
         Term(
-            ("Would have entered",), "runs", "runs that would have begun in the period",
+            ("Would enter",), "runs", "runs that would have begun in the period",
             "triggers known within a day, by key, re-entry and entry filter, not overtaken by what "
             "ends a run",
             "`automations.backtest`", ("entered",),

@@ -190,7 +190,9 @@ class _One:
         world = FactsWorld(self.mine, at, self._matching)
         salt = f"automation:{self.automation_id or 0}"
         (move,) = walk(self.definition, [run], world, at, salt)
-        said = values.values_for(self.conn, self.definition, world, [move], self.settings)
+        # What goes well together is told by what others bought.
+        everybody = FactsWorld(self.everything, at, self._matching)
+        said = values.values_for(self.conn, self.definition, everybody, [move], self.settings)
         letters = [self._letter(outgoing, at, said.get(1, {})) for outgoing in move.sends]
         self._letters += letters
         told = [self._told(note, at) for note in move.notes] + [

@@ -19,7 +19,7 @@ def show(found: dict[str, Backtest]) -> None:
     metric_row(
         [
             Kpi(
-                "Would have entered",
+                "Would enter",
                 figures.count(this.entered),
                 this.entered,
                 before(other.entered if other else None),
