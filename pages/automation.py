@@ -10,7 +10,16 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import automations
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.automations import figures_row, lift, runs, steps, switch, versions
+from segmind.ui.views.automations import (
+    backtest,
+    figures_row,
+    lift,
+    runs,
+    simulate,
+    steps,
+    switch,
+    versions,
+)
 
 viewer = access.gate()
 say_what_was_done()
@@ -38,8 +47,10 @@ figures_row.show(automation)
 
 SECTIONS = {
     "Steps": steps.show,
-    "Lift": lift.show,
+    "Back-test": backtest.show,
+    "Simulate": simulate.show,
     "Runs": runs.show,
+    "Lift": lift.show,
     "Versions": versions.show,
 }
 chosen = st.segmented_control(

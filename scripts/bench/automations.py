@@ -1,11 +1,15 @@
 """How quickly runs of automations advance: so many people in flight, so many of them due at once.
 
 Usage: automations.py [--people N] [--due D] [--orders O]
+       automations.py --backtest [--days 60]
 
 Makes a home of its own with N customers who have all put something into their cart, a live cart
 recovery with a run for each of them, D of which are due in this minute, O of these with an order a
 moment ago. Then one scheduler's jobs run as fast as they can until nobody is due any more: heed
 (orders end runs), advance (steps, consent, messages into the outbox), heed again.
+
+With --backtest nothing is made: the cart recovery is replayed over the last days of the log in
+SEGMIND_HOME, which is only read. The first run is cold (as after a start), the next ones are warm.
 """
 
 from __future__ import annotations
@@ -32,8 +36,13 @@ from sqlalchemy import text  # noqa: E402
 from scripts.bench.machine import describe_machine  # noqa: E402
 from segmind.automations import automation as automations  # noqa: E402
 from segmind.automations import counts, engine, numbers, recipes  # noqa: E402
+from segmind.automations.backtest.asked import run  # noqa: E402
+from segmind.automations.backtest.expected import expected  # noqa: E402
+from segmind.automations.backtest.question import Question  # noqa: E402
+from segmind.automations.backtest.result import Backtest  # noqa: E402
 from segmind.automations.lifecycle import State  # noqa: E402
 from segmind.customers import columns  # noqa: E402
+from segmind.customers.facts import Facts, read_facts  # noqa: E402
 from segmind.db import embedded  # noqa: E402
 from segmind.db.copy import copy_in  # noqa: E402
 from segmind.db.engine import Store, open_store  # noqa: E402
@@ -52,6 +61,8 @@ WAIT = timedelta(minutes=60)
 def main() -> int:
     options = _options()
     print(describe_machine(), flush=True)
+    if options.backtest:
+        return _backtest(options.days)
     with tempfile.TemporaryDirectory(prefix="segmind-bench-") as name:
         home = Path(name)
         home.chmod(0o755)
@@ -66,6 +77,37 @@ def main() -> int:
             store.engine.dispose()
             embedded.stop(home)
     return 0
+
+
+def _backtest(days: int) -> int:
+    store = open_store(from_environment(), wait=30, pool_size=4)
+    facts = took("the log is opened in", lambda: read_facts(store)).value
+    first, last = facts.log.first_ts, facts.log.last_ts
+    if first is None or last is None:
+        print("The log holds no event.", flush=True)
+        return 1
+    now = last + timedelta(seconds=1)
+    definition = recipes.cart_recovery(channels=("email", "sms"))
+    question = Question(definition, now - timedelta(days=days), now, now)
+    span = (last - first) / timedelta(days=1)
+    events = sum(file.rows for file in facts.log.rows.files) + facts.log.rows.recent.height
+    print(f"{events:,} events in {span:.1f} days, {facts.count:,} customers", flush=True)
+    print(f"before it is begun: {expected(facts, question)}", flush=True)
+    for _ in range(3):
+        found = took(f"back-test of {days} days", lambda: _replay(store, facts, question)).value
+        print(
+            f"  {found.triggers:,} triggers, {found.entered:,} runs, {found.sent:,} messages,"
+            f" {found.goals:,} ended by an order",
+            flush=True,
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"memory of this process at most: {peak:.2f} GB", flush=True)
+    return 0
+
+
+def _replay(store: Store, facts: Facts, question: Question) -> Backtest:
+    with store.engine.connect() as conn:
+        return run(conn, facts, product_settings.load(conn), question)
 
 
 def _measure(store: Store, options: argparse.Namespace, now: datetime) -> None:
@@ -199,6 +241,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--due", type=int, default=100_000)
     parser.add_argument("--orders", type=int, default=1_000)
+    parser.add_argument("--backtest", action="store_true")
+    parser.add_argument("--days", type=int, default=60)
     return parser.parse_args()
 
 

@@ -162,7 +162,7 @@ def _split(step: Split, group: Sequence[Move], scene: Scene) -> list[Going]:
 def drawn(step: Split, customer_id: int, salt: str) -> Branch:
     """The branch of a customer, for ever the same. Holdouts take the lowest buckets, as
     ``experiments.holdouts.in_holdout`` has it, so that growing one keeps everybody in it."""
-    order = sorted(step.branches, key=lambda branch: not branch.holdout)
+    order = ordered_branches(step)
     at = bucket(customer_id, f"{salt}:{step.id}")
     reached = 0.0
     for branch in order:
@@ -170,6 +170,11 @@ def drawn(step: Split, customer_id: int, salt: str) -> Branch:
         if at < round(reached * BUCKETS / 100):
             return branch
     return order[-1]
+
+
+def ordered_branches(step: Split) -> list[Branch]:
+    """The branches in the order in which they take buckets, from the lowest."""
+    return sorted(step.branches, key=lambda branch: not branch.holdout)
 
 
 def _send(step: Send, group: Sequence[Move], scene: Scene) -> list[Going]:

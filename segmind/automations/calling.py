@@ -13,6 +13,7 @@ from segmind.automations.flow import Move
 from segmind.automations.steps import Webhook
 from segmind.callbacks import outbound
 from segmind.callbacks.outbound import NewCallback
+from segmind.db.literals import literal
 
 TOPIC = "automation.step"
 
@@ -54,6 +55,7 @@ def _data(
 
 def _external_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str | None]:
     rows = conn.execute(
-        text("SELECT id, external_id FROM customer WHERE id = ANY(:ids)"), {"ids": list(ids)}
+        text("SELECT id, external_id FROM customer WHERE id = ANY(CAST(:ids AS bigint[]))"),
+        {"ids": literal(ids)},
     )
     return {row.id: row.external_id for row in rows}

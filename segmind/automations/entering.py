@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.automations import counts, dates, passes
@@ -13,14 +14,16 @@ from segmind.automations import scan as scanning
 from segmind.automations.automation import Automation
 from segmind.automations.counts import ENTERED, WHOLE
 from segmind.automations.entry import Earlier, Entry, Trigger, choose
+from segmind.automations.flow import Since
 from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.triggers import DateTrigger, ScheduleTrigger
-from segmind.automations.walk import first_due
+from segmind.automations.walk import exits, first_due
 from segmind.automations.wall_clock import occurrences
 from segmind.automations.world import FactsWorld
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
+from segmind.db.literals import literal
 
 COLUMN = "scanned_to"
 
@@ -50,9 +53,10 @@ def scan(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
         conn, standing = turn
         facts = read_facts(store)
         pass_ = _Pass(conn, automation, FactsWorld(facts, now, matching_in(conn)), standing)
-        entered = pass_.enter(_memory.files(store, automation))
+        judged = _memory.judged(store, automation)
+        entered, judged = pass_.enter(_memory.files(store, automation), judged)
         passes.mark(conn, automation, COLUMN, now)
-    _memory.keep(store, automation, facts, now)
+    _memory.keep(store, automation, facts, now, judged)
     return Entered(entered)
 
 
@@ -74,23 +78,30 @@ class _Pass:
     world: FactsWorld
     standing: passes.Standing
 
-    def enter(self, read: frozenset[int]) -> int:
-        """Begin what there is to begin; returns how many runs."""
+    def enter(
+        self, read: frozenset[int], judged: pl.DataFrame | None
+    ) -> tuple[int, pl.DataFrame | None]:
+        """Begin what there is to begin; returns how many runs, and which triggers have been decided
+        about (``judged``: at the last look)."""
         definition = self.automation.definition
         trigger = definition.trigger
         now, live_since = self.world.now, self.standing.live_since
         seen_to = min(self.standing.seen_to or live_since, now)
         if isinstance(trigger, ScheduleTrigger):
             after = max(seen_to, live_since)
-            return sum(
-                self._begin(self._of_occasion(at))
-                for at in occurrences(trigger, after, now, self.world.facts.zone)
-            )
+            come = occurrences(trigger, after, now, self.world.facts.zone)
+            return sum(self._begin(self._of_occasion(at)) for at in come), None
         since = max(live_since, now - scanning.LOOK_BACK)
         if isinstance(trigger, DateTrigger):
-            return self._begin(dates.come(self.world, trigger, since, now))
+            return self._begin(dates.come(self.world, trigger, since, now)), None
         news = News(since, seen_to - scanning.OVERLAP, read)
-        return self._begin(scanning.triggers(self.world, trigger, news))
+        if judged is not None:
+            judged = judged.filter(pl.col("received_at") > news.seen_to)
+            news = replace(news, judged=judged)
+        found, looked_at = scanning.triggers(self.world, trigger, news)
+        if judged is not None:
+            looked_at = pl.concat([judged, looked_at]).unique(["event_hi", "event_lo"])
+        return self._begin(found), looked_at
 
     def _of_occasion(self, at: datetime) -> list[Trigger]:
         """Everybody whom the entry filter means, at a time of the schedule."""
@@ -102,6 +113,7 @@ class _Pass:
 
     def _begin(self, found: Sequence[Trigger]) -> int:
         definition = self.automation.definition
+        found = self._not_overtaken(found)
         if not found:
             return 0
         customers = {trigger.customer_id for trigger in found}
@@ -117,21 +129,31 @@ class _Pass:
             entries = [entry for entry in entries if entry.customer_id in passing]
         return self._insert(entries)
 
+    def _not_overtaken(self, found: Sequence[Trigger]) -> Sequence[Trigger]:
+        """Triggers without those after which something came already that ends their runs: who
+        ordered before the late news of his cart arrived need not enter to leave at once."""
+        ends = exits(self.automation.definition)
+        if not found or not ends:
+            return found
+        since = {n: Since(trigger.customer_id, trigger.at) for n, trigger in enumerate(found)}
+        gone = set().union(*(self.world.happened(ask, since) for ask, _ in ends))
+        return [trigger for n, trigger in enumerate(found) if n not in gone]
+
     def _earlier(self, customers: Collection[int]) -> dict[int, list[Earlier]]:
         """The customers' runs, also those begun under an id that was merged into theirs since."""
         rows = self.conn.execute(
             text(
                 "SELECT COALESCE(m.into_id, r.customer_id) AS customer_id, r.triggered_at,"
-                "  r.entry_key, r.state = 'waiting' AS waiting"
+                "  r.entry_key, r.exited_at"
                 " FROM automation_run r LEFT JOIN customer_merge m ON m.from_id = r.customer_id"
-                " WHERE r.automation_id = :id AND r.customer_id = ANY(:ids)"
+                " WHERE r.automation_id = :id AND r.customer_id = ANY(CAST(:ids AS bigint[]))"
             ),
-            {"id": self.automation.id, "ids": self.world.behind(customers)},
+            {"id": self.automation.id, "ids": literal(self.world.behind(customers))},
         )
         runs: dict[int, list[Earlier]] = {}
         for row in rows:
             runs.setdefault(row.customer_id, []).append(
-                Earlier(row.triggered_at, row.entry_key, row.waiting)
+                Earlier(row.triggered_at, row.entry_key, row.exited_at)
             )
         return runs
 
@@ -156,10 +178,12 @@ class _Pass:
                 "version": self.automation.version,
                 "now": now,
                 "step": first.id,
-                "customers": [entry.customer_id for entry in entries],
-                "keys": [entry.entry_key for entry in entries],
-                "ats": [entry.triggered_at for entry in entries],
-                "dues": [first_due(definition, entry.triggered_at, now) for entry in entries],
+                "customers": literal([entry.customer_id for entry in entries]),
+                "keys": literal([entry.entry_key for entry in entries]),
+                "ats": literal([entry.triggered_at for entry in entries]),
+                "dues": literal(
+                    [first_due(definition, entry.triggered_at, now) for entry in entries]
+                ),
             },
         )
         begun = int(done.rowcount)

@@ -17,7 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What may start a run: an event, or an occasion (a day, a time of a schedule) by its name."""
+    """What may start a run: an event, or an occasion (a day, a time of a schedule) by its name.
+    ``known``: when it was learnt of; None: at once."""
 
     customer_id: int
     at: datetime
@@ -25,15 +26,19 @@ class Trigger:
     order_key: int | None = None
     session_key: int | None = None
     occasion: str | None = None
+    known: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A run that there is already."""
+    """A run that there is already; ``left_at`` is None while it is under way."""
 
     triggered_at: datetime
     entry_key: str
-    waiting: bool
+    left_at: datetime | None
+
+    def was_under_way(self, at: datetime) -> bool:
+        return self.left_at is None or self.left_at > at
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ def choose(
 
     ``orders``: instants of the customers' orders, ascending, as far back as CART_LIFE before the
     first trigger (only asked where the key is the cart). Triggers may come in any order and again:
-    the same triggers with the runs that they started start nothing.
+    the same triggers with the runs that they started start nothing. Of a customer with one run at a
+    time, what was known while a run was under way starts none, also when it is looked at later.
     """
     by_customer: dict[int, list[Trigger]] = {}
     for trigger in triggers:
@@ -67,7 +73,7 @@ def choose(
             key = _key(definition, trigger)
             if _starts(definition, trigger, key, runs, orders.get(customer_id, ())):
                 chosen.append(Entry(customer_id, key, trigger.at))
-                runs.append(Earlier(trigger.at, key, waiting=True))
+                runs.append(Earlier(trigger.at, key, left_at=None))
     return chosen
 
 
@@ -98,7 +104,8 @@ def _starts(
     if not _may_enter_again(definition.re_entry, trigger, runs):
         return False
     if definition.key == "customer":
-        return not any(run.waiting for run in runs)
+        known = trigger.known or trigger.at
+        return not any(run.was_under_way(known) for run in runs)
     if definition.key == "cart":
         return not any(_same_cart(run.triggered_at, trigger.at, orders) for run in runs)
     return True

@@ -16,6 +16,7 @@ from segmind.automations.flow import InFlight, Move, Outgoing
 from segmind.automations.steps import Option, Send
 from segmind.consent.addresses import COLUMN, as_channel, normalise
 from segmind.customers import traits
+from segmind.db.literals import literal
 from segmind.events.schema import Source
 from segmind.messages import outbox
 
@@ -166,8 +167,11 @@ def _addresses(conn: Connection, option: Option, ids: Sequence[int]) -> dict[int
     """Each customer's address, fresh from PostgreSQL, in its normal form."""
     channel = as_channel(option.channel)
     rows = conn.execute(
-        text(f"SELECT id, {COLUMN[channel]} AS address FROM customer WHERE id = ANY(:ids)"),
-        {"ids": list(ids)},
+        text(
+            f"SELECT id, {COLUMN[channel]} AS address FROM customer"
+            " WHERE id = ANY(CAST(:ids AS bigint[]))"
+        ),
+        {"ids": literal(ids)},
     )
     return {row.id: normalise(channel, row.address) for row in rows}
 

@@ -30,6 +30,7 @@ from segmind.automations.withdrawing import withdraw
 from segmind.automations.world import FactsWorld
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
+from segmind.db.literals import literal
 from segmind.events.schema import Source
 from segmind.messages import sources
 
@@ -185,13 +186,14 @@ def _runs_of(
             "  r.arrived_at, r.state"
             " FROM automation_run r LEFT JOIN customer_merge m ON m.from_id = r.customer_id"
             " WHERE r.automation_id = :id AND r.version = :version"
-            "  AND r.customer_id = ANY(:ids) AND (r.state = 'waiting' OR r.exited_at > :since)"
+            "  AND r.customer_id = ANY(CAST(:ids AS bigint[]))"
+            "  AND (r.state = 'waiting' OR r.exited_at > :since)"
             " ORDER BY r.id FOR UPDATE OF r"
         ),
         {
             "id": automation_id,
             "version": version,
-            "ids": ids,
+            "ids": literal(ids),
             "since": since,
         },
     ).mappings()
@@ -226,14 +228,15 @@ def _wake(
             "UPDATE automation_run SET due_at = :now WHERE id IN ("
             " SELECT r.id FROM automation_run r WHERE r.automation_id = :id"
             "  AND r.version = :version AND r.step = :step AND r.state = 'waiting'"
-            "  AND r.due_at > :now AND r.customer_id = ANY(:ids) ORDER BY r.id FOR UPDATE)"
+            "  AND r.due_at > :now AND r.customer_id = ANY(CAST(:ids AS bigint[]))"
+            " ORDER BY r.id FOR UPDATE)"
         ),
         {
             "now": world.now,
             "id": automation_id,
             "version": version,
             "step": step.id,
-            "ids": world.behind(customers),
+            "ids": literal(world.behind(customers)),
         },
     )
     return int(woken.rowcount)

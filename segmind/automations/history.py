@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from segmind.automations.counts import CONVERTED, ENTERED, Counts
 from segmind.automations.flow import GOAL, InFlight, Move, Note, standing
+from segmind.db.literals import literal
 
 
 def keep(conn: Connection, moves: Sequence[Move], now: datetime) -> Counts:
@@ -40,13 +41,13 @@ WHERE r.id = given.id
 """
 
 
-def _columns(moves: Sequence[Move]) -> dict[str, list[Any]]:
+def _columns(moves: Sequence[Move]) -> dict[str, str]:
     return {
-        "ids": [move.run.id for move in moves],
-        "steps": [move.step for move in moves],
-        "dues": [move.due_at for move in moves],
-        "arrivals": [move.arrived_at for move in moves],
-        "reasons": [move.exit_reason for move in moves],
+        "ids": literal([move.run.id for move in moves]),
+        "steps": literal([move.step for move in moves]),
+        "dues": literal([move.due_at for move in moves]),
+        "arrivals": literal([move.arrived_at for move in moves]),
+        "reasons": literal([move.exit_reason for move in moves]),
     }
 
 
@@ -65,10 +66,10 @@ def _note(conn: Connection, notes: Iterable[tuple[int, Note]], now: datetime) ->
     new = conn.execute(
         text(_NOTE),
         {
-            "ids": [run_id for run_id, _ in rows],
-            "steps": [note.step for _, note in rows],
-            "outcomes": [note.outcome for _, note in rows],
-            "details": [_as_json(note.detail) for _, note in rows],
+            "ids": literal([run_id for run_id, _ in rows]),
+            "steps": literal([note.step for _, note in rows]),
+            "outcomes": literal([note.outcome for _, note in rows]),
+            "details": literal([_as_json(note.detail) for _, note in rows]),
             "now": now,
             "goal": GOAL,
         },
@@ -115,9 +116,9 @@ def fail(conn: Connection, runs: Sequence[InFlight], sentence: str, now: datetim
     conn.execute(
         text(
             "UPDATE automation_run SET state = 'failed', exit_reason = :sentence, exited_at = :now,"
-            " due_at = NULL WHERE id = ANY(:ids)"
+            " due_at = NULL WHERE id = ANY(CAST(:ids AS bigint[]))"
         ),
-        {"ids": [run.id for run in runs], "sentence": sentence, "now": now},
+        {"ids": literal([run.id for run in runs]), "sentence": sentence, "now": now},
     )
     return more
 

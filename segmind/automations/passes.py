@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.automations.automation import Automation
@@ -26,6 +27,7 @@ class Seen:
     facts: str
     changed_at: datetime
     files: frozenset[int]
+    judged: pl.DataFrame | None = None
 
 
 class Memory:
@@ -41,9 +43,17 @@ class Memory:
 
     def files(self, store: Store, automation: Automation) -> frozenset[int]:
         """Sealed files that were looked through for what the automation still looks for."""
+        last = self._usable(store, automation)
+        return last.files if last is not None else frozenset()
+
+    def judged(self, store: Store, automation: Automation) -> pl.DataFrame | None:
+        """Triggers that were decided about at the last look, as ``scan.JUDGED`` has them."""
+        last = self._usable(store, automation)
+        return last.judged if last is not None else None
+
+    def _usable(self, store: Store, automation: Automation) -> Seen | None:
         last = self.of(store, automation)
-        is_usable = last is not None and last.changed_at == automation.updated_at
-        return last.files if last is not None and is_usable else frozenset()
+        return last if last is not None and last.changed_at == automation.updated_at else None
 
     def is_same(self, store: Store, automation: Automation, facts: Facts) -> bool:
         """Whether nothing has changed since the last look."""
@@ -53,13 +63,21 @@ class Memory:
             automation.updated_at,
         )
 
-    def keep(self, store: Store, automation: Automation, facts: Facts, now: datetime) -> None:
+    def keep(
+        self,
+        store: Store,
+        automation: Automation,
+        facts: Facts,
+        now: datetime,
+        judged: pl.DataFrame | None = None,
+    ) -> None:
         """Note a committed look at ``facts`` as of ``now``."""
         last = facts.log.last_ts
         # Something happened after ``now`` was asked: the same facts will say more in a moment.
         is_ahead = last is not None and last > now
         files = frozenset() if is_ahead else frozenset(f.id for f in facts.log.rows.files)
-        seen = Seen("" if is_ahead else facts.version, automation.updated_at, files)
+        version = "" if is_ahead else facts.version
+        seen = Seen(version, automation.updated_at, files, judged)
         with self._lock:
             self._seen[(str(store.engine.url), automation.id)] = seen
             while len(self._seen) > _KEPT:

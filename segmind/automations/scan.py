@@ -8,8 +8,9 @@ does no harm.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from segmind.automations.entry import CART_LIFE, Trigger
 from segmind.automations.flow import Ask
 from segmind.automations.triggers import EventTrigger, SegmentTrigger
 from segmind.automations.world import FactsWorld, act_of
-from segmind.events.schema import Kind
+from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
 from segmind.segments.acts import Act
 
@@ -28,15 +29,22 @@ LOOK_BACK = timedelta(hours=24)
 OVERLAP = timedelta(minutes=10)
 
 
+#: What is kept of an event that was decided about.
+JUDGED: Final = {"event_hi": pl.Int64(), "event_lo": pl.Int64(), "received_at": UTC_INSTANT}
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """Which events are looked at: those that happened at ``since`` or later and arrived after
     ``seen_to``. ``read``: sealed files (by id) that this process has looked through before; what
-    arrived since then lies in others, or in recent rows."""
+    arrived since then lies in others, or in recent rows. ``judged``: events (event_hi, event_lo)
+    that it has decided about: an entry filter is asked when a trigger is seen first, and not again
+    until it is met."""
 
     since: datetime
     seen_to: datetime
     read: frozenset[int] = frozenset()
+    judged: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=JUDGED))
 
     def rows(self, world: FactsWorld, code: int, *more: str) -> pl.LazyFrame:
         """customer_id, ts, received_at and ``more`` of the new events of a kind."""
@@ -49,25 +57,31 @@ class News:
 
 def triggers(
     world: FactsWorld, trigger: EventTrigger | SegmentTrigger, news: News
-) -> list[Trigger]:
-    """New events that match; only of customers who are there."""
+) -> tuple[list[Trigger], pl.DataFrame]:
+    """New events that match, only of customers who are there; and all that were looked at, as
+    JUDGED has them."""
     if isinstance(trigger, SegmentTrigger):
         entered = trigger.moves == "entered"
         code = int(Kind.SEGMENT_ENTERED if entered else Kind.SEGMENT_LEFT)
         rows = news.rows(world, code, "event_hi", "event_lo", "source_id")
         found = rows.filter(pl.col("source_id") == trigger.segment_id).collect()
-        return _as_triggers(_present(world, found))
+        return _as_triggers(_present(world, _new(found, news))), found.select(list(JUDGED))
     act = act_of(trigger.event, trigger.where, "trigger")
     known = code_of(world, act)
     if known is None:
-        return []
+        return [], news.judged.clear()
     rows = news.rows(world, known, "event_hi", "event_lo", "order_key", "session_key")
-    found = _present(world, rows.collect())
+    looked_at = rows.collect()
+    found = _present(world, _new(looked_at, news))
     if act.where and not found.is_empty():
         first: datetime = found["ts"].min()  # type: ignore[assignment]
         fitting = world.occurrences(act, first, found["customer_id"].unique())
         found = found.join(fitting, on=["customer_id", "ts"], how="semi")
-    return _as_triggers(found)
+    return _as_triggers(found), looked_at.select(list(JUDGED))
+
+
+def _new(found: pl.DataFrame, news: News) -> pl.DataFrame:
+    return found.join(news.judged, on=["event_hi", "event_lo"], how="anti")
 
 
 def _present(world: FactsWorld, found: pl.DataFrame) -> pl.DataFrame:
@@ -85,6 +99,7 @@ def _as_triggers(found: pl.DataFrame) -> list[Trigger]:
             event_id=f"{row['event_hi']:x}:{row['event_lo']:x}",
             order_key=row.get("order_key"),
             session_key=row.get("session_key"),
+            known=row["received_at"],
         )
         for row in found.iter_rows(named=True)
     ]

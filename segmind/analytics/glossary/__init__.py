@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from segmind.analytics.glossary import earned, engaged, foretold, people, work
+from segmind.analytics.glossary import earned, engaged, foretold, people, replayed, work
 from segmind.analytics.glossary.term import Area, Term
 
-AREAS: Final[tuple[Area, ...]] = (earned.AREA, engaged.AREA, people.AREA, foretold.AREA, work.AREA)
+AREAS: Final[tuple[Area, ...]] = (
+    earned.AREA,
+    engaged.AREA,
+    people.AREA,
+    foretold.AREA,
+    replayed.AREA,
+    work.AREA,
+)
 TERMS: Final[tuple[Term, ...]] = tuple(term for area in AREAS for term in area.terms)
 _BY_NAME: Final[dict[str, tuple[Term, ...]]] = {
     name: tuple(term for term in TERMS if name in term.names)

@@ -14,6 +14,11 @@ def explained(tree: Explained) -> None:
         if tree.met
         else ":gray-badge[:material/cancel: Not in the segment]"
     )
+    verdicts(tree)
+
+
+def verdicts(tree: Explained) -> None:
+    """The conditions alone, each with its verdict."""
     st.markdown("\n".join(_lines(tree, 0)))
 
 

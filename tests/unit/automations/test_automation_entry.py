@@ -52,7 +52,7 @@ def test_a_cart_ends_after_a_week() -> None:
 
 
 def test_a_late_event_of_a_cart_that_has_its_run_starts_none() -> None:
-    run = Earlier(T0 + 30 * MINUTE, "cart:x", waiting=False)
+    run = Earlier(T0 + 30 * MINUTE, "cart:x", left_at=T0)
     assert choose(definition(key="cart"), [trigger(10)], {1: [run]}, {}) == []
 
 
@@ -67,7 +67,7 @@ def test_never_means_once() -> None:
 
 
 def test_a_customer_waits_in_one_run_at_a_time() -> None:
-    waiting, gone = (Earlier(T0, "customer:0", waiting=w) for w in (True, False))
+    waiting, gone = (Earlier(T0, "customer:0", left_at=at) for at in (None, T0))
     assert choose(definition(), [trigger(9)], {1: [waiting]}, {}) == []
     assert started(choose(definition(), [trigger(9)], {1: [gone]}, {})) == [9]
 
@@ -96,7 +96,7 @@ def test_events_that_come_again_in_any_portion_start_nothing_more(
     orders = {1: sorted(T0 + minute * MINUTE for minute in ordered)}
     triggers = [trigger(minute) for minute in at]
     entries = choose(rule, triggers, {}, orders)
-    runs = {1: [Earlier(e.triggered_at, e.entry_key, waiting=True) for e in entries]}
+    runs = {1: [Earlier(e.triggered_at, e.entry_key, left_at=None) for e in entries]}
     again = data.draw(st.permutations(triggers)) if triggers else []
     assert choose(rule, again, runs, orders) == []
     assert len({entry.entry_key for entry in entries}) == len(entries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from segmind.automations.backtest.result import Backtest
 from segmind.automations.definition import Definition
 from segmind.automations.describe import cause
 from segmind.automations.steps import Send, Split
@@ -11,14 +12,15 @@ from segmind.automations.triggers import DateTrigger, EventTrigger, SegmentTrigg
 from segmind.errors import SegmindError
 from segmind.ui import figures
 from segmind.ui.components.badges import channel_label
-from segmind.ui.data import segments, workspace
+from segmind.ui.data import backtests, segments, workspace
 from segmind.ui.views.automations.words import plain
 
 
-def sentences(definition: Definition) -> list[str]:
+def sentences(definition: Definition, automation_id: int) -> list[str]:
     """The outlook, a sentence each."""
     said = [f"{plain(cause(definition, segments.words()))}, they enter from this moment on."]
-    said.append(_how_many(definition))
+    replayed = backtests.lately(definition, automation_id)
+    said += _lately(replayed) if replayed and replayed.triggers else [_how_many(definition)]
     sends = [step for step in definition.steps if isinstance(step, Send)]
     channels = dict.fromkeys(o.channel for step in sends for o in step.options)
     if sends:
@@ -39,6 +41,21 @@ def sentences(definition: Definition) -> list[str]:
     if not workspace.settings().postal_address and "email" in channels:
         said.append(":orange[Your postal address is missing on the page Settings.]")
     return [each for each in said if each]
+
+
+def _lately(found: Backtest) -> list[str]:
+    """What the last days would have been like."""
+    would = (
+        f"In the last {backtests.LATELY} days {figures.plural(found.people, 'customer')} would have"
+        f" entered and {figures.plural(found.sent, 'message')} would have left, for "
+        f"{plain(figures.micros(found.cost_micros, found.currency))}; at most "
+        f"{figures.count(found.per_hour.messages)} in one hour."
+    )
+    anyway = next((one for one in found.organic if one.seconds == 3_600 and one.share), None)
+    if anyway is None:
+        return [would]
+    share = f"{100 * (anyway.share or 0):.0f} %"
+    return [would, f"{share} would have reached the goal within an hour by themselves."]
 
 
 def _how_many(definition: Definition) -> str:

@@ -27,7 +27,9 @@ def show(automation: Automation, viewer: Viewer) -> None:
     ):
         confirm(
             f"Switch “{automation.name}” on?",
-            "\n".join(f"- {each}" for each in outlook.sentences(automation.definition)),
+            "\n".join(
+                f"- {each}" for each in outlook.sentences(automation.definition, automation.id)
+            ),
             "Switch on",
             lambda: automations.set_state(automation.id, State.LIVE),
             key="aut_on_dialog",
