@@ -123,7 +123,10 @@ def _fill(store: Store, count: int) -> int:
             {"count": count},
         )
         product_settings.save(
-            conn, {"postal_address": "1 High Street", "quiet_hours": {}}, "bench", now
+            conn,
+            {"postal_address": "1 High Street", "quiet_hours": {}, "place_hours": {}},
+            "bench",
+            now,
         )
         made = segment.create(
             conn,

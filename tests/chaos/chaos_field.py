@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from segmind import clock
@@ -125,16 +125,7 @@ class Field:
     def people(self, count: int) -> None:
         """So many customers, reachable on every channel."""
         with self.store.engine.begin() as conn:
-            conn.execute(
-                text("""
-                    INSERT INTO customer (external_id, first_name, email, phone, timezone,
-                        email_consent, sms_consent, push_consent, push_token)
-                    SELECT 'c' || n, 'Ada ' || n, 'ada' || n || '@example.com',
-                           '+1415' || lpad(n::text, 7, '0'), 'UTC', 1, 1, 1, 'token-' || n
-                    FROM generate_series(1, :count) n
-                """),
-                {"count": count},
-            )
+            with_people(conn, count)
 
     def broadcast(self, channel: Channel, count: int, source_id: int) -> None:
         """A campaign on a channel to the first ``count`` customers."""
@@ -231,6 +222,20 @@ class Verdict(dict[str, Any]):
         assert self["visible_doubles"] == 0, self
         assert self["in_doubt"] == 0, self
         assert self["wrongly_believed"] == 0, self
+
+
+def with_people(conn: Connection, count: int) -> None:
+    """So many customers who said yes on every channel."""
+    conn.execute(
+        text("""
+            INSERT INTO customer (external_id, first_name, email, phone, timezone,
+                email_consent, sms_consent, push_consent, push_token)
+            SELECT 'c' || n, 'Ada ' || n, 'ada' || n || '@example.com',
+                   '+1415' || lpad(n::text, 7, '0'), 'UTC', 1, 1, 1, 'token-' || n
+            FROM generate_series(1, :count) n
+        """),
+        {"count": count},
+    )
 
 
 def free_port() -> int:
