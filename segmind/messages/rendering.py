@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -87,10 +87,11 @@ class Renderer:
             "postal_address": settings.postal_address,
             "currency": settings.currency,
         }
+        nobody = variables.context(shop=shop)
         out: list[Rendered | Unrenderable] = []
         for message in messages:
             person = people.get(message.id)
-            context = _context(message, person, shop)
+            context = _context(message, person, nobody)
             try:
                 draft = self._draft(conn, message.template_version_id)
                 price = price_of(message.channel, _country(person))
@@ -142,15 +143,21 @@ class Renderer:
 
     def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
         """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
-        if content.slots is None:
+        slots = content.html_part
+        if not isinstance(slots, Slots):
             return content
         version_id = message.template_version_id
         known = self._pixelled.get(version_id)
-        if known is None or known[0].pieces is not content.slots.pieces:
-            known = (content.slots, _pieces_with_pixel(content.slots.pieces))
+        if known is None or known[0].pieces is not slots.pieces:
+            known = (slots, _pieces_with_pixel(slots.pieces))
             self._pixelled[version_id] = known
-        slots = Slots(known[1], (*content.slots.values, self.links.pixel(message.public_id)))
-        return replace(content, html=slots.joined(), slots=slots)
+        return EmailContent(
+            content.subject,
+            content.preheader,
+            Slots(known[1], (*slots.values, self.links.pixel(message.public_id))),
+            content.text_part,
+            content.headers,
+        )
 
     def _draft(self, conn: Connection, version_id: int) -> Draft:
         if version_id not in self._drafts:
@@ -183,16 +190,18 @@ def _country(person: Mapping[str, Any] | None) -> str | None:
 
 
 def _context(
-    message: Claimed, person: Mapping[str, Any] | None, shop: Mapping[str, Any]
+    message: Claimed, person: Mapping[str, Any] | None, nobody: Mapping[str, object]
 ) -> dict[str, object]:
+    """What the template may name: ``nobody``'s values, the customer's, the message's own."""
     given = message.vars
-    others = {k: v for k, v in given.items() if k not in {"cart", "order"}} if given else None
+    if not given:
+        return dict(nobody) if person is None else variables.with_customer(nobody, person)
     return variables.context(
         customer=person,
-        shop=shop,
+        shop=nobody["shop"],  # type: ignore[arg-type]
         cart=given.get("cart"),
         order=given.get("order"),
-        values=others,
+        values={k: v for k, v in given.items() if k not in {"cart", "order"}},
     )
 
 
@@ -214,4 +223,4 @@ def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str
         },
     )
     names = list(rows.keys())[1:]
-    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows.all()}

@@ -68,15 +68,12 @@ def _email(
     slots = _slots("html", ready, values)
     text = _slots("text", ready, values)
     # The links of a derived text part are tracked in its template; in a written one they are found.
-    own = links.in_text(tidy(text.joined())) if draft.text else None
     return EmailContent(
         subject=_one_line(_joined("subject", ready, values)),
         preheader=_one_line(_joined("preheader", ready, values)),
-        html=slots.joined(),
-        text=text.joined() if own is None else own,
+        html_part=slots,
+        text_part=links.in_text(tidy(text.joined())) if draft.text else text,
         headers=unsubscribe_headers(links),
-        slots=slots,
-        text_slots=text if own is None else None,
     )
 
 
@@ -119,7 +116,7 @@ def _slots(field: str, ready: Compiled, values: Mapping[str, object]) -> Slots:
         filled = tuple(_values(part, values))
     except RENDER_ERRORS as error:
         raise _Failed(field, problem_of(error)) from None
-    if sum(map(len, part.pieces)) + sum(map(len, filled)) > LONGEST_OUTPUT:
+    if part.length + sum(map(len, filled)) > LONGEST_OUTPUT:
         raise _Failed(field, Problem("The result is longer than 1 MB.", None))
     return Slots(part.pieces, filled)
 

@@ -48,7 +48,7 @@ def settings(environment: dict[str, str], home: Path, **more: str) -> Settings:
 def content(channel: Channel, i: int) -> Content:
     slots = Slots(PIECES, (f"N{i}",))
     return {
-        Channel.EMAIL: EmailContent(f"Hi {i}", "", slots.joined(), "Dear", slots=slots),
+        Channel.EMAIL: EmailContent(f"Hi {i}", "", slots, "Dear"),
         Channel.SMS: SmsContent(f"Hi {i} €"),
         Channel.PUSH: PushContent("Hi", f"{i}"),
     }[channel]

@@ -102,7 +102,7 @@ def send(intake: Intake, url: str, n: int) -> list[Parcel]:
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             }
             content = (
-                EmailContent("Hi", "", slots.joined(), "Hi", headers, slots)
+                EmailContent("Hi", "", slots, "Hi", headers)
                 if channel is Channel.EMAIL
                 else SmsContent(f"Look: {link} now")
             )

@@ -384,9 +384,8 @@ def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[lis
         if not isinstance(content, EmailContent):
             outcomes[i] = Rejected("wrong_content", "SendGrid carries e-mail only.")
             continue
-        shared = content.slots is not None and _substituted(content) <= LARGEST_SUBSTITUTIONS
-        alone = (-1 - i,)
-        key = (_skeleton(content) if shared else alone, parcel.sender, content.track_opens)
+        shared = isinstance(content.html_part, Slots) and _fits(content)
+        key = (_skeleton(content) if shared else (-1 - i,), parcel.sender)
         address = parcel.address.casefold()
         for group in groups.setdefault(key, []):
             if address not in addresses[id(group)] and len(group) < SendGrid.batch_size:
@@ -402,14 +401,21 @@ def _groups(parcels: Sequence[Parcel], outcomes: dict[int, Outcome]) -> list[lis
 
 def _skeleton(content: EmailContent) -> tuple[int, ...]:
     """What contents of one template version have in common: the very same pieces."""
-    return tuple(id(s.pieces) if s else 0 for s in (content.slots, content.text_slots))
+    parts = (content.html_part, content.text_part)
+    return tuple(0 if isinstance(part, str) else id(part.pieces) for part in parts)
 
 
-def _substituted(content: EmailContent) -> int:
-    """Bytes of what is this recipient's own, with room for the marks."""
-    text = content.text_slots.values if content.text_slots else (content.text,)
-    html = content.slots.values if content.slots else (content.html,)
-    return sum(len(value.encode()) + 24 for value in (*html, *text))
+def _own(part: str | Slots) -> tuple[str, ...]:
+    """What of a part is this recipient's own."""
+    return (part,) if isinstance(part, str) else part.values
+
+
+def _fits(content: EmailContent) -> bool:
+    """Whether what is this recipient's own, with room for the marks, is not too long in bytes."""
+    own = (*_own(content.html_part), *_own(content.text_part))
+    if 4 * sum(map(len, own)) + 24 * len(own) <= LARGEST_SUBSTITUTIONS:
+        return True  # UTF-8 takes at most four bytes for a letter
+    return sum(len(value.encode()) + 24 for value in own) <= LARGEST_SUBSTITUTIONS
 
 
 def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str, Any]:
@@ -424,29 +430,32 @@ def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str,
         "tracking_settings": {
             # Our own links count clicks; SendGrid's pair of unsubscribe links would double ours.
             "click_tracking": {"enable": False, "enable_text": False},
-            "open_tracking": {"enable": content.track_opens},
+            "open_tracking": {"enable": True},
             "subscription_tracking": {"enable": False},
         },
     }
-    if len(parcels) == 1 or content.slots is None:
+    if len(parcels) == 1 or isinstance(content.html_part, str):
         payload["personalizations"] = [_personal(first, content)]
         payload["content"] = _content(content.text, content.html)
         return payload
     mark = _mark(parcels)
+    html, text = content.html_part, content.text_part
+    names = [*_names(_own(html), mark), *_names(_own(text), f"{mark}t")]
     payload["personalizations"] = [
-        {**_personal(p, p.content), "substitutions": _substitutions(p.content, mark)}
-        for p in parcels
-        if isinstance(p.content, EmailContent)
+        _personal(p, p.content, names) for p in parcels if isinstance(p.content, EmailContent)
     ]
-    text = _marked(content.text_slots, f"{mark}t") if content.text_slots else f"{mark}t1-"
-    payload["content"] = _content(text, _marked(content.slots, mark))
+    payload["content"] = _content(_marked(text, f"{mark}t"), _marked(html, mark))
     return payload
 
 
-def _marked(slots: Slots, mark: str) -> str:
-    return "".join(
-        piece if i == 0 else f"{mark}{i}-{piece}" for i, piece in enumerate(slots.pieces)
-    )
+def _names(values: Sequence[str], mark: str) -> list[str]:
+    """What stands for each of the values in the text that is shared."""
+    return [f"{mark}{i}-" for i in range(1, len(values) + 1)]
+
+
+def _marked(part: str | Slots, mark: str) -> str:
+    names = _names(_own(part), mark)
+    return names[0] if isinstance(part, str) else Slots(part.pieces, tuple(names)).joined()
 
 
 def _content(text: str, html: str) -> list[dict[str, str]]:
@@ -455,7 +464,10 @@ def _content(text: str, html: str) -> list[dict[str, str]]:
     return [{"type": kind, "value": value or " "} for kind, value in parts]
 
 
-def _personal(parcel: Parcel, content: EmailContent) -> dict[str, Any]:
+def _personal(
+    parcel: Parcel, content: EmailContent, names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """One recipient's part of the request; with ``names`` what is put in for each of them."""
     out: dict[str, Any] = {
         "to": [{"email": parcel.address}],
         "subject": content.subject or " ",
@@ -463,14 +475,10 @@ def _personal(parcel: Parcel, content: EmailContent) -> dict[str, Any]:
     }
     if content.headers:
         out["headers"] = dict(content.headers)
+    if names is not None:
+        own = (*_own(content.html_part), *_own(content.text_part))
+        out["substitutions"] = dict(zip(names, own, strict=True))
     return out
-
-
-def _substitutions(content: EmailContent, mark: str) -> dict[str, str]:
-    assert content.slots is not None
-    text = content.text_slots.values if content.text_slots else (content.text,)
-    values = {f"{mark}{i}-": value for i, value in enumerate(content.slots.values, start=1)}
-    return values | {f"{mark}t{i}-": value for i, value in enumerate(text, start=1)}
 
 
 def _mark(parcels: Sequence[Parcel]) -> str:

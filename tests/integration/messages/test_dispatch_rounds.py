@@ -59,7 +59,7 @@ def test_each_gets_their_own_text_with_tracked_links_and_a_way_out(bench: Bench)
     headers = first.content.headers  # type: ignore[union-attr]
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     # One version's e-mails share their pieces, so a provider may send them in one request.
-    assert first.content.slots.pieces is second.content.slots.pieces  # type: ignore[union-attr]
+    assert first.content.html_part.pieces is second.content.html_part.pieces  # type: ignore[union-attr]
     assert bench.value("SELECT url FROM link") == "https://shop.example.com/x"
 
 
