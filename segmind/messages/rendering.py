@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -20,8 +20,9 @@ from segmind.events.schema import Channel
 from segmind.messages.claim import Claimed
 from segmind.messages.links import LinkBook
 from segmind.templates import variables, versions
+from segmind.templates.compile import Compiled, Fault, compiled
 from segmind.templates.links import Links
-from segmind.templates.render import RenderError, render
+from segmind.templates.render import RenderError, render_compiled
 from segmind.templates.template import Draft
 from segmind.workspace.product_settings import ChannelName, ProductSettings
 
@@ -36,8 +37,7 @@ _NAMES: Final[dict[Channel, ChannelName]] = {
 _MOST_VERSIONS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A message ready for its provider. ``segments``: SMS parts. Cost in millionths."""
 
     message: Claimed
@@ -54,6 +54,14 @@ class Unrenderable:
     error: RenderError
 
 
+class _Version(NamedTuple):
+    """A template version as it is used: compiled, and whether it can name the customer's traits."""
+
+    draft: Draft
+    ready: Compiled | Fault
+    names_traits: bool
+
+
 @dataclass(slots=True)
 class Renderer:
     """Renders batches; keeps template versions and link ids it has seen.
@@ -63,7 +71,7 @@ class Renderer:
 
     links: LinkBook
     provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
-    _drafts: dict[int, Draft] = field(default_factory=dict)
+    _versions: dict[int, _Version] = field(default_factory=dict)
     _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
 
     def render(
@@ -74,7 +82,9 @@ class Renderer:
         shop_url: str,
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
-        people = _people(conn, messages)
+        known = {message.template_version_id for message in messages}
+        names_traits = any(self._names_traits(conn, version_id) for version_id in known)
+        people = _people(conn, messages, names_traits)
         senders = {channel: sender_of(channel, settings) for channel in Channel}
 
         @cache
@@ -93,9 +103,9 @@ class Renderer:
             person = people.get(message.id)
             context = _context(message, person, nobody)
             try:
-                draft = self._draft(conn, message.template_version_id)
+                version = self._version(conn, message.template_version_id)
                 price = price_of(message.channel, _country(person))
-                out.append(self._one(message, draft, context, price, senders[message.channel]))
+                out.append(self._one(message, version, context, price, senders[message.channel]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -107,12 +117,12 @@ class Renderer:
     def _one(
         self,
         message: Claimed,
-        draft: Draft,
+        version: _Version,
         context: Mapping[str, object],
         price: int,
         sender: Sender | None,
     ) -> Rendered | Unrenderable:
-        content = render(draft, context, self._links(message))
+        content = render_compiled(version.draft, version.ready, context, self._links(message))
         if isinstance(content, RenderError):
             return Unrenderable(message, content)
         if isinstance(content, SmsContent) and not content.body:
@@ -120,12 +130,8 @@ class Renderer:
         if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
             content = self._with_pixel(message, content)
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
-        return Rendered(
-            message=message,
-            parcel=Parcel(message.public_id, message.address, content, sender),
-            segments=parts,
-            cost_micros=price * (parts or 1),
-        )
+        parcel = Parcel(message.public_id, message.address, content, sender)
+        return Rendered(message, parcel, parts, price * (parts or 1))
 
     def _links(self, message: Claimed) -> Links:
         public_id, version_id, book = message.public_id, message.template_version_id, self.links
@@ -159,13 +165,21 @@ class Renderer:
             content.headers,
         )
 
-    def _draft(self, conn: Connection, version_id: int) -> Draft:
-        if version_id not in self._drafts:
-            if len(self._drafts) >= _MOST_VERSIONS:
-                self._drafts.clear()
+    def _names_traits(self, conn: Connection, version_id: int) -> bool:
+        try:
+            return self._version(conn, version_id).names_traits
+        except SegmindError:
+            return False  # its messages fail one by one, with the reason
+
+    def _version(self, conn: Connection, version_id: int) -> _Version:
+        if version_id not in self._versions:
+            if len(self._versions) >= _MOST_VERSIONS:
+                self._versions.clear()
                 self._pixelled.clear()
-            self._drafts[version_id] = versions.load_version(conn, version_id)
-        return self._drafts[version_id]
+            draft = versions.load_version(conn, version_id)
+            written = draft.model_dump_json()
+            self._versions[version_id] = _Version(draft, compiled(draft), "traits" in written)
+        return self._versions[version_id]
 
 
 def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
@@ -205,13 +219,19 @@ def _context(
     )
 
 
-def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str, Any]]:
-    """By message id: the customer as templates know them, under their present id."""
+def _people(
+    conn: Connection, messages: Sequence[Claimed], with_traits: bool
+) -> dict[int, dict[str, Any]]:
+    """By message id: the customer as templates know them, under their present id.
+
+    Traits are read only where a template can name them: they are most of what there is to read.
+    """
     known = [m for m in messages if m.customer_id is not None]
     rows = conn.execute(
-        text("""
+        text(f"""
             SELECT given.message_id, c.id, c.external_id, c.first_name, c.last_name, c.email,
-                   c.phone, c.country, c.city, c.language, c.timezone, c.birthday, c.traits
+                   c.phone, c.country, c.city, c.language, c.timezone, c.birthday
+                   {", c.traits" if with_traits else ""}
             FROM unnest(CAST(:messages AS bigint[]), CAST(:customers AS bigint[]))
                 AS given(message_id, customer_id)
             LEFT JOIN customer_merge g ON g.from_id = given.customer_id

@@ -47,7 +47,16 @@ def render(
     ``context`` is plain data (see ``variables.context``). What a template names and the context
     lacks shows as nothing: give it a ``| default``. The draft is compiled at its first rendering.
     """
-    ready = compiled(draft)
+    return render_compiled(draft, compiled(draft), context, links)
+
+
+def render_compiled(
+    draft: Draft,
+    ready: Compiled | Fault,
+    context: Mapping[str, object],
+    links: Links | None = None,
+) -> Content | RenderError:
+    """``render`` for who renders many and keeps what ``compiled`` gave for the draft."""
     if isinstance(ready, Fault):
         return _of_fault(ready)
     links = links or Links()

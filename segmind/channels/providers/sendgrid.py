@@ -24,6 +24,7 @@ from typing import Any, Final
 from urllib.error import HTTPError as UrllibHTTPError
 from uuid import UUID
 
+import msgspec
 from python_http_client import Client
 from python_http_client.exceptions import HTTPError, handle_error
 from sendgrid import SendGridAPIClient
@@ -63,6 +64,8 @@ LARGEST_SUBSTITUTIONS: Final = 9_000
 #: A refused request is parted until the faulty stand alone, so often for one batch.
 MOST_SPLITS: Final = 29
 _AT_ONCE: Final = 8
+#: Said in full, the SDK leaves the encoding to us: it takes a quarter of the time of ``json``.
+_JSON: Final = "application/json; charset=utf-8"
 MOST_EVENTS: Final = 10_000
 #: A request for 500 takes longer to read than one for one.
 READ_SECONDS: float = 15.0
@@ -187,9 +190,8 @@ class SendGrid:
         silence_vendor_logs()
         self._settings = settings
         self._api = SendGridAPIClient(settings.api_key, host=settings.base_url)
-        client = _PooledClient(
-            host=settings.base_url, request_headers=self._api.client.request_headers, version=3
-        )
+        headers = {**self._api.client.request_headers, "Content-Type": _JSON}
+        client = _PooledClient(host=settings.base_url, request_headers=headers, version=3)
         self._api.client = client
         self._verifiers = [v for v in map(_verifier, settings.webhook_keys) if v is not None]
 
@@ -246,7 +248,9 @@ class SendGrid:
 
     def _request(self, parcels: Sequence[Parcel]) -> Outcome | _Refusal:
         try:
-            answer = self._api.send(_payload(parcels, self._settings))
+            answer = self._api.client.mail.send.post(
+                request_body=_encoded(_payload(parcels, self._settings))
+            )
         except HTTPError as error:
             return _of_refusal(error)
         except BROKEN as error:
@@ -446,6 +450,13 @@ def _payload(parcels: Sequence[Parcel], settings: SendGridSettings) -> dict[str,
     ]
     payload["content"] = _content(_marked(text, f"{mark}t"), _marked(html, mark))
     return payload
+
+
+def _encoded(payload: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(payload).decode()
+    except (TypeError, ValueError):  # letters that UTF-8 cannot write, texts of a kind of their own
+        return json.dumps(payload)
 
 
 def _names(values: Sequence[str], mark: str) -> list[str]:

@@ -130,20 +130,20 @@ REFUSED: Final[dict[int, str]] = {
     21658: "The text is longer than the sender's country allows",
 }
 CONTENT: Final = frozenset({14103, 21602, 21617, 21658})
-#: What a status callback's error means, beside ``DEAD_NUMBER``; and after how many seconds another
-#: try may work, if any may. Everything else is final, and not the number's fault.
-UNDELIVERED: Final[dict[int, tuple[str, float | None]]] = {
-    30001: ("The sender's queue at Twilio was full", 900.0),
-    30002: ("The Twilio account is suspended", None),
-    30003: ("The phone is switched off or out of reach", 2_700.0),
-    30004: ("The recipient blocks such messages", None),
-    30005: ("The carrier does not know this number", None),
-    30007: ("The carrier filtered the message as spam", None),
-    30008: ("The carrier gave no reason", 900.0),
-    30022: ("The brand's daily limit (10DLC) is used up", 3_600.0),
-    30032: ("The toll-free sender is not verified", None),
-    30034: ("The sender is not registered for US traffic (10DLC)", None),
-    30036: ("It could not be delivered within its validity", None),
+#: What a status callback's error means, beside ``DEAD_NUMBER``: final for the message, which was
+#: handed over, and not the number's fault.
+UNDELIVERED: Final[dict[int, str]] = {
+    30001: "The sender's queue at Twilio was full",
+    30002: "The Twilio account is suspended",
+    30003: "The phone is switched off or out of reach",
+    30004: "The recipient blocks such messages",
+    30005: "The carrier does not know this number",
+    30007: "The carrier filtered the message as spam",
+    30008: "The carrier gave no reason",
+    30022: "The brand's daily limit (10DLC) is used up",
+    30032: "The toll-free sender is not verified",
+    30034: "The sender is not registered for US traffic (10DLC)",
+    30036: "It could not be delivered within its validity",
 }
 DAILY_CAP: Final = 63038
 
@@ -410,8 +410,7 @@ def _status(form: dict[str, str], m: str, at: datetime) -> Deliveries | Refused:
     dead = code in DEAD_NUMBER
     if dead and word in (Word.BOUNCED_SOFT, Word.FAILED):
         word = Word.BOUNCED_HARD
-    known, again_after = UNDELIVERED.get(code, (None, None))
-    reason = DEAD_NUMBER.get(code) or known or form.get("ErrorMessage")
+    reason = DEAD_NUMBER.get(code) or UNDELIVERED.get(code) or form.get("ErrorMessage")
     return Deliveries(
         (
             Delivery(
@@ -425,7 +424,6 @@ def _status(form: dict[str, str], m: str, at: datetime) -> Deliveries | Refused:
                 code=str(code) if code else None,
                 reason=short(reason) if reason else None,
                 suppress=dead,
-                again_after=again_after if word in (Word.BOUNCED_SOFT, Word.FAILED) else None,
             ),
         )
     )
