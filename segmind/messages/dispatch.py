@@ -21,7 +21,9 @@ from segmind.events.schema import Channel, Source
 from segmind.messages import claim, retry, sources
 from segmind.messages.allowance import Allowance
 from segmind.messages.claim import LEASE_SECONDS, Claim
-from segmind.messages.sending import DispatchReport, Experience, Sender
+from segmind.messages.dispatch_report import DispatchReport
+from segmind.messages.experience import Experience
+from segmind.messages.sending import Sender
 from segmind.messages.sources import Ready, SourceKey
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings

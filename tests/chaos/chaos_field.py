@@ -180,6 +180,11 @@ class Field:
             time.sleep(0.5)
         return time.monotonic() - began
 
+    def doubles(self) -> dict[str, int]:
+        """By channel how often a message was taken once more than it should have been."""
+        taken = parsed(self.acceptances.read_bytes().splitlines())
+        return _doubles(Counter((each.channel, each.message_id) for each in taken))
+
     def verdict(self) -> Verdict:
         """What the vendors' own log says, compared with what we believe."""
         taken = parsed(self.acceptances.read_bytes().splitlines())
@@ -200,17 +205,19 @@ class Field:
             messages=self.messages,
             accepted=len(known),
             lost=self.messages - len(known),
-            doubled={
-                channel.value: sum(
-                    n - 1 for (which, _), n in times.items() if which is channel and n > 1
-                )
-                for channel in ChannelName
-            },
+            doubled=_doubles(times),
             visible_doubles=len(shown) - len(pushes),
             wrongly_believed=len(believed - known),
             in_doubt=int(self.value("SELECT count(*) FROM message WHERE state = 5")),
             doubted=int(self.value("SELECT count(*) FROM attempt WHERE outcome = 'in_doubt'")),
         )
+
+
+def _doubles(times: Counter[tuple[ChannelName, str]]) -> dict[str, int]:
+    return {
+        channel.value: sum(n - 1 for (which, _), n in times.items() if which is channel and n > 1)
+        for channel in ChannelName
+    }
 
 
 class Verdict(dict[str, Any]):

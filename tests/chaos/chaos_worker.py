@@ -23,8 +23,8 @@ from segmind.db.engine import Store, open_store
 from segmind.events.schema import Channel
 from segmind.messages import reaper, receipts, reconcile
 from segmind.messages.carriers import open_registry
+from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lanes import Lanes
-from segmind.messages.reconcile import DoubtPolicy
 from segmind.settings import from_environment
 from segmind.workspace.product_settings import ProductSettings
 

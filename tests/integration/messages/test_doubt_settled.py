@@ -14,8 +14,8 @@ from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
 from segmind.messages import handover, reaper, reconcile
 from segmind.messages.dispatch import Dispatcher
+from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
-from segmind.messages.reconcile import DoubtPolicy
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import Cap, ProductSettings
 

@@ -36,9 +36,9 @@ from segmind.messages import (
     sources,
 )
 from segmind.messages.dispatch import Dispatcher
+from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.handover import Marked
 from segmind.messages.lifecycle import FINAL, State
-from segmind.messages.reconcile import DoubtPolicy
 from segmind.messages.rendering import Rendered
 from segmind.messages.retry import RetryPolicy
 from segmind.messages.sources import SourceKey

@@ -11,6 +11,7 @@ from segmind.audiences.waterfall import Reason as LeftOut
 from segmind.channels.providers import fcm, twilio
 from segmind.consent.reasons import Reason
 from segmind.messages import explained
+from segmind.messages.doubt_policy import NEEDS_ATTENTION
 from segmind.messages.explained import (
     CLASSES,
     CODES,
@@ -20,7 +21,6 @@ from segmind.messages.explained import (
     of_receipt,
     reason_label,
 )
-from segmind.messages.reconcile import NEEDS_ATTENTION
 from segmind.messages.status_words import CANCELLED
 from segmind.settings import ROOT
 
@@ -87,6 +87,6 @@ def test_a_code_is_told_before_its_class_and_what_is_unknown_by_its_name() -> No
 def _found(folder: Path, pattern: str) -> set[str]:
     return {
         found
-        for file in sorted(folder.glob("*.py"))
+        for file in sorted(folder.rglob("*.py"))
         for found in re.findall(pattern, file.read_text(), re.DOTALL)
     }
