@@ -148,7 +148,8 @@ class Renderer:
         return Links(link_for=link_for, unsubscribe_url=page)
 
     def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
-        """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
+        """The picture at the end of the body, and a link before it that only machines see; all of
+        a version's e-mails keep sharing pieces."""
         slots = content.html_part
         if not isinstance(slots, Slots):
             return content
@@ -157,10 +158,11 @@ class Renderer:
         if known is None or known[0].pieces is not slots.pieces:
             known = (slots, _pieces_with_pixel(slots.pieces))
             self._pixelled[version_id] = known
+        pixel = self.links.pixel(message.public_id)
         return EmailContent(
             content.subject,
             content.preheader,
-            Slots(known[1], (*slots.values, self.links.pixel(message.public_id))),
+            Slots(known[1], (*slots.values, self.links.hidden(pixel), pixel)),
             content.text_part,
             content.headers,
         )
@@ -187,7 +189,8 @@ def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
     at = head.lower().rfind("</body>")
     if at >= 0:
         head, tail = head[:at], head[at:]
-    return (*pieces[:-1], f'{head}<img src="', f'" width="1" height="1" alt="">{tail}')
+    link = '" style="display:none" tabindex="-1" aria-hidden="true"></a><img src="'
+    return (*pieces[:-1], f'{head}<a href="', link, f'" width="1" height="1" alt="">{tail}')
 
 
 def sender_of(channel: Channel, settings: ProductSettings) -> Sender | None:
