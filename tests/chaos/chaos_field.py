@@ -159,7 +159,13 @@ class Field:
             return {State(state).name: n for state, n in rows}
 
     def accepted_count(self) -> int:
-        return int(self.emulator.status()["accepted"])
+        """How many the vendors took; asked again where the whole machine stood still meanwhile."""
+        for _ in range(100):
+            try:
+                return int(self.emulator.status()["accepted"])
+            except TimeoutError:
+                time.sleep(1.0)
+        raise AssertionError("The emulator does not answer.")
 
     def wait_for_progress(self, count: int) -> bool:
         """Wait until so many more were accepted; False when everything is settled before."""
