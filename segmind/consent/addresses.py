@@ -103,12 +103,7 @@ def address_hash(key: bytes, channel: Channel | str | int, address: str) -> byte
     """HMAC-SHA256 of the channel and the normalised address: outlives the address itself."""
     which = as_channel(channel)
     text = normalise(which, address) or ""
-    return hash_of_form(key, which, text)
-
-
-def hash_of_form(key: bytes, which: Channel, normal: str) -> bytes:
-    """``address_hash`` for who has the normal form already."""
-    return hmac.digest(key, f"{which.label}:{normal}".encode(), "sha256")
+    return hmac.digest(key, f"{which.label}:{text}".encode(), "sha256")
 
 
 def address_hashes(key: bytes, channel: Channel | str | int, normal: pl.Series) -> list[bytes]:
