@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from sqlalchemy import text  # noqa: E402
 
+from scheduler.carrier_room import spare_what_is_loaded  # noqa: E402
 from scripts.bench.machine import Cpu, describe_machine  # noqa: E402
 from scripts.bench.outbox_alone import claim_and_acknowledge  # noqa: E402
 from scripts.bench.providers import BARE  # noqa: E402
@@ -90,6 +91,7 @@ def _measure(store: Store, emulator: Process, given: argparse.Namespace) -> None
     everybody = _fill(store, most)
     only = set(given.only.split(","))
     lanes = Lanes(store, registry.build(store.settings), lanes=given.lanes)
+    spare_what_is_loaded()
     for channel, count in (
         (Channel.EMAIL, given.emails),
         (Channel.SMS, given.messages),
@@ -123,7 +125,10 @@ def _fill(store: Store, count: int) -> int:
             {"count": count},
         )
         product_settings.save(
-            conn, {"postal_address": "1 High Street", "quiet_hours": {}}, "bench", now
+            conn,
+            {"postal_address": "1 High Street", "quiet_hours": {}, "place_hours": {}},
+            "bench",
+            now,
         )
         made = segment.create(
             conn,

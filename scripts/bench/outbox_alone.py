@@ -52,7 +52,7 @@ def claim_and_acknowledge(store: Store, count: int, *, threads: int, size: int =
 
 
 def _work(store: Store, key: bytes, size: int) -> None:
-    settings = ProductSettings(quiet_hours={}, caps={})
+    settings = ProductSettings(quiet_hours={}, place_hours={}, caps={})
     draw = random.Random(1)  # noqa: S311 - spreads retries
     above = 0
     while True:

@@ -101,7 +101,7 @@ def _parcel(channel: Channel, i: int) -> Parcel:
             return Parcel(uuid.uuid4(), f"device-{i}", PushContent("Hello", f"Number {i}"))
         case Channel.EMAIL:
             slots = Slots(PIECES, (f"Name {i}", f"https://s.example/{i}"))
-            content = EmailContent(f"Hello {i}", "", "", "Hello", slots=slots)
+            content = EmailContent(f"Hello {i}", "", slots, "Hello")
             return Parcel(uuid.uuid4(), f"c{i}@example.com", content)
 
 

@@ -43,12 +43,14 @@ _CHANNELS: Final = {"email": "e-mails", "sms": "text messages", "push": "push me
 
 
 def routes(stores: Stores) -> list[Route]:
-    """``/l/{token}`` (click or open), ``/o/{token}.gif`` (open), ``/u/{token}`` (unsubscribe
-    and preferences), ``/c/{token}`` (confirm a double opt-in)."""
+    """``/l/{token}`` (click or open), ``/o/{token}.gif`` (open), ``/h/{token}`` (the link that
+    nobody sees), ``/u/{token}`` (unsubscribe and preferences), ``/c/{token}`` (confirm a double
+    opt-in)."""
     pages = _Links(stores)
     return [
         calm.route("/l/{token}", pages.follow, ["GET"]),
         calm.route("/o/{token}.gif", pages.opened, ["GET"]),
+        calm.route("/h/{token}", pages.hidden, ["GET"]),
         calm.route("/u/{token}", pages.unsubscribe, ["GET", "POST"]),
         calm.route("/c/{token}", pages.confirm, ["GET", "POST"]),
     ]
@@ -66,6 +68,10 @@ class _Links:
     async def opened(self, request: Request) -> Response:
         refused = self._too_many(request)
         return refused if refused is not None else await run_in_threadpool(self._opened, request)
+
+    async def hidden(self, request: Request) -> Response:
+        refused = self._too_many(request)
+        return refused if refused is not None else await run_in_threadpool(self._hidden, request)
 
     async def unsubscribe(self, request: Request) -> Response:
         refused = self._too_many(request)
@@ -126,6 +132,15 @@ class _Links:
                 conn, store.settings.secret_key, _token(request), clock.now(), _visit(request)
             )
         return _picture() if known else _unknown()
+
+    def _hidden(self, request: Request) -> Response:
+        """There is nothing to see: who comes here follows every link."""
+        store = self._stores.get()
+        with store.engine.begin() as conn:
+            known = links.hidden_link(
+                conn, store.settings.secret_key, _token(request), clock.now(), _visit(request)
+            )
+        return Response(status_code=204, headers=_UNKEPT) if known else _unknown()
 
     def _ask(self, request: Request) -> Response:
         """A GET changes nothing: scanners follow links."""

@@ -14,6 +14,8 @@ from segmind.messages.lifecycle import State
 #: Paused when more than this share failed for good (not rendered, or refused by the provider;
 #: bounces are not among them),
 FAILED_SHARE = 0.05
+#: or when the provider blames the text itself for more than this share: the others have the same;
+CONTENT_SHARE = 0.01
 #: or when more than this share called it spam (Gmail wants less than 0.1 %, and never 0.3 %);
 COMPLAINED_SHARE = 0.001
 #: or when carriers filtered more than this share (going on aggravates their sanctions);
@@ -21,6 +23,7 @@ FILTERED_SHARE = 0.01
 FILTERED_CODE = "30007"
 #: and only once so many did: a handful says nothing.
 FEWEST_FAILED = 25
+FEWEST_CONTENT = 10
 FEWEST_FILTERED = 5
 FEWEST_COMPLAINED = 10
 
@@ -46,6 +49,12 @@ def _problem(conn: Connection, campaign_id: int) -> str | None:
         taken = _accepted(conn, campaign_id, most=round(failed / FAILED_SHARE))
         if failed > FAILED_SHARE * (failed + taken):
             return f"{failed:,} of the first {failed + taken:,} messages failed for good."
+    spoilt = _failed(conn, campaign_id, only="content")
+    if spoilt >= FEWEST_CONTENT:
+        taken = _accepted(conn, campaign_id, most=round(spoilt / CONTENT_SHARE) + 1)
+        if spoilt > CONTENT_SHARE * (spoilt + taken):
+            of = f"{spoilt:,} of the first {spoilt + taken:,} messages"
+            return f"The provider refuses the text of {of}."
     filtered = _filtered(conn, campaign_id)
     if filtered >= FEWEST_FILTERED:
         taken = _accepted(conn, campaign_id, most=round(filtered / FILTERED_SHARE) + 1)
@@ -59,14 +68,21 @@ def _problem(conn: Connection, campaign_id: int) -> str | None:
     return None
 
 
-def _failed(conn: Connection, campaign_id: int) -> int:
+def _failed(conn: Connection, campaign_id: int, only: str | None = None) -> int:
+    """How many failed for good; with ``only`` those of this class."""
     return int(
         conn.execute(
             text(
                 "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
                 " AND state = :state"
+                " AND (CAST(:only AS text) IS NULL OR error_class = CAST(:only AS text))"
             ),
-            {"kind": int(Source.CAMPAIGN), "id": campaign_id, "state": int(State.FAILED)},
+            {
+                "kind": int(Source.CAMPAIGN),
+                "id": campaign_id,
+                "state": int(State.FAILED),
+                "only": only,
+            },
         ).scalar_one()
     )
 

@@ -62,11 +62,12 @@ campaign_run = Table(
 
 #: The frozen audience on its way into the outbox: what is still here is still to be enqueued,
 #: so the rows are the checkpoint of a launch. Once ``frozen_at`` is set, only those are left who
-#: wait for the winner of a test.
+#: wait for the winner of a test. No foreign key here and below: launched campaigns are never
+#: deleted, and the check costs as much as the row.
 campaign_recipient = Table(
     "campaign_recipient",
     metadata,
-    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("address", Text, nullable=False),
     # The variant drawn; '' where there is one content only; null: sent what wins the test.
@@ -86,7 +87,7 @@ campaign_variant = Table(
 campaign_exclusion = Table(
     "campaign_exclusion",
     metadata,
-    Column("campaign_id", ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("reason", Text, nullable=False),  # audiences.audience.Reason; "holdout" among them
 )

@@ -36,20 +36,28 @@ class Slots:
 class EmailContent:
     """One e-mail. ``headers`` are extra headers (List-Unsubscribe); values hold no line breaks.
 
-    ``slots`` and ``text_slots`` are the same as ``html`` and ``text``, split into what recipients
-    share and what they do not; None when they were not rendered from a shared template.
-    ``track_opens``: whether the provider may report opens (clicks are counted by our own links).
+    A part is a whole text, or ``Slots`` where it was rendered from a shared template: then it is
+    put together only for who asks for all of it.
     """
 
     subject: str
     preheader: str
-    html: str
-    text: str
+    html_part: str | Slots
+    text_part: str | Slots
     headers: Mapping[str, str] = field(default_factory=dict)
-    slots: Slots | None = None
-    text_slots: Slots | None = None
-    track_opens: bool = True
     channel: Channel = field(default=Channel.EMAIL, init=False)
+
+    @property
+    def html(self) -> str:
+        """The HTML part, whole."""
+        part = self.html_part
+        return part if isinstance(part, str) else part.joined()
+
+    @property
+    def text(self) -> str:
+        """The text part, whole."""
+        part = self.text_part
+        return part if isinstance(part, str) else part.joined()
 
 
 @dataclass(frozen=True, slots=True)

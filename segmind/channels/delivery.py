@@ -51,7 +51,6 @@ class Delivery:
     text: str | None = None  # what the customer wrote
     suppress: bool = False  # the address must not be used again, whatever the word
     smtp_id: str | None = None  # the e-mail's own id: a late bounce may carry nothing else of ours
-    again_after: float | None = None  # the vendor's advice: another try may work after so many s
     agent: str | None = None  # the user agent of a visit to one of our links
     method: str | None = None  # its HTTP method, if not GET
 
@@ -103,7 +102,6 @@ class Delivery:
             text=data.get("text"),
             suppress=bool(data.get("suppress", False)),
             smtp_id=data.get("smtp_id"),
-            again_after=data.get("again_after"),
             agent=data.get("agent"),
             method=data.get("method"),
         )
@@ -118,7 +116,6 @@ _OPTIONAL: Final = (
     "reason",
     "text",
     "smtp_id",
-    "again_after",
     "agent",
     "method",
 )

@@ -28,6 +28,7 @@ _PATTERN: Final = {
     # No {1,4096}: a counted class is 15 times slower, and the length is checked by itself.
     Channel.PUSH: r"^[^\s\x00-\x1f\x7f]+$",
 }
+_WHOLE: Final = {which: re.compile(pattern).fullmatch for which, pattern in _PATTERN.items()}
 _LONGEST: Final = {Channel.EMAIL: 254, Channel.SMS: 16, Channel.PUSH: 4096}
 _LONGEST_LOCAL_PART: Final = 64
 _PHONE_NOISE: Final = "[ \t\r\n\u00a0\u202f().\\-/]"
@@ -61,9 +62,14 @@ def is_valid(channel: Channel | str | int, address: str | None) -> bool:
     """Whether ``address`` (in its normal form) can be an address of the channel."""
     which = as_channel(channel)
     text = normalise(which, address)
-    if text is None or len(text) > _LONGEST[which] or re.fullmatch(_PATTERN[which], text) is None:
+    return text is not None and is_valid_form(which, text)
+
+
+def is_valid_form(which: Channel, normal: str) -> bool:
+    """``is_valid`` for who has the normal form already."""
+    if len(normal) > _LONGEST[which] or _WHOLE[which](normal) is None:
         return False
-    return which is not Channel.EMAIL or len(text.rpartition("@")[0]) <= _LONGEST_LOCAL_PART
+    return which is not Channel.EMAIL or len(normal.rpartition("@")[0]) <= _LONGEST_LOCAL_PART
 
 
 def normal_form(channel: Channel | str | int, column: pl.Expr) -> pl.Expr:

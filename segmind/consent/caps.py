@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from segmind.consent.addresses import as_channel
 from segmind.consent.zones import is_zone, zone_info
 from segmind.db.copy import copy_out
+from segmind.db.literals import literal
 from segmind.events.schema import UTC_INSTANT, Channel
 
 
@@ -151,6 +152,8 @@ def local_day(timezone: str | None, now: datetime, default: str) -> date:
 
 def _turns(places: Sequence[Place]) -> list[list[int]]:
     """The places' numbers, such that no customer and channel is twice in one turn."""
+    if len({place[:2] for place in places}) == len(places):
+        return [list(range(len(places)))] if places else []
     turns: list[list[int]] = []
     seen: Counter[tuple[int, int]] = Counter()
     for n, place in enumerate(places):
@@ -168,7 +171,6 @@ def _take(
     """Whose contact was taken. A day either way counts into the week: at midnight two processes,
     or a customer's old zone and new one, may be a day apart."""
     ordered = sorted(places)
-    limits = [caps.get(place.channel) for place in ordered]
     rows = conn.execute(
         text("""
             INSERT INTO contact_book AS b (customer_id, channel, days, last_at)
@@ -193,9 +195,9 @@ def _take(
         """),
         _columns(ordered)
         | {"now": now}
-        | _limits(dict(zip((int(place.channel) for place in ordered), limits, strict=True))),
+        | _limits({int(channel): caps.get(channel) for channel in Channel}),
     )
-    return {(customer_id, channel) for customer_id, channel in rows}
+    return {(customer_id, channel) for customer_id, channel in rows.all()}
 
 
 _NO_LIMIT: Final = 2_000_000_000
@@ -218,7 +220,7 @@ def _limits(caps: Mapping[int, Cap | None]) -> dict[str, list[int]]:
 
 def _columns(places: Sequence[Place]) -> dict[str, Any]:
     return {
-        "customers": [place.customer_id for place in places],
-        "channels": [int(place.channel) for place in places],
-        "days": [place.day for place in places],
+        "customers": literal([place.customer_id for place in places]),
+        "channels": literal([place.channel for place in places]),
+        "days": literal([place.day for place in places]),
     }

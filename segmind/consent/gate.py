@@ -20,7 +20,7 @@ from segmind.consent.addresses import (
     COLUMN,
     address_hash,
     as_channel,
-    is_valid,
+    is_valid_form,
     normal_form,
     normalise,
     validity,
@@ -30,12 +30,12 @@ from segmind.consent.purpose import Purpose
 from segmind.consent.quiet_hours import opening
 from segmind.consent.reasons import Reason, SuppressionReason
 from segmind.consent.zones import Place, Whereabouts
+from segmind.db.literals import literal
 from segmind.events.schema import Channel
 from segmind.experiments.holdouts import GLOBAL_SALT, in_holdout
 from segmind.workspace.product_settings import ProductSettings
 
-#: What ``screen`` can tell from columns, in its order. Caps, holdouts and duplicates
-#: follow.
+#: What ``screen`` can tell from columns, in its order. Caps, holdouts and duplicates follow.
 SCREEN_ORDER: Final = (
     Reason.NO_ADDRESS,
     Reason.INVALID_ADDRESS,
@@ -85,14 +85,17 @@ def _has_consent(which: Channel, unasked_countries: Collection[str]) -> pl.Expr:
     return said_yes | (consent.is_null() & lives_there.fill_null(value=False))
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRequest:
-    """Somebody to be written to: a customer, or with ``customer_id`` None a bare address."""
+class ContactRequest(NamedTuple):
+    """Somebody to be written to: a customer, or with ``customer_id`` None a bare address.
+
+    ``hashed``: the address's hash, for who knows it; None: it is made.
+    """
 
     customer_id: int | None
     channel: Channel
     address: str | None
     purpose: Purpose = Purpose.MARKETING
+    hashed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,36 +138,46 @@ def may_contact(
     are asked about under their present id; tests skip consent, caps and quiet hours.
     """
     people = _people(conn, [r.customer_id for r in requests if r.customer_id is not None])
-    hashes = [address_hash(key, r.channel, r.address or "") for r in requests]
-    suppressed = {
-        which: suppressions.among(
-            conn, which, [h for h, r in zip(hashes, requests, strict=True) if r.channel == which]
-        )
-        for which in {r.channel for r in requests}
-    }
+    hashes = [r.hashed or address_hash(key, r.channel, r.address or "") for r in requests]
+    suppressed = _suppressed(conn, requests, hashes)
     today: dict[str | None, date] = {}
     timings: _Timings = {}
     verdicts: list[Verdict] = []
     places: dict[int, caps.Place] = {}
-    for n, (request, hashed) in enumerate(zip(requests, hashes, strict=True)):
+    for n, request in enumerate(requests):
         person = people.get(request.customer_id) if request.customer_id is not None else None
-        verdict = (
-            _standing(request, person, settings)
-            or _suppression(request, suppressed[request.channel].get(hashed))
-            or _global_holdout(request, person, settings)
-            or _timing(request, person, settings, now, timings)
-        )
-        if verdict is None and request.purpose is Purpose.MARKETING and person is not None:
-            zone = person.known.timezone
-            if zone not in today:
-                today[zone] = caps.local_day(zone, now, settings.timezone)
-            places[n] = caps.Place(person.id, request.channel, today[zone])
+        verdict: Verdict | None = _standing(request, person, settings)
+        if verdict is None and (found := suppressed.get((request.channel, hashes[n]))) is not None:
+            verdict = _suppression(request, found)
+        if verdict is None and request.purpose is Purpose.MARKETING:
+            verdict = _global_holdout(person, settings) or _timing(
+                request, person, settings, now, timings
+            )
+            if verdict is None and person is not None:
+                zone = person.known.timezone
+                if zone not in today:
+                    today[zone] = caps.local_day(zone, now, settings.timezone)
+                places[n] = caps.Place(person.id, request.channel, today[zone])
         verdicts.append(verdict or _GO)
     limits = {which: settings.caps.get(which.label) for which in Channel}  # type: ignore[call-overload]
     granted = caps.reserve(conn, list(places.values()), limits, now)
     for (n, place), yes in zip(places.items(), granted, strict=True):
         verdicts[n] = Allowed(place) if yes else Blocked(Reason.FREQUENCY_CAP)
     return verdicts
+
+
+def _suppressed(
+    conn: Connection, requests: Sequence[ContactRequest], hashes: Sequence[bytes]
+) -> dict[tuple[Channel, bytes], suppressions.Suppression]:
+    """The suppressed among the hashes, by channel and hash: nearly always nobody."""
+    by_channel: dict[Channel, list[bytes]] = {}
+    for request, hashed in zip(requests, hashes, strict=True):
+        by_channel.setdefault(request.channel, []).append(hashed)
+    return {
+        (which, hashed): found
+        for which, several in by_channel.items()
+        for hashed, found in suppressions.among(conn, which, several).items()
+    }
 
 
 class _Person(NamedTuple):
@@ -188,10 +201,11 @@ def _people(conn: Connection, ids: Sequence[int]) -> dict[int, _Person]:
             LEFT JOIN customer_merge m ON m.from_id = given.id
             JOIN customer c ON c.id = COALESCE(m.into_id, given.id)
         """),
-        {"ids": sorted(set(ids))},
+        {"ids": literal(sorted(set(ids)))},
     )
     return {
-        row[0]: _Person(row[1], row[2], (None, *row[3:6]), Whereabouts(*row[6:])) for row in rows
+        given: _Person(who, is_erased, (None, email, sms, push), Whereabouts(*where))
+        for given, who, is_erased, email, sms, push, *where in rows.all()
     }
 
 
@@ -201,10 +215,11 @@ def _standing(
     """What the customer and the address say by themselves."""
     if request.customer_id is not None and (person is None or person.is_erased):
         return _ERASED
-    if normalise(request.channel, request.address) is None:
-        return Blocked(Reason.NO_ADDRESS)
-    if not is_valid(request.channel, request.address):
-        return Blocked(Reason.INVALID_ADDRESS)
+    normal = normalise(request.channel, request.address)
+    if normal is None:
+        return _NO_ADDRESS
+    if not is_valid_form(request.channel, normal):
+        return _INVALID_ADDRESS
     if request.purpose is Purpose.MARKETING:
         consent = person.consents[request.channel] if person is not None else None
         if consent is None and person is not None and _needs_no_yes(request, person, settings):
@@ -222,11 +237,9 @@ def _needs_no_yes(request: ContactRequest, person: _Person, settings: ProductSet
     return "*" in countries or zones.country_code(person.known.country) in countries
 
 
-def _suppression(request: ContactRequest, found: suppressions.Suppression | None) -> Blocked | None:
+def _suppression(request: ContactRequest, found: suppressions.Suppression) -> Blocked | None:
     """An unsubscribed e-mail address or device still gets what the customer ordered; STOP by SMS
     stops everything, as the carriers have it."""
-    if found is None:
-        return None
     spared = (
         found.reason is SuppressionReason.UNSUBSCRIBED
         and request.channel is not Channel.SMS
@@ -235,11 +248,9 @@ def _suppression(request: ContactRequest, found: suppressions.Suppression | None
     return None if spared else Blocked(Reason.SUPPRESSED, found.reason.label)
 
 
-def _global_holdout(
-    request: ContactRequest, person: _Person | None, settings: ProductSettings
-) -> Blocked | None:
-    """Marketing alone: who is held out still gets what he ordered."""
-    if request.purpose is not Purpose.MARKETING or person is None:
+def _global_holdout(person: _Person | None, settings: ProductSettings) -> Blocked | None:
+    """Of marketing alone: who is held out still gets what he ordered."""
+    if person is None:
         return None
     percent = settings.global_holdout_percent
     held = percent > 0 and in_holdout(person.id, GLOBAL_SALT, percent)
@@ -257,8 +268,6 @@ def _timing(
     now: datetime,
     known: _Timings,
 ) -> Blocked | Deferred | None:
-    if request.purpose is not Purpose.MARKETING:
-        return None
     where = person.known if person is not None else Whereabouts()
     place = zones.place_of(where, settings.timezone)
     asked = (request.channel, place)
@@ -277,3 +286,5 @@ def _timing(
 
 _GO: Final = Allowed()
 _ERASED: Final = Blocked(Reason.ERASED)
+_NO_ADDRESS: Final = Blocked(Reason.NO_ADDRESS)
+_INVALID_ADDRESS: Final = Blocked(Reason.INVALID_ADDRESS)

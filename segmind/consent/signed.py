@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 
 _MAC_BYTES = 16
 _KEY_ID = re.compile(r"[0-9a-f]{1,8}")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def key_id(signing_key: bytes) -> str:
@@ -23,8 +24,9 @@ def sign(secret_key: bytes, use: str, payload: bytes) -> str:
 
     The first of ``link_keys`` signs, if there are any, else the installation's secret key.
     """
-    key = (*link_keys(), secret_key)[0]
-    return f"{_id(key)}.{_text(payload)}.{_text(_mac(key, use, payload))}"
+    key_of_use, name = _signing(secret_key, use)
+    mac = hmac.digest(key_of_use, payload, "sha256")[:_MAC_BYTES]
+    return f"{name}.{_text(payload)}.{_text(mac)}"
 
 
 def read(secret_key: bytes, use: str, token: str) -> bytes | None:
@@ -54,6 +56,13 @@ def link_keys() -> tuple[bytes, ...]:
     return tuple(key.encode() for key in os.environ.get("SEGMIND_LINK_KEYS", "").split())
 
 
+@lru_cache(maxsize=64)
+def _signing(secret_key: bytes, use: str) -> tuple[bytes, str]:
+    """The key that signs for a use, and its name in tokens."""
+    key = (*link_keys(), secret_key)[0]
+    return _key_of(key, use), _id(key)
+
+
 @lru_cache(maxsize=16)
 def _id(secret_key: bytes) -> str:
     return key_id(secret_key)
@@ -69,7 +78,7 @@ def _mac(secret_key: bytes, use: str, payload: bytes) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def _bytes(text: str) -> bytes:

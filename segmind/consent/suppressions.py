@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from segmind.consent.addresses import COLUMN, address_hash, as_channel, normalise
 from segmind.consent.reasons import SuppressionReason
+from segmind.db.literals import literal
 from segmind.errors import InvalidInput
 from segmind.events.schema import Channel
 
@@ -179,9 +180,10 @@ def among(
     rows = conn.execute(
         text("""
             SELECT address_hash, reason, origin, at FROM suppression
-            WHERE channel = :channel AND address_hash = ANY(:hashes)
+            WHERE channel = :channel AND address_hash IN (
+                SELECT decode(h, 'hex') FROM unnest(CAST(:hashes AS text[])) AS given(h))
         """),
-        {"channel": int(as_channel(channel)), "hashes": list(hashes)},
+        {"channel": int(as_channel(channel)), "hashes": literal([h.hex() for h in hashes])},
     )
     return {
         bytes(hashed): Suppression(SuppressionReason(reason), origin, at)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -40,8 +40,7 @@ class Acknowledged:
     stale: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     message: Claimed
     outcome: Outcome
     state: State
@@ -117,8 +116,9 @@ def _judge(
             return _Verdict(message, outcome, State.ACCEPTED)
         case InDoubt():
             return _Verdict(message, outcome, State.IN_DOUBT, error_class="in_doubt")
-        case Rejected(pause_sender=False):
-            return _Verdict(message, outcome, State.FAILED, error_class="rejected")
+        case Rejected(pause_sender=False, blames_content=blames_content):
+            error_class = "content" if blames_content else "rejected"
+            return _Verdict(message, outcome, State.FAILED, error_class=error_class)
         case Rejected():
             # The set-up is at fault, not the message: it waits and loses no attempt.
             wait = timedelta(seconds=retry.PAUSE_AFTER_REFUSED_SETUP)
@@ -178,18 +178,23 @@ def _move(
             "provider": marked.provider,
             "ids": literal([v.message.id for v in verdicts]),
             "customers": literal([v.message.customer_id for v in verdicts]),
-            "states": literal([int(v.state) for v in verdicts]),
+            "states": literal([v.state.value for v in verdicts]),
             "words": literal([_OUTCOME_WORDS[v.state] for v in verdicts]),
-            "dues": literal([v.due_at for v in verdicts]),
-            "provider_ids": literal([v.provider_id for v in verdicts]),
-            "classes": literal([v.error_class for v in verdicts]),
-            "codes": literal([v.code for v in verdicts]),
-            "details": literal([v.detail for v in verdicts]),
-            "statuses": literal([v.outcome.http_status for v in verdicts]),
+            "dues": _said([v.due_at for v in verdicts]),
+            "provider_ids": _said([v.provider_id for v in verdicts]),
+            "classes": _said([v.error_class for v in verdicts]),
+            "codes": _said([v.code for v in verdicts]),
+            "details": _said([v.detail for v in verdicts]),
+            "statuses": _said([v.outcome.http_status for v in verdicts]),
             "returned": literal([int(v.returned) for v in verdicts]),
         },
     )
-    return {message_id: bool(is_present) for message_id, is_present in rows}
+    return {message_id: bool(is_present) for message_id, is_present in rows.all()}
+
+
+def _said(values: Sequence[Any]) -> str:
+    """The values as an array; an empty one where none says anything: unnest fills it up."""
+    return literal(values) if any(v is not None for v in values) else "{}"
 
 
 _MOVE: Final = text("""

@@ -130,6 +130,8 @@ class Breaker:
                     return 0
                 self._move(Position.HALF_OPEN)
                 self._good, self._probes, self._probing_since = 0, 1, None
+                # What was too many before says nothing of a probe's pace, which is one call.
+                self._throttled = 0.0
             if (
                 self._probing_since is not None
                 and now - self._probing_since < self.policy.probe_seconds

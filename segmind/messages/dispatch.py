@@ -21,7 +21,9 @@ from segmind.events.schema import Channel, Source
 from segmind.messages import claim, retry, sources
 from segmind.messages.allowance import Allowance
 from segmind.messages.claim import LEASE_SECONDS, Claim
-from segmind.messages.sending import DispatchReport, Experience, Sender
+from segmind.messages.dispatch_report import DispatchReport
+from segmind.messages.experience import Experience
+from segmind.messages.sending import Sender
 from segmind.messages.sources import Ready, SourceKey
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
@@ -122,19 +124,30 @@ class Dispatcher:
     # --- claiming --------------------------------------------------------------------------------
 
     def _waiting(self, settings: ProductSettings) -> DispatchReport:
-        """What waited and is due: of healthy providers all, of those on trial a few."""
-        open_channels = []
+        """What waited and is due."""
+        return self._permitted(
+            settings, lambda channels, limit: self._claim_waiting(settings, channels, limit)
+        )
+
+    def _permitted(
+        self, settings: ProductSettings, send: Callable[[Sequence[Channel], int], DispatchReport]
+    ) -> DispatchReport:
+        """Send by healthy providers as much as a claim holds, by those on trial a few, by those
+        that are left alone nothing."""
+        healthy = []
         report = DispatchReport()
         for channel in sorted(self._channels):
             breaker = self._sender.breaker(channel, settings)
             permitted = breaker.permit()
             if permitted is None:
-                open_channels.append(channel)
+                healthy.append(channel)
             elif permitted:
-                report.add(self._claim_waiting(settings, [channel], permitted))
-                breaker.unused()
-        if open_channels:
-            report.add(self._claim_waiting(settings, open_channels, self._claim_size))
+                try:
+                    report.add(send([channel], min(permitted, self._claim_size)))
+                finally:
+                    breaker.unused()
+        if healthy:
+            report.add(send(healthy, self._claim_size))
         return report
 
     def _claim_waiting(
@@ -146,7 +159,7 @@ class Dispatcher:
                 self._key,
                 settings,
                 self._now(),
-                limit=min(limit, self._claim_size),
+                limit=limit,
                 channels=channels,
                 lease=self._lease,
             )
@@ -159,11 +172,12 @@ class Dispatcher:
     def _fresh(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
         """One claim of a source; of a campaign no more than its provider and its rate let go."""
         if ready.source.kind != Source.CAMPAIGN:
-            channels = [
-                c for c in self._channels if not self._sender.breaker(c, settings).is_shut()
-            ]
-            rows = self._claim_size if channels else 0
-            return self._claim_and_send(settings, ready, channels, rows, None)
+            return self._permitted(
+                settings,
+                lambda channels, limit: self._claim_and_send(
+                    settings, ready, channels, limit, None
+                ),
+            )
         breaker = self._sender.breaker(ready.channel, settings)
         permitted = breaker.permit()
         if permitted == 0:
@@ -190,8 +204,6 @@ class Dispatcher:
         rows: int,
         allowance: Allowance | None,
     ) -> DispatchReport:
-        if not rows:
-            return DispatchReport()
         claimed = self._claim(settings, ready.source, channels, rows)
         report = _counted(claimed)
         if claimed.rows:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
 from segmind.events import ingest
 from segmind.events.keys import event_hex
 from segmind.events.schema import Kind
@@ -43,8 +44,8 @@ def prove(
             RETURNING m.id
         """),
         {
-            "ids": [message_id for message_id, _ in proofs],
-            "provider_ids": [provider_id for _, provider_id in proofs],
+            "ids": literal([message_id for message_id, _ in proofs]),
+            "provider_ids": literal([provider_id for _, provider_id in proofs]),
             "now": now,
             "states": [int(s) for s in states] if states is not None else _PROVABLE,
         },

@@ -105,6 +105,10 @@ CLASSES: Final[dict[str, Explained]] = {
         "The provider refused it for good.",
         "Its code says why; the same message is not tried again.",
     ),
+    "content": Explained(
+        "The provider refused the text itself, not the address.",
+        "Correct the template; others of the same text fail alike, and the campaign pauses.",
+    ),
     "in_doubt": Explained(
         "The provider was called and nobody knows whether it took the message.",
         "A receipt or a look-up settles it; it is never sent again without proof.",
@@ -119,6 +123,12 @@ _CORRECT = "Correct the customer's number; the address is suppressed until then.
 _SETTINGS = "Correct the sender in Settings or at the provider; the messages wait meanwhile."
 _AGAIN = "It is tried again by itself."
 _NOT_AGAIN = "It is not tried again: repeating it makes carriers trust the sender less."
+
+_NOTHING_MORE = "Nothing more happens to it; the next message to this address may arrive."
+_WRONG_MAILBOX = "Correct the customer's address; after a hard bounce it is suppressed until then."
+_SENDER_MAIL = "Look at the sender domain's SPF, DKIM and DMARC, and at what is sent to whom."
+#: The provider had taken it: nothing that was handed over is handed over again by itself.
+_HANDED_OVER = "It had been handed over, so it is not sent again by itself; a later one may arrive."
 
 #: Codes of the providers, and our own for what happened on the way to them.
 CODES: Final[dict[str, Explained]] = {
@@ -198,6 +208,31 @@ CODES: Final[dict[str, Explained]] = {
     "RESOURCE_EXHAUSTED": Explained("FCM asked for fewer messages a minute.", _AGAIN),
 }
 
+#: What a mail server's enhanced status says (RFC 3463), by its subject and detail: a bounce of
+#: "5.1.1" and one of "4.1.1" differ in whether they are for good, which the receipt tells.
+MAIL_STATUS: Final[dict[str, Explained]] = {
+    "0.0": Explained("The mail server gave no reason.", _NOTHING_MORE),
+    "1.1": Explained("There is no such mailbox.", _WRONG_MAILBOX),
+    "1.2": Explained("There is no such mail domain.", _WRONG_MAILBOX),
+    "1.3": Explained("The address is not written as one.", _WRONG_MAILBOX),
+    "1.6": Explained("The mailbox has moved and left no address.", _WRONG_MAILBOX),
+    "1.8": Explained("The mail server does not accept the sender's domain.", _SENDER_MAIL),
+    "1.10": Explained("The domain says that it takes no e-mail.", _WRONG_MAILBOX),
+    "2.1": Explained("The mailbox is switched off.", _NOTHING_MORE),
+    "2.2": Explained("The mailbox is full.", _NOTHING_MORE),
+    "2.3": Explained("The e-mail is larger than the mailbox takes.", "Shorten the template."),
+    "3.4": Explained("The e-mail is larger than the mail server takes.", "Shorten the template."),
+    "4.1": Explained("The mail server did not answer.", _NOTHING_MORE),
+    "4.2": Explained("The connection to the mail server broke.", _NOTHING_MORE),
+    "4.4": Explained("No way to the domain's mail server was found.", _WRONG_MAILBOX),
+    "4.7": Explained("It could not be delivered within days.", _NOTHING_MORE),
+    "6.0": Explained("The mail server refuses what is in the e-mail.", "Correct the template."),
+    "7.1": Explained("The mail server's rules refuse it, often as spam.", _SENDER_MAIL),
+    "7.9": Explained("The mail server refuses the sender's sign-in.", _SENDER_MAIL),
+    "7.25": Explained("The sending server's name does not fit its address.", _SENDER_MAIL),
+    "7.26": Explained("The sender's domain did not prove the e-mail (SPF, DKIM).", _SENDER_MAIL),
+}
+
 _LATE: Final = Explained(
     "Its last moment passed before it could leave.",
     "The lines before say what it waited for; give later messages more time.",
@@ -220,7 +255,7 @@ def explain(message: Message) -> Explained | None:
         case State.RETRY | State.FAILED | State.IN_DOUBT:
             return of_code(message.error_code, message.error_class)
         case State.ACCEPTED if message.status in {"bounced", "failed"}:
-            return of_code(message.error_code, None) or Explained(
+            return of_receipt(message.delivery_code) or Explained(
                 "The provider took it, and could not deliver it.",
                 "The receipts below say why; after a hard bounce the address is suppressed.",
             )
@@ -231,6 +266,17 @@ def explain(message: Message) -> Explained | None:
 def of_code(code: str | None, error_class: str | None) -> Explained | None:
     """What a provider's code means, else what its class does; None: neither is known."""
     return CODES.get(code or "") or CLASSES.get(error_class or "")
+
+
+def of_receipt(code: str | None) -> Explained | None:
+    """What a code says of a message that the provider had taken; None: it is not known."""
+    status = (code or "").split(".", 1)
+    if len(status) == 2 and status[0] in {"4", "5"}:
+        return MAIL_STATUS.get(status[1])
+    known = CODES.get(code or "")
+    if known is not None and known.then == _AGAIN:
+        return Explained(known.why, _HANDED_OVER)
+    return known
 
 
 def reason_label(reason: str) -> str:

@@ -63,7 +63,9 @@ def mark(
             "costs": literal([item.cost_micros for item in batch]),
         },
     )
-    passed = set(rows.scalars())
+    passed = {row[0] for row in rows.all()}
+    if len(passed) == len(batch):
+        return Marked(request_id, provider, tuple(batch), ())
     return Marked(
         request_id,
         provider,

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from segmind.channels.delivery import Delivery
+from segmind.db.literals import literal
 
 
 def store(conn: Connection, deliveries: Sequence[Delivery], now: datetime) -> int:
@@ -30,9 +31,9 @@ def store(conn: Connection, deliveries: Sequence[Delivery], now: datetime) -> in
         """),
         {
             "now": now,
-            "providers": [provider for (provider, _), _ in rows],
-            "keys": [key for (_, key), _ in rows],
-            "deliveries": [json.dumps(delivery.to_json()) for _, delivery in rows],
+            "providers": literal([provider for (provider, _), _ in rows]),
+            "keys": literal([key for (_, key), _ in rows]),
+            "deliveries": literal([json.dumps(delivery.to_json()) for _, delivery in rows]),
         },
     )
     return int(stored.rowcount)

@@ -23,7 +23,7 @@ from segmind.consent.addresses import masked
 from segmind.consent.ledger import ConsentSource
 from segmind.events.schema import Channel
 from segmind.messages import inbox
-from segmind.messages.machines import Act, judge
+from segmind.messages.machines import HIDDEN, Act, judge
 from segmind.workspace import product_settings
 
 #: The "provider" of what our own links report.
@@ -62,6 +62,11 @@ class LinkBook:
     def pixel(self, message: UUID) -> str:
         """The address of the picture whose loading says that the message was opened."""
         return f"{self.base_url}/l/{signed.sign(self.secret_key, _OPEN, message.bytes)}"
+
+    def hidden(self, pixel: str) -> str:
+        """The address of the e-mail's hidden link, made of its picture's: who follows it is none
+        of the people who see the e-mail."""
+        return f"{self.base_url}/h/{pixel.rpartition('/')[2]}"
 
     def unsubscribe(self, message: UUID) -> str:
         """The page to unsubscribe; the same address takes the one-click POST."""
@@ -119,6 +124,17 @@ def open_link(conn: Connection, secret_key: bytes, token: str, now: datetime, vi
     if payload is None or len(payload) != 16:
         return False
     _report(conn, Word.OPENED, UUID(bytes=payload), now, visit)
+    return True
+
+
+def hidden_link(
+    conn: Connection, secret_key: bytes, token: str, now: datetime, visit: Visit
+) -> bool:
+    """Record that a message's hidden link was followed; False: we did not make this link."""
+    payload = signed.read(secret_key, _OPEN, token)
+    if payload is None or len(payload) != 16:
+        return False
+    _report(conn, Word.CLICKED, UUID(bytes=payload), now, visit, url=HIDDEN)
     return True
 
 

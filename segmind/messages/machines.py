@@ -2,8 +2,9 @@
 
 The signs (delivery notes, section "bot clicks", after what vendors of mail gateways publish): a
 known scanner's user agent; a HEAD request; an act before the message was delivered or within
-seconds after it; several different links within seconds; every link of the message. An act by a
-provider that says itself that it was a machine's stays one.
+seconds after it; several different links within seconds; every link of the message; the hidden
+link, which no human sees, and what happens within seconds of it. An act by a provider that says
+itself that it was a machine's stays one.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from segmind.workspace.product_settings import MachineRules
+
+#: What stands for the address of an e-mail's hidden link.
+HIDDEN: Final = "the hidden link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,12 @@ def judge(
     different links it has, 0 if unknown.
     """
     clicks = [act for act in acts if act.url is not None]
+    traps = [act.at for act in clicks if act.url == HIDDEN]
     return [
         act.told
         or (act.agent is not None and is_automatic(act.agent, act.method, rules))
         or _too_quick(act, arrived, rules)
+        or any(abs(act.at - at) <= timedelta(seconds=rules.burst_seconds) for at in traps)
         or (act.url is not None and _in_a_burst(act, clicks, links, rules))
         for act in acts
     ]

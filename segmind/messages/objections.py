@@ -105,7 +105,7 @@ def _keep_reply(conn: Connection, receipt: Receipt, people: list[_Who]) -> None:
 
 def _count_weak(conn: Connection, receipt: Receipt, who: _Who) -> None:
     report, message = receipt.report, receipt.message
-    source = f"{message['source_kind']}:{message['source_id']}" if message is not None else ""
+    source = f"{message.source_kind}:{message.source_id}" if message is not None else ""
     bounce = WeakBounce(
         who.channel,
         who.hashed,
@@ -135,10 +135,10 @@ def _mark(conn: Connection, who: _Who) -> None:
 def _people(conn: Connection, key: bytes, receipt: Receipt) -> list[_Who]:
     message, report = receipt.message, receipt.report
     if message is not None:
-        present = None if message["is_erased"] else message["present_id"]
-        channel = Channel(message["channel"])
-        hashed = bytes(message["address_hash"])
-        return [_Who(channel, hashed, message["address"], present)]
+        present = None if message.is_erased else message.present_id
+        channel = Channel(message.channel)
+        hashed = bytes(message.address_hash)
+        return [_Who(channel, hashed, message.address, present)]
     channel = Channel.EMAIL if "@" in (report.address or "") else Channel.SMS
     address = normalise(channel, report.address)
     if address is None:

@@ -53,6 +53,7 @@ class Message:
     provider_id: str | None
     error_class: str | None
     error_code: str | None
+    delivery_code: str | None
     error_message: str | None
     skip_reason: str | None
     segments: int | None

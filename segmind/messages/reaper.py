@@ -21,7 +21,9 @@ class ReapReport:
 def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
     """Move messages whose lease is over. Any number may run at once; repeating it is harmless.
 
-    Leases are judged by the database's clock; ``now`` (the product's) is only written down.
+    Leases are judged by the database's clock; ``now`` (the product's) is only written down. A doubt
+    begins when it is found, not when the lease ended: were the clock set forward in between, the
+    time in which the call may still succeed would seem to have passed.
     """
     released = _released(conn, limit)
     contacts.release(conn, released)
@@ -32,7 +34,7 @@ def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
                 ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED),
             moved AS (
                 UPDATE message m SET state = 5, claim_token = NULL, error_class = 'in_doubt',
-                    error_code = 'interrupted', error_message = :said
+                    error_code = 'interrupted', error_message = :said, lease_until = now()
                 FROM gone WHERE m.id = gone.id
                 RETURNING m.id, m.attempt, m.provider)
             INSERT INTO attempt (message_id, n, provider, started_at, outcome, code, detail)

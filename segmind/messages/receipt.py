@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import RowMapping
+from typing import NamedTuple
+from uuid import UUID
 
 from segmind.channels.delivery import Delivery
 
 
+class Subject(NamedTuple):
+    """What is known of the message that a report is about.
+
+    ``present_id``: the customer's id today, after merges; None where there is none any more.
+    """
+
+    id: int
+    public_id: UUID
+    source_kind: int
+    source_id: int
+    customer_id: int | None
+    channel: int
+    address: str | None
+    address_hash: bytes
+    provider: str | None
+    provider_id: str | None
+    present_id: int | None
+    is_erased: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A report of the inbox with the row of its message, if we know it.
+    """A report of the inbox with its message, if we know it.
 
     ``at`` is when it happened, never after the reduction's ``now``.
     """
@@ -20,4 +40,4 @@ class Receipt:
     inbox_id: int
     report: Delivery
     at: datetime
-    message: RowMapping | None
+    message: Subject | None

@@ -8,57 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, text
 
 from segmind.channels.channel import Channel as ChannelName
-from segmind.channels.provider import Found, NotFound, Parcel, Provider, Unknown
+from segmind.channels.provider import Parcel
 from segmind.channels.registry import Registry
 from segmind.consent.purpose import Purpose
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 from segmind.messages import contacts, evidence
 from segmind.messages.claim import Claimed
+from segmind.messages.doubt_policy import (
+    EXACT_LOOK_UP,
+    NEEDS_ATTENTION,
+    POLICIES,
+    DoubtPolicy,
+    judge,
+)
 from segmind.messages.lifecycle import State
 from segmind.messages.links import LinkBook
 from segmind.messages.rendering import Rendered, Renderer
 from segmind.messages.sources import SourceKey
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
-
-
-@dataclass(frozen=True, slots=True)
-class DoubtPolicy:
-    """How a channel's doubts are settled; seconds count from the end of the lease.
-
-    ``grace_seconds``: how long evidence may still come before a provider's "not found" counts.
-    ``most_rounds``: how often a proved absence is followed by another try.
-    ``silence_seconds``: a provider that cannot be asked, but reports on everything that it takes,
-    and has said nothing of a message for so long, while reports on others came in, does not have
-    it (marketing, others). None: silence proves nothing.
-    ``flush_seconds``: reports come within so much of the call.
-    """
-
-    grace_seconds: float
-    most_rounds: int = 2
-    silence_seconds: tuple[float, float] | None = None
-    flush_seconds: float = 30.0
-
-
-#: Delivery reports of e-mail are flushed within 30 s, SMS call back at once; a look-up lags.
-POLICIES: Final = {
-    Channel.EMAIL: DoubtPolicy(600.0, silence_seconds=(1800.0, 600.0)),
-    Channel.SMS: DoubtPolicy(180.0),
-    Channel.PUSH: DoubtPolicy(0.0, most_rounds=8),
-}
-#: Providers whose look-up never lags behind what they accepted.
-EXACT_LOOK_UP: Final = frozenset({"sandbox"})
-#: Without a look-up, this long without any receipt before the workspace's policy decides.
-HOLD_SECONDS: Final = 1800.0
-
-NEEDS_ATTENTION: Final = "needs_attention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +67,7 @@ def run(
     parcels = _parcels(store, asked, settings) if asked else {}
     for row in rows:
         provider = carriers[Channel(row["channel"])]
-        verdict = _judge(row, provider, parcels.get(row["id"]), rules, settings, heard)
+        verdict = judge(row, provider, parcels.get(row["id"]), rules, settings, heard)
         if verdict is not None:
             verdicts.append((row, *verdict))
     with store.engine.begin() as conn:
@@ -202,53 +176,6 @@ def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, datet
         {"providers": [provider for provider in providers if provider is not None]},
     )
     return dict(rows.tuples().all())
-
-
-def _judge(
-    row: RowMapping,
-    provider: Provider,
-    parcel: Parcel | None,
-    rules: dict[Channel, DoubtPolicy],
-    settings: ProductSettings,
-    heard: dict[str, datetime],
-) -> tuple[str, str | None] | None:
-    """("accept", provider's id) | ("again", None) | ("hold", None), or None: wait for evidence."""
-    policy = rules[Channel(row["channel"])]
-    tired = row["rounds"] >= policy.most_rounds
-    if provider.capabilities.repeat_is_harmless:
-        return ("again", None) if not tired else _undecidable(settings, tired=True)
-    age = float(row["doubt_age"])
-    if provider.capabilities.look_up and parcel is not None:
-        match provider.find(parcel, row["asked_since"] - timedelta(minutes=5)):
-            case Found(provider_id):
-                return "accept", provider_id
-            case NotFound():
-                exact = provider.name in EXACT_LOOK_UP
-                if age < 0 or (not exact and age < policy.grace_seconds):
-                    return None
-                return ("again", None) if not tired else _undecidable(settings, tired=True)
-            case Unknown():
-                pass
-    elif provider.capabilities.receipts and policy.silence_seconds is not None:
-        marketing, other = policy.silence_seconds
-        enough = marketing if row["purpose"] == Purpose.MARKETING else other
-        last = heard.get(row["provider"])
-        reports = last is not None and last > row["asked_since"] + timedelta(
-            seconds=policy.flush_seconds
-        )
-        if reports and not tired:
-            return ("again", None) if age >= enough else None
-    return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
-
-
-def _undecidable(settings: ProductSettings, *, tired: bool) -> tuple[str, str | None]:
-    match settings.in_doubt_policy:
-        case "assume_sent":
-            return "accept", None
-        case "send_again" if not tired:
-            return "again", None
-        case _:
-            return "hold", None
 
 
 def _accept(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -20,8 +20,9 @@ from segmind.events.schema import Channel
 from segmind.messages.claim import Claimed
 from segmind.messages.links import LinkBook
 from segmind.templates import variables, versions
+from segmind.templates.compile import Compiled, Fault, compiled
 from segmind.templates.links import Links
-from segmind.templates.render import RenderError, render
+from segmind.templates.render import RenderError, render_compiled
 from segmind.templates.template import Draft
 from segmind.workspace.product_settings import ChannelName, ProductSettings
 
@@ -36,8 +37,7 @@ _NAMES: Final[dict[Channel, ChannelName]] = {
 _MOST_VERSIONS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A message ready for its provider. ``segments``: SMS parts. Cost in millionths."""
 
     message: Claimed
@@ -54,6 +54,14 @@ class Unrenderable:
     error: RenderError
 
 
+class _Version(NamedTuple):
+    """A template version as it is used: compiled, and whether it can name the customer's traits."""
+
+    draft: Draft
+    ready: Compiled | Fault
+    names_traits: bool
+
+
 @dataclass(slots=True)
 class Renderer:
     """Renders batches; keeps template versions and link ids it has seen.
@@ -63,7 +71,7 @@ class Renderer:
 
     links: LinkBook
     provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
-    _drafts: dict[int, Draft] = field(default_factory=dict)
+    _versions: dict[int, _Version] = field(default_factory=dict)
     _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
 
     def render(
@@ -74,7 +82,9 @@ class Renderer:
         shop_url: str,
     ) -> list[Rendered | Unrenderable]:
         """One result per message, in order. The caller stores ``links`` before sending."""
-        people = _people(conn, messages)
+        known = {message.template_version_id for message in messages}
+        names_traits = any(self._names_traits(conn, version_id) for version_id in known)
+        people = _people(conn, messages, names_traits)
         senders = {channel: sender_of(channel, settings) for channel in Channel}
 
         @cache
@@ -87,14 +97,15 @@ class Renderer:
             "postal_address": settings.postal_address,
             "currency": settings.currency,
         }
+        nobody = variables.context(shop=shop)
         out: list[Rendered | Unrenderable] = []
         for message in messages:
             person = people.get(message.id)
-            context = _context(message, person, shop)
+            context = _context(message, person, nobody)
             try:
-                draft = self._draft(conn, message.template_version_id)
+                version = self._version(conn, message.template_version_id)
                 price = price_of(message.channel, _country(person))
-                out.append(self._one(message, draft, context, price, senders[message.channel]))
+                out.append(self._one(message, version, context, price, senders[message.channel]))
             except SegmindError as error:
                 out.append(Unrenderable(message, RenderError("template", None, str(error))))
             except Exception as error:  # one message's data must never stop the others
@@ -106,12 +117,12 @@ class Renderer:
     def _one(
         self,
         message: Claimed,
-        draft: Draft,
+        version: _Version,
         context: Mapping[str, object],
         price: int,
         sender: Sender | None,
     ) -> Rendered | Unrenderable:
-        content = render(draft, context, self._links(message))
+        content = render_compiled(version.draft, version.ready, context, self._links(message))
         if isinstance(content, RenderError):
             return Unrenderable(message, content)
         if isinstance(content, SmsContent) and not content.body:
@@ -119,12 +130,8 @@ class Renderer:
         if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
             content = self._with_pixel(message, content)
         parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
-        return Rendered(
-            message=message,
-            parcel=Parcel(message.public_id, message.address, content, sender),
-            segments=parts,
-            cost_micros=price * (parts or 1),
-        )
+        parcel = Parcel(message.public_id, message.address, content, sender)
+        return Rendered(message, parcel, parts, price * (parts or 1))
 
     def _links(self, message: Claimed) -> Links:
         public_id, version_id, book = message.public_id, message.template_version_id, self.links
@@ -141,24 +148,40 @@ class Renderer:
         return Links(link_for=link_for, unsubscribe_url=page)
 
     def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
-        """The picture at the end of the body; all of a version's e-mails keep sharing pieces."""
-        if content.slots is None:
+        """The picture at the end of the body, and a link before it that only machines see; all of
+        a version's e-mails keep sharing pieces."""
+        slots = content.html_part
+        if not isinstance(slots, Slots):
             return content
         version_id = message.template_version_id
         known = self._pixelled.get(version_id)
-        if known is None or known[0].pieces is not content.slots.pieces:
-            known = (content.slots, _pieces_with_pixel(content.slots.pieces))
+        if known is None or known[0].pieces is not slots.pieces:
+            known = (slots, _pieces_with_pixel(slots.pieces))
             self._pixelled[version_id] = known
-        slots = Slots(known[1], (*content.slots.values, self.links.pixel(message.public_id)))
-        return replace(content, html=slots.joined(), slots=slots)
+        pixel = self.links.pixel(message.public_id)
+        return EmailContent(
+            content.subject,
+            content.preheader,
+            Slots(known[1], (*slots.values, self.links.hidden(pixel), pixel)),
+            content.text_part,
+            content.headers,
+        )
 
-    def _draft(self, conn: Connection, version_id: int) -> Draft:
-        if version_id not in self._drafts:
-            if len(self._drafts) >= _MOST_VERSIONS:
-                self._drafts.clear()
+    def _names_traits(self, conn: Connection, version_id: int) -> bool:
+        try:
+            return self._version(conn, version_id).names_traits
+        except SegmindError:
+            return False  # its messages fail one by one, with the reason
+
+    def _version(self, conn: Connection, version_id: int) -> _Version:
+        if version_id not in self._versions:
+            if len(self._versions) >= _MOST_VERSIONS:
+                self._versions.clear()
                 self._pixelled.clear()
-            self._drafts[version_id] = versions.load_version(conn, version_id)
-        return self._drafts[version_id]
+            draft = versions.load_version(conn, version_id)
+            written = draft.model_dump_json()
+            self._versions[version_id] = _Version(draft, compiled(draft), "traits" in written)
+        return self._versions[version_id]
 
 
 def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,7 +189,8 @@ def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
     at = head.lower().rfind("</body>")
     if at >= 0:
         head, tail = head[:at], head[at:]
-    return (*pieces[:-1], f'{head}<img src="', f'" width="1" height="1" alt="">{tail}')
+    link = '" style="display:none" tabindex="-1" aria-hidden="true"></a><img src="'
+    return (*pieces[:-1], f'{head}<a href="', link, f'" width="1" height="1" alt="">{tail}')
 
 
 def sender_of(channel: Channel, settings: ProductSettings) -> Sender | None:
@@ -183,26 +207,34 @@ def _country(person: Mapping[str, Any] | None) -> str | None:
 
 
 def _context(
-    message: Claimed, person: Mapping[str, Any] | None, shop: Mapping[str, Any]
+    message: Claimed, person: Mapping[str, Any] | None, nobody: Mapping[str, object]
 ) -> dict[str, object]:
+    """What the template may name: ``nobody``'s values, the customer's, the message's own."""
     given = message.vars
-    others = {k: v for k, v in given.items() if k not in {"cart", "order"}} if given else None
+    if not given:
+        return dict(nobody) if person is None else variables.with_customer(nobody, person)
     return variables.context(
         customer=person,
-        shop=shop,
+        shop=nobody["shop"],  # type: ignore[arg-type]
         cart=given.get("cart"),
         order=given.get("order"),
-        values=others,
+        values={k: v for k, v in given.items() if k not in {"cart", "order"}},
     )
 
 
-def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str, Any]]:
-    """By message id: the customer as templates know them, under their present id."""
+def _people(
+    conn: Connection, messages: Sequence[Claimed], with_traits: bool
+) -> dict[int, dict[str, Any]]:
+    """By message id: the customer as templates know them, under their present id.
+
+    Traits are read only where a template can name them: they are most of what there is to read.
+    """
     known = [m for m in messages if m.customer_id is not None]
     rows = conn.execute(
-        text("""
+        text(f"""
             SELECT given.message_id, c.id, c.external_id, c.first_name, c.last_name, c.email,
-                   c.phone, c.country, c.city, c.language, c.timezone, c.birthday, c.traits
+                   c.phone, c.country, c.city, c.language, c.timezone, c.birthday
+                   {", c.traits" if with_traits else ""}
             FROM unnest(CAST(:messages AS bigint[]), CAST(:customers AS bigint[]))
                 AS given(message_id, customer_id)
             LEFT JOIN customer_merge g ON g.from_id = given.customer_id
@@ -214,4 +246,4 @@ def _people(conn: Connection, messages: Sequence[Claimed]) -> dict[int, dict[str
         },
     )
     names = list(rows.keys())[1:]
-    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows.all()}

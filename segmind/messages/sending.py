@@ -6,7 +6,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
@@ -22,12 +21,13 @@ from segmind.db.engine import Store
 from segmind.events.schema import Channel
 from segmind.messages import acknowledge, handover, rates, retry
 from segmind.messages.allowance import Allowance, learning_bucket, limits_of
-from segmind.messages.breakers import Breaker, Breakers
+from segmind.messages.breakers import Breaker
 from segmind.messages.claim import Claim
+from segmind.messages.dispatch_report import DispatchReport
+from segmind.messages.experience import Experience
 from segmind.messages.links import LinkBook
 from segmind.messages.provider_call import outcomes_of
 from segmind.messages.rendering import Rendered, Renderer, Unrenderable, sender_of
-from segmind.messages.retry import RetryBudget
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
 
@@ -39,41 +39,6 @@ _MARGIN_SECONDS = 5.0
 _ACK_TRIES = 6
 #: How long a message waits for which its bucket has no token.
 _WAIT_FOR_TOKEN = timedelta(seconds=1)
-
-
-@dataclass(slots=True)
-class DispatchReport:
-    """What happened to messages. ``seen``: taken out of the queue; the rest adds up to it."""
-
-    seen: int = 0
-    accepted: int = 0
-    retried: int = 0
-    in_doubt: int = 0
-    failed: int = 0
-    skipped: int = 0
-    deferred: int = 0
-    expired: int = 0
-    released: int = 0
-    stale: int = 0
-    throttled: bool = False
-
-    def add(self, other: DispatchReport) -> None:
-        """Count ``other`` in."""
-        for each in fields(self):
-            value = getattr(self, each.name) + getattr(other, each.name)
-            setattr(self, each.name, bool(value) if each.name == "throttled" else value)
-
-
-@dataclass(slots=True)
-class Experience:
-    """What the dispatchers of one process know of their providers. Safe between threads."""
-
-    breakers: Breakers = field(default_factory=Breakers)
-    budgets: dict[str, RetryBudget] = field(default_factory=dict)
-
-    def budget(self, provider: str) -> RetryBudget:
-        """The retry budget of a provider."""
-        return self.budgets.setdefault(provider, RetryBudget())
 
 
 class Sender:

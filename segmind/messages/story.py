@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from segmind.channels.delivery import Delivery, Word
-from segmind.messages.explained import of_code
+from segmind.messages.explained import Explained, of_code, of_receipt
 from segmind.messages.lifecycle import State
 
 
@@ -107,7 +107,7 @@ def _attempt(row: RowMapping) -> Entry:
         kind="attempt",
         said=f"Try {row['n']}: {said}",
         detail=": ".join(part for part in about if part),
-        meaning=_meaning(row["code"]),
+        meaning=_meaning(of_code(row["code"], None)),
     )
 
 
@@ -122,10 +122,9 @@ def _receipt(row: RowMapping) -> Entry:
         said=f"{_RECEIPT[report.word]}{by}",
         detail=detail,
         machine=report.machine,
-        meaning=_meaning(report.code),
+        meaning=_meaning(of_receipt(report.code)),
     )
 
 
-def _meaning(code: str | None) -> str:
-    known = of_code(code, None)
+def _meaning(known: Explained | None) -> str:
     return f"{known.why} {known.then}" if known is not None else ""

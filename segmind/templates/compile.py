@@ -49,12 +49,14 @@ class Part:
     """A parsed field, split into the pieces that all recipients share and the nodes between.
 
     ``quick``: the same as ``nodes``, as functions; None where only the engine can render them.
+    ``length``: letters of all pieces.
     """
 
     template: BoundTemplate
     pieces: tuple[str, ...]
     nodes: tuple[tuple[Node, ...], ...]
     quick: tuple[Quick, ...] | None
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,13 @@ def _split(template: BoundTemplate) -> Part:
         pieces.append("")
     made = [quick(group, autoescape=template.env.autoescape) for group in nodes]
     ready = tuple(one for one in made if one is not None)
-    return Part(template, tuple(pieces), tuple(nodes), ready if len(ready) == len(nodes) else None)
+    return Part(
+        template,
+        tuple(pieces),
+        tuple(nodes),
+        ready if len(ready) == len(nodes) else None,
+        sum(map(len, pieces)),
+    )
 
 
 def _footer(draft: EmailDraft) -> str:

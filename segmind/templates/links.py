@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TextIO
 
 from liquid.ast import BlockNode, Node
@@ -43,10 +44,10 @@ class Links:
 
     def followed(self, url: str, *, track: bool = True) -> str:
         """The address to put into the message for ``url``: itself, its tracked form, or ``#``."""
-        url = url.strip()
-        if not _ALLOWED.match(url):
+        url, is_allowed, is_web = _looked_at(url)
+        if not is_allowed:
             return "#"
-        if not track or self.link_for is None or not _WEB.match(url):
+        if not track or self.link_for is None or not is_web:
             return url
         if url in (self.unsubscribe_url, self.one_click_url):
             return url
@@ -61,6 +62,13 @@ class Links:
     def _replace(self, match: re.Match[str]) -> str:
         url = match[0].rstrip(_TRAILING)
         return self.followed(url) + match[0][len(url) :]
+
+
+@lru_cache(maxsize=256)
+def _looked_at(url: str) -> tuple[str, bool, bool]:
+    """The address, whether a message may hold it, and whether it is one of the web."""
+    url = url.strip()
+    return url, _ALLOWED.match(url) is not None, _WEB.match(url) is not None
 
 
 class Box:

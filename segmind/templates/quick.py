@@ -8,7 +8,9 @@ whatever is not plainly understood, in the template or in a value, is left to th
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, Final
 
 from liquid import Markup
@@ -38,6 +40,11 @@ MOST_NODES: Final = 200
 _ENGINES_OWN: Final = frozenset({"now", "today"})
 _ENGINES_SEGMENTS: Final = frozenset({"size", "first", "last"})
 
+#: What is the same for everybody: a text of it alone is made once for a whole batch.
+_SHARED_NAME: Final = "shop"
+#: Longer values are not kept in their escaped form.
+_LONGEST_KEPT: Final = 200
+
 
 class NotQuick(Exception):
     """A value is not one of the usual ones: the engine has to look at it."""
@@ -63,15 +70,81 @@ def _count(nodes: Sequence[Node]) -> int:
 
 
 def _sequence(nodes: Sequence[Node], autoescape: bool) -> Quick | None:
-    parts: list[Quick] = []
+    made: list[tuple[Quick, bool]] = []
     for node in nodes:
-        made = _node(node, autoescape)
-        if made is None:
+        part = _node(node, autoescape)
+        if part is None:
             return None
-        parts.append(made)
+        made.append((part, _is_shared(node)))
+    parts: list[Quick] = []
+    for shared, run in groupby(made, key=lambda pair: pair[1]):
+        if shared:
+            parts.append(_once(_one_after_other([part for part, _ in run])))
+        else:
+            parts.extend(part for part, _ in run)
+    return _one_after_other(parts)
+
+
+def _one_after_other(parts: Sequence[Quick]) -> Quick:
     if len(parts) == 1:
         return parts[0]
     return lambda values: "".join([part(values) for part in parts])
+
+
+def _once(part: Quick) -> Quick:
+    """``part``, which reads of the values only the shared ones: made anew when these are others.
+
+    Whoever renders many messages gives each the same object, so one look tells.
+    """
+    last: tuple[object, str] = (None, "")
+
+    def show(values: Mapping[str, Any]) -> str:
+        nonlocal last
+        shared = values.get(_SHARED_NAME)
+        known, text = last
+        if shared is known and known is not None:
+            return text
+        text = part(values)
+        last = (shared, text)
+        return text
+
+    return show
+
+
+def _is_shared(node: Node) -> bool:
+    """Whether the node's text hangs on shared values alone; a plain text needs no keeping."""
+    return type(node) is not ContentNode and all(root == _SHARED_NAME for root in _roots(node))
+
+
+def _roots(node: Node) -> Iterator[str | None]:
+    """The first segment of every name that a node reads; None for what is not understood here."""
+    kind = type(node)
+    if kind is ContentNode:
+        return
+    if kind is OutputNode:
+        expression = node.expression  # type: ignore[attr-defined]
+        yield _root(expression.left) if type(expression) is FilteredExpression else None
+    elif kind is IfNode:
+        yield from _roots_of_truth(node.condition)  # type: ignore[attr-defined]
+        blocks = [node.consequence, node.default]  # type: ignore[attr-defined]
+        for inner in (each for block in blocks if block for each in block.nodes):
+            yield from _roots(inner)
+    else:
+        yield None
+
+
+def _roots_of_truth(expression: Any) -> Iterator[str | None]:
+    if type(expression) is BooleanExpression:
+        yield from _roots_of_truth(expression.expression)
+    elif type(expression) is LogicalAndExpression or type(expression) is LogicalOrExpression:
+        yield from _roots_of_truth(expression.left)
+        yield from _roots_of_truth(expression.right)
+    else:
+        yield _root(expression)
+
+
+def _root(expression: Any) -> str | None:
+    return str(expression.path[0]) if type(expression) is Path else None
 
 
 def _node(node: Node, autoescape: bool) -> Quick | None:
@@ -147,7 +220,9 @@ def _text(value: Any, autoescape: bool) -> str:
     if kind is str:
         if len(value) > LONGEST_VALUE:
             raise NotQuick
-        return "".join((escape(value), "")) if autoescape else value
+        if not autoescape:
+            return value
+        return _escaped(value) if len(value) <= _LONGEST_KEPT else "".join((escape(value), ""))
     if value is None:
         return ""
     if kind is int:
@@ -155,6 +230,12 @@ def _text(value: Any, autoescape: bool) -> str:
     if kind is bool:
         return "true" if value else "false"
     raise NotQuick
+
+
+@lru_cache(maxsize=4_096)
+def _escaped(value: str) -> str:
+    """Escaped as the engine does it, as a plain text: first names recur."""
+    return "".join((escape(value), ""))
 
 
 def _path(expression: Expression) -> Callable[[Mapping[str, Any]], Any] | None:
@@ -169,6 +250,16 @@ def _path(expression: Expression) -> Callable[[Mapping[str, Any]], Any] | None:
         return None
     if not rest:
         return lambda values: values.get(root)
+    if len(rest) == 1:
+        only = rest[0]
+
+        def look_below(values: Mapping[str, Any]) -> Any:
+            value = values.get(root)
+            if type(value) is not dict:
+                raise NotQuick
+            return value.get(only)
+
+        return look_below
 
     def look(values: Mapping[str, Any]) -> Any:
         value = values.get(root)
@@ -223,13 +314,26 @@ def _link(node: LinkNode, autoescape: bool) -> Quick | None:
     if inner is None:
         return None
     track = node.track
+    if all(type(each) is ContentNode for each in node.block.nodes):
+        written = inner({})
+        if autoescape:
+            written = html.unescape(written)
+
+        def follow_written(values: Mapping[str, Any]) -> str:
+            found = _links_of(values).followed(written, track=track)
+            return html.escape(found) if autoescape else found
+
+        return follow_written
 
     def follow(values: Mapping[str, Any]) -> str:
-        box = values.get(KEY)
-        links = box.links if isinstance(box, Box) else Links()
         address = inner(values)
         if not autoescape:
-            return links.followed(address, track=track)
-        return html.escape(links.followed(html.unescape(address), track=track))
+            return _links_of(values).followed(address, track=track)
+        return html.escape(_links_of(values).followed(html.unescape(address), track=track))
 
     return follow
+
+
+def _links_of(values: Mapping[str, Any]) -> Links:
+    box = values.get(KEY)
+    return box.links if isinstance(box, Box) else Links()

@@ -47,7 +47,16 @@ def render(
     ``context`` is plain data (see ``variables.context``). What a template names and the context
     lacks shows as nothing: give it a ``| default``. The draft is compiled at its first rendering.
     """
-    ready = compiled(draft)
+    return render_compiled(draft, compiled(draft), context, links)
+
+
+def render_compiled(
+    draft: Draft,
+    ready: Compiled | Fault,
+    context: Mapping[str, object],
+    links: Links | None = None,
+) -> Content | RenderError:
+    """``render`` for who renders many and keeps what ``compiled`` gave for the draft."""
     if isinstance(ready, Fault):
         return _of_fault(ready)
     links = links or Links()
@@ -68,15 +77,12 @@ def _email(
     slots = _slots("html", ready, values)
     text = _slots("text", ready, values)
     # The links of a derived text part are tracked in its template; in a written one they are found.
-    own = links.in_text(tidy(text.joined())) if draft.text else None
     return EmailContent(
         subject=_one_line(_joined("subject", ready, values)),
         preheader=_one_line(_joined("preheader", ready, values)),
-        html=slots.joined(),
-        text=text.joined() if own is None else own,
+        html_part=slots,
+        text_part=links.in_text(tidy(text.joined())) if draft.text else text,
         headers=unsubscribe_headers(links),
-        slots=slots,
-        text_slots=text if own is None else None,
     )
 
 
@@ -119,7 +125,7 @@ def _slots(field: str, ready: Compiled, values: Mapping[str, object]) -> Slots:
         filled = tuple(_values(part, values))
     except RENDER_ERRORS as error:
         raise _Failed(field, problem_of(error)) from None
-    if sum(map(len, part.pieces)) + sum(map(len, filled)) > LONGEST_OUTPUT:
+    if part.length + sum(map(len, filled)) > LONGEST_OUTPUT:
         raise _Failed(field, Problem("The result is longer than 1 MB.", None))
     return Slots(part.pieces, filled)
 

@@ -115,6 +115,13 @@ def context(
     return out
 
 
+def with_customer(base: Mapping[str, object], customer: Mapping[str, Any]) -> dict[str, object]:
+    """``base`` (a ``context`` without a customer) with one who is plain data already, as a row of
+    the database is: what ``context`` would give for both, at a fraction of its cost. The shop and
+    whatever else is shared stay the same objects."""
+    return {**customer, **base, "customer": customer}
+
+
 def sample_context(values: Mapping[str, Any] | None = None) -> dict[str, object]:
     """Values for a preview: a customer, a shop and a cart that exist nowhere."""
 

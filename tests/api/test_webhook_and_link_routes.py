@@ -171,6 +171,18 @@ def test_an_open_is_counted_by_either_address(
     assert any(kind.startswith("Opened") for kind in kinds)
 
 
+def test_the_hidden_link_shows_nothing_and_counts_as_a_machine(
+    letter: Letter, store: Store, shop: Client, visitor: Client
+) -> None:
+    token = letter.pixel().rsplit("/", 1)[1]
+    answer = visitor.get(f"/h/{token}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert visitor.get("/h/made-up").status_code == 404
+    reduce_inbox(store, clock.now(), 1000)
+    kinds = [entry["what"] for entry in shop.get(f"/messages/{letter.id}").json()["history"]]
+    assert "Clicked by a machine" in kinds
+
+
 @each("token", ["x", "%00", "a" * 3000, "..%2f..", "é", "AAAA.BBBB"])
 def test_a_link_that_we_did_not_make_leads_nowhere(
     visitor: Client, store: Store, token: str

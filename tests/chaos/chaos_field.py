@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from segmind import clock
@@ -125,16 +125,7 @@ class Field:
     def people(self, count: int) -> None:
         """So many customers, reachable on every channel."""
         with self.store.engine.begin() as conn:
-            conn.execute(
-                text("""
-                    INSERT INTO customer (external_id, first_name, email, phone, timezone,
-                        email_consent, sms_consent, push_consent, push_token)
-                    SELECT 'c' || n, 'Ada ' || n, 'ada' || n || '@example.com',
-                           '+1415' || lpad(n::text, 7, '0'), 'UTC', 1, 1, 1, 'token-' || n
-                    FROM generate_series(1, :count) n
-                """),
-                {"count": count},
-            )
+            with_people(conn, count)
 
     def broadcast(self, channel: Channel, count: int, source_id: int) -> None:
         """A campaign on a channel to the first ``count`` customers."""
@@ -168,7 +159,13 @@ class Field:
             return {State(state).name: n for state, n in rows}
 
     def accepted_count(self) -> int:
-        return int(self.emulator.status()["accepted"])
+        """How many the vendors took; asked again where the whole machine stood still meanwhile."""
+        for _ in range(100):
+            try:
+                return int(self.emulator.status()["accepted"])
+            except TimeoutError:
+                time.sleep(1.0)
+        raise AssertionError("The emulator does not answer.")
 
     def wait_for_progress(self, count: int) -> bool:
         """Wait until so many more were accepted; False when everything is settled before."""
@@ -188,6 +185,11 @@ class Field:
             assert time.monotonic() - began < seconds, f"Still unsettled: {self.states()}"
             time.sleep(0.5)
         return time.monotonic() - began
+
+    def doubles(self) -> dict[str, int]:
+        """By channel how often a message was taken once more than it should have been."""
+        taken = parsed(self.acceptances.read_bytes().splitlines())
+        return _doubles(Counter((each.channel, each.message_id) for each in taken))
 
     def verdict(self) -> Verdict:
         """What the vendors' own log says, compared with what we believe."""
@@ -209,17 +211,19 @@ class Field:
             messages=self.messages,
             accepted=len(known),
             lost=self.messages - len(known),
-            doubled={
-                channel.value: sum(
-                    n - 1 for (which, _), n in times.items() if which is channel and n > 1
-                )
-                for channel in ChannelName
-            },
+            doubled=_doubles(times),
             visible_doubles=len(shown) - len(pushes),
             wrongly_believed=len(believed - known),
             in_doubt=int(self.value("SELECT count(*) FROM message WHERE state = 5")),
             doubted=int(self.value("SELECT count(*) FROM attempt WHERE outcome = 'in_doubt'")),
         )
+
+
+def _doubles(times: Counter[tuple[ChannelName, str]]) -> dict[str, int]:
+    return {
+        channel.value: sum(n - 1 for (which, _), n in times.items() if which is channel and n > 1)
+        for channel in ChannelName
+    }
 
 
 class Verdict(dict[str, Any]):
@@ -231,6 +235,20 @@ class Verdict(dict[str, Any]):
         assert self["visible_doubles"] == 0, self
         assert self["in_doubt"] == 0, self
         assert self["wrongly_believed"] == 0, self
+
+
+def with_people(conn: Connection, count: int) -> None:
+    """So many customers who said yes on every channel."""
+    conn.execute(
+        text("""
+            INSERT INTO customer (external_id, first_name, email, phone, timezone,
+                email_consent, sms_consent, push_consent, push_token)
+            SELECT 'c' || n, 'Ada ' || n, 'ada' || n || '@example.com',
+                   '+1415' || lpad(n::text, 7, '0'), 'UTC', 1, 1, 1, 'token-' || n
+            FROM generate_series(1, :count) n
+        """),
+        {"count": count},
+    )
 
 
 def free_port() -> int:

@@ -23,12 +23,16 @@ from segmind.db.engine import Store, open_store
 from segmind.events.schema import Channel
 from segmind.messages import reaper, receipts, reconcile
 from segmind.messages.carriers import open_registry
+from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lanes import Lanes
-from segmind.messages.reconcile import DoubtPolicy
 from segmind.settings import from_environment
 from segmind.workspace.product_settings import ProductSettings
 
 log = logging.getLogger("chaos")
+
+#: At any hour: without ``place_hours`` {} the law of the United States held every SMS of a run back
+#: that was made at night.
+AT_ANY_HOUR = ProductSettings(quiet_hours={}, place_hours={}, caps={})
 
 
 def policies(grace: float) -> dict[Channel, DoubtPolicy]:
@@ -66,7 +70,7 @@ def main(options: dict[str, float]) -> None:
         store,
         registry,
         lanes=int(options["lanes"]),
-        settings=ProductSettings(quiet_hours={}, caps={}),
+        settings=AT_ANY_HOUR,
         lease_seconds=options["lease"],
         now=lambda: clock.now() + timedelta(seconds=options.get("clock_shift", 0.0)),
     )

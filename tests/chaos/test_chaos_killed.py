@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from chaos_field import field_of, killings, told, without_hangs
+from chaos_field import COLUMNS, field_of, killings, told, with_people, without_hangs
+from chaos_worker import AT_ANY_HOUR
+from sqlalchemy import text
 
+from segmind.consent.addresses import address_key
+from segmind.consent.gate import Allowed, ContactRequest, may_contact
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 
@@ -46,3 +51,15 @@ def test_nothing_is_lost_or_doubled_by_kills(
         verdict.require()
         assert field.states() == {"ACCEPTED": 3 * each}
         assert done == kills or not long
+
+
+def test_a_run_may_send_at_every_hour_of_the_week(store: Store) -> None:
+    key = address_key(store.settings.secret_key)
+    with store.engine.begin() as conn:
+        with_people(conn, 1)
+        row = conn.execute(text("SELECT * FROM customer")).one()._mapping
+        requests = [ContactRequest(row["id"], c, row[COLUMNS[c]]) for c in Channel]
+        for hour in range(7 * 24):
+            now = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=hour)
+            verdicts = may_contact(conn, key, AT_ANY_HOUR, requests, now)
+            assert all(isinstance(verdict, Allowed) for verdict in verdicts), (now, verdicts)

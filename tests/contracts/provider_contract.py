@@ -18,7 +18,8 @@ from segmind.channels.content import Content, EmailContent, PushContent, SmsCont
 from segmind.channels.delivery import Delivery
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Parcel, Provider
-from segmind.channels.providers import network, sendgrid
+from segmind.channels.providers import network
+from segmind.channels.providers.sendgrid import client as sendgrid_client
 from segmind.channels.webhook import Deliveries, Refused, WebhookRequest
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -71,7 +72,7 @@ class ProviderContract:
         """Waits 0.6 seconds for an answer, so that the tests of lost answers end soon."""
         monkeypatch.setattr(network, "READ_SECONDS", 0.6)
         monkeypatch.setattr(network, "CONNECT_SECONDS", 0.3)
-        monkeypatch.setattr(sendgrid, "READ_SECONDS", 0.6)
+        monkeypatch.setattr(sendgrid_client, "READ_SECONDS", 0.6)
 
     def outcome(self, answer: Answer) -> tuple[Outcome, Vendor]:
         with vendor(lambda call: self.prepares(call) or answer) as running:

@@ -25,7 +25,8 @@ from segmind.channels.emulator.identity import Identity
 from segmind.channels.emulator.running import InThread, emulating, emulating_apart
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.provider import Found, NotFound, Parcel, Provider
-from segmind.channels.providers import network, sendgrid
+from segmind.channels.providers import network
+from segmind.channels.providers.sendgrid import client as sendgrid_client
 from segmind.settings import Settings, from_environment
 
 OTHER_KEY = (
@@ -48,7 +49,7 @@ def settings(environment: dict[str, str], home: Path, **more: str) -> Settings:
 def content(channel: Channel, i: int) -> Content:
     slots = Slots(PIECES, (f"N{i}",))
     return {
-        Channel.EMAIL: EmailContent(f"Hi {i}", "", slots.joined(), "Dear", slots=slots),
+        Channel.EMAIL: EmailContent(f"Hi {i}", "", slots, "Dear"),
         Channel.SMS: SmsContent(f"Hi {i} €"),
         Channel.PUSH: PushContent("Hi", f"{i}"),
     }[channel]
@@ -93,7 +94,7 @@ def calm(running: InThread) -> Iterator[InThread]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "READ_SECONDS", 0.5)
     monkeypatch.setattr(network, "CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr(sendgrid, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(sendgrid_client, "READ_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize("channel", list(Channel))

@@ -289,19 +289,6 @@ class TestSendGrid(ProviderContract):
         assert isinstance(read, Deliveries)
         assert read.items[0].suppress is suppress
 
-    def test_opens_are_tracked_by_message(self) -> None:
-        quiet = rendered(2)
-        assert isinstance(quiet.content, EmailContent)
-        quiet = replace(quiet, content=replace(quiet.content, track_opens=False))
-        with vendor(taken) as running:
-            make(running.url).send([rendered(1), quiet])
-        tracked = {
-            address: c.json["tracking_settings"]["open_tracking"]["enable"]
-            for c in running.accepted
-            for address in received(c)
-        }
-        assert tracked == {"c1@example.com": True, "c2@example.com": False}
-
     def test_a_machine_open_is_flagged(self) -> None:
         read = make().read_webhook(signed([event(uuid.uuid4(), "open", sg_machine_open=True)]))
         assert isinstance(read, Deliveries)

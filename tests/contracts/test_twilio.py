@@ -208,15 +208,13 @@ class TestTwilio(ProviderContract):
         assert delivery.dedupe_key == f"SM1:{form['MessageStatus']}"
 
     @pytest.mark.parametrize("code", list(UNDELIVERED))
-    def test_an_error_of_a_callback_is_told_in_words_with_when_to_try_again(
-        self, code: int
-    ) -> None:
+    def test_an_error_of_a_callback_is_told_in_words(self, code: int) -> None:
         provider = make("http://127.0.0.1:1")
         form = {"MessageStatus": "undelivered", "ErrorCode": str(code)}
         read = provider.read_webhook(status_of(provider, uuid.uuid4(), **form))
         assert isinstance(read, Deliveries)
         (delivery,) = read.items
-        assert (delivery.reason, delivery.again_after) == UNDELIVERED[code]
+        assert delivery.reason == UNDELIVERED[code]
         assert delivery.code == str(code)
 
     def test_a_new_status_is_ignored_and_new_fields_do_not_hurt(self) -> None:

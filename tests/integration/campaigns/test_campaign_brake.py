@@ -49,6 +49,16 @@ def test_a_campaign_that_fails_for_too_many_is_paused_once(desk: Any) -> None:
     assert breaker.pause_failing(desk.store, desk.at(3)) == []
 
 
+def test_a_text_that_the_provider_refuses_pauses_it_sooner(desk: Any) -> None:
+    campaign = launched(desk, 600)
+    settle(desk, campaign, failed=12)
+    assert breaker.pause_failing(desk.store, desk.at(1)) == []
+    with desk.store.engine.begin() as conn:
+        conn.execute(text("UPDATE message SET error_class = 'content' WHERE state = 6"))
+    assert breaker.pause_failing(desk.store, desk.at(1)) == [campaign.id]
+    assert "refuses the text of 12 of the first 600" in (desk.get(campaign).problem or "")
+
+
 def test_complaints_pause_it_too(desk: Any) -> None:
     campaign = launched(desk, 1_000)
     settle(desk, campaign, complained=10)

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 from sending_bench import NOON, Bench, Scripted, registry_of
+from sqlalchemy.exc import DBAPIError
 
 from segmind.channels.outcome import Accepted, InDoubt, Rejected, Retry
 from segmind.events.schema import Channel
 from segmind.messages import queries, sources
 from segmind.messages.carriers import open_registry
-from segmind.messages.dispatch import Dispatcher
+from segmind.messages.dispatch import Dispatcher, Shared
 from segmind.messages.lifecycle import State
 from segmind.workspace.product_settings import Cap, ProductSettings
 
@@ -59,7 +60,7 @@ def test_each_gets_their_own_text_with_tracked_links_and_a_way_out(bench: Bench)
     headers = first.content.headers  # type: ignore[union-attr]
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     # One version's e-mails share their pieces, so a provider may send them in one request.
-    assert first.content.slots.pieces is second.content.slots.pieces  # type: ignore[union-attr]
+    assert first.content.html_part.pieces is second.content.html_part.pieces  # type: ignore[union-attr]
     assert bench.value("SELECT url FROM link") == "https://shop.example.com/x"
 
 
@@ -235,6 +236,33 @@ def test_a_refused_set_up_fails_nobody(bench: Bench) -> None:
     assert (report.retried, report.released) == (2, 4)
     assert bench.states() == {State.RETRY: 6}
     assert bench.value("SELECT max(attempt) FROM message") == 0
+
+
+def test_a_provider_on_trial_gets_a_few_single_messages_however_many_wait(bench: Bench) -> None:
+    people = bench.customers(100)
+    bench.broadcast(people, bench.version())
+    bench.run("UPDATE message SET source_kind = 3, source_id = 0")
+    provider = Scripted()
+    sender = dispatcher(bench, provider, channels=[Channel.EMAIL], shared=(shared := Shared()))
+    breaker = shared.experience.breakers.of("scripted")
+    breaker.heed([InDoubt("It answered 503.", 503)] * 20)
+    assert sender.run_once().seen == 0  # left alone
+    breaker._until = 0.0
+    assert [sender.run_once().accepted for _ in range(6)] == [1, 2, 4, 8, 16, 69]
+
+
+def test_a_round_that_breaks_off_gives_its_probe_back(bench: Bench) -> None:
+    bench.broadcast(bench.customers(3), bench.version())
+    bench.run("UPDATE message SET state = 4")
+    sender = dispatcher(bench, Scripted(), channels=[Channel.EMAIL], shared=(shared := Shared()))
+    breaker = shared.experience.breakers.of("scripted")
+    breaker.heed([InDoubt("It answered 503.", 503)] * 20)
+    breaker._until = 0.0
+    bench.run("ALTER TABLE customer RENAME TO away")
+    with pytest.raises(DBAPIError):
+        sender.run_once()
+    bench.run("ALTER TABLE away RENAME TO customer")
+    assert sender.run_once().accepted == 1
 
 
 def test_a_source_keeps_its_rate(bench: Bench) -> None:

@@ -14,8 +14,8 @@ from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
 from segmind.messages import handover, reaper, reconcile
 from segmind.messages.dispatch import Dispatcher
+from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
-from segmind.messages.reconcile import DoubtPolicy
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import Cap, ProductSettings
 
@@ -48,6 +48,20 @@ def lease_over(bench: Bench) -> None:
 
 class _Killed(BaseException):
     """The process ends here."""
+
+
+def test_a_database_clock_that_leaps_ahead_shortens_no_doubt(bench: Bench) -> None:
+    bench.broadcast(bench.customers(2), bench.version())
+    provider = Scripted(answer=lambda parcel: InDoubt("It answered 500.", 500))
+    dispatcher(bench, provider).run_until_idle()
+    # The call is under way; then the clock is set an hour ahead, and the lease seems long over.
+    bench.run("UPDATE message SET state = 2, lease_until = now() - interval '1 hour'")
+    with bench.store.engine.begin() as conn:
+        assert reaper.run(conn, NOON).in_doubt == 2
+    policies = {channel: DoubtPolicy(180.0) for channel in Channel}
+    assert settle(bench, provider, policies=policies).again == 0  # "not found" proves nothing yet
+    bench.run("UPDATE message SET lease_until = now() - interval '181 seconds'")
+    assert settle(bench, provider, policies=policies).again == 2
 
 
 def test_a_claim_that_was_never_sent_goes_back(

@@ -61,6 +61,21 @@ def test_a_click_leads_to_the_stored_address_and_counts_once(
     assert "https://shop.example.com/x" in str(said)
 
 
+def test_the_hidden_link_is_a_machines_click_and_leads_nowhere(
+    bench: Bench, mailed: Scripted
+) -> None:
+    secret = bench.store.settings.secret_key
+    (hidden,) = tokens(mailed, "h")
+    with bench.store.engine.begin() as conn:
+        assert links.follow_click(conn, secret, hidden, LATER, HUMAN) is None
+        assert links.hidden_link(conn, secret, hidden, LATER, HUMAN)
+        assert not links.hidden_link(conn, secret, tokens(mailed, "u")[0], LATER, HUMAN)
+    reduce(bench)
+    with bench.store.engine.connect() as conn:
+        found = queries.status(conn, mailed.ids[0])
+    assert (found.clicks, found.machine_clicks) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("at", "visit"),
     [

@@ -112,6 +112,15 @@ def test_too_many_requests_pause_for_as_long_as_asked() -> None:
     assert breaker.permit() == 2
 
 
+def test_a_probes_too_many_says_nothing_of_the_pace() -> None:
+    breaker, clock = made()
+    heed(breaker, *[TOO_MANY] * 20)
+    clock.at += 4
+    assert breaker.permit() == 1
+    heed(breaker, TOO_MANY)  # one call: a limit learnt from it would be one a second
+    assert breaker.throttled_share() == 0.0
+
+
 def test_a_lone_too_many_changes_nothing() -> None:
     breaker, _ = made()
     heed(breaker, TOO_MANY, *[GOOD] * 99)

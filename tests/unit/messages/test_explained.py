@@ -11,8 +11,16 @@ from segmind.audiences.waterfall import Reason as LeftOut
 from segmind.channels.providers import fcm, twilio
 from segmind.consent.reasons import Reason
 from segmind.messages import explained
-from segmind.messages.explained import CLASSES, CODES, SKIPPED, of_code, reason_label
-from segmind.messages.reconcile import NEEDS_ATTENTION
+from segmind.messages.doubt_policy import NEEDS_ATTENTION
+from segmind.messages.explained import (
+    CLASSES,
+    CODES,
+    MAIL_STATUS,
+    SKIPPED,
+    of_code,
+    of_receipt,
+    reason_label,
+)
 from segmind.messages.status_words import CANCELLED
 from segmind.settings import ROOT
 
@@ -41,12 +49,31 @@ def test_every_code_that_a_provider_s_table_names_is_explained() -> None:
     assert named <= set(CODES), sorted(named - set(CODES))
 
 
-@pytest.mark.parametrize("table", [SKIPPED, CLASSES, CODES], ids=["skipped", "classes", "codes"])
+@pytest.mark.parametrize(
+    "table", [SKIPPED, CLASSES, CODES, MAIL_STATUS], ids=["skipped", "classes", "codes", "mail"]
+)
 def test_what_is_said_is_whole_sentences(table: dict[str, explained.Explained]) -> None:
     for key, said in table.items():
         for words in (said.why, said.then):
             assert words[0].isupper(), (key, words)
             assert words.endswith("."), (key, words)
+
+
+def test_every_error_of_a_callback_is_explained_and_none_promises_another_try() -> None:
+    for code in twilio.UNDELIVERED:
+        said = of_receipt(str(code))
+        assert said is not None, code
+        assert "tried again by itself" not in said.then
+
+
+def test_a_bounce_is_told_in_words_by_what_the_mail_server_said() -> None:
+    for status, why in (("5.1.1", "no such mailbox"), ("4.2.2", "full"), ("5.7.26", "SPF, DKIM")):
+        said = of_receipt(status)
+        assert said is not None
+        assert why in said.why
+    assert of_receipt("5.1.1") == of_receipt("4.1.1")
+    assert of_receipt("5.99.1") is None
+    assert of_receipt(None) is None
 
 
 def test_a_code_is_told_before_its_class_and_what_is_unknown_by_its_name() -> None:
@@ -60,6 +87,6 @@ def test_a_code_is_told_before_its_class_and_what_is_unknown_by_its_name() -> No
 def _found(folder: Path, pattern: str) -> set[str]:
     return {
         found
-        for file in sorted(folder.glob("*.py"))
+        for file in sorted(folder.rglob("*.py"))
         for found in re.findall(pattern, file.read_text(), re.DOTALL)
     }

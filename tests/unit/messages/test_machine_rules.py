@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmind.messages.machines import Act, judge
+from segmind.messages.machines import HIDDEN, Act, judge
 from segmind.workspace.product_settings import MachineRules
 
 ARRIVED = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -59,11 +59,18 @@ def test_all_of_a_messages_links_at_once_are_a_scanners() -> None:
     assert judge(both[:1], arrived=ARRIVED, links=1, rules=RULES) == [False]
 
 
+def test_who_follows_the_hidden_link_is_none_of_those_who_see_the_e_mail() -> None:
+    trap = Act(after(300), HIDDEN, FIREFOX)
+    beside, later = Act(after(302), "a", FIREFOX), Act(after(3_000), "a", FIREFOX)
+    judged = judge([trap, beside, later], arrived=ARRIVED, links=9, rules=RULES)
+    assert judged == [True, True, False]
+
+
 acts = st.lists(
     st.builds(
         Act,
         st.integers(-20, 400).map(after),
-        st.sampled_from(["a", "b", "c", None]),
+        st.sampled_from(["a", "b", "c", HIDDEN, None]),
         st.sampled_from([FIREFOX, None, ""]),
     ),
     max_size=8,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmind.channels.content import EmailContent, PushContent, SmsContent
+from segmind.channels.content import EmailContent, PushContent, Slots, SmsContent
 from segmind.templates.blocks import (
     ButtonBlock,
     DividerBlock,
@@ -210,15 +210,15 @@ def test_slots_are_the_same_html_and_share_their_pieces() -> None:
     two = render(draft, sample_context({"first_name": "B"}), LINKS)
     assert isinstance(one, EmailContent)
     assert isinstance(two, EmailContent)
-    assert one.slots is not None
-    assert two.slots is not None
-    assert one.slots.joined() == one.html
-    assert one.slots.pieces is two.slots.pieces
-    assert one.text_slots is not None
-    assert two.text_slots is not None
-    assert one.text_slots.joined() == one.text
-    assert one.text_slots.pieces is two.text_slots.pieces
-    assert one.slots.values != two.slots.values
+    assert isinstance(one.html_part, Slots)
+    assert isinstance(two.html_part, Slots)
+    assert one.html_part.joined() == one.html
+    assert one.html_part.pieces is two.html_part.pieces
+    assert isinstance(one.text_part, Slots)
+    assert isinstance(two.text_part, Slots)
+    assert one.text_part.joined() == one.text
+    assert one.text_part.pieces is two.text_part.pieces
+    assert one.html_part.values != two.html_part.values
 
 
 def test_a_push_takes_its_link_and_only_a_secure_picture() -> None:
@@ -286,8 +286,8 @@ def test_any_text_renders_or_is_refused_and_never_raises(source: str, name: str)
         made = render(EmailDraft(subject=source, body=body), values, LINKS)
         assert isinstance(made, EmailContent | RenderError)
         if isinstance(made, EmailContent):
-            assert made.slots is not None
-            assert made.slots.joined() == made.html
+            assert isinstance(made.html_part, Slots)
+            assert made.html_part.joined() == made.html
             assert "\n" not in made.subject
 
 
