@@ -93,9 +93,10 @@ def measure(
     """The lift of every arm over the control as of a moment.
 
     Conversion is at least one order in the window, compared by Newcombe's interval; revenue is
-    order lines less refunds in the window, per customer, compared by Welch's interval after CUPED
-    with the net revenue of the ``DAYS_BEFORE`` days before the start. With several arms each
-    interval is as wide as all of them together need (Bonferroni), p-values are Holm's.
+    order lines less refunds in the window, per customer, compared by ``means.difference`` (Welch,
+    where few bought with one variance for both) after CUPED with the net revenue of the
+    ``DAYS_BEFORE`` days before the start. With several arms each interval is as wide as all of them
+    together need (Bonferroni), p-values are Holm's.
     """
     is_over = as_of >= experiment.until and not experiment.goes_on
     orders, net, before = _acts(facts, experiment, as_of)

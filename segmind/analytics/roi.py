@@ -161,7 +161,7 @@ def together(
     sources = costs.filter(
         pl.col("source_kind") != int(Source.SINGLE), pl.col("messages") > 0
     ).select("source_kind", "source_id", *KEYS[by])
-    found = {}
+    found: dict[Key, Incremental] = {}
     for (key,), group in sources.unique().group_by(KEYS[by], maintain_order=True):
         measured = caused(_within(period, key)) if isinstance(key, datetime) else whole
         names = list(group.select("source_kind", "source_id").iter_rows())

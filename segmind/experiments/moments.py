@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+
+#: Below so many customers who did anything, a minority of their arm, an arm's own variance moves
+#: with its mean: an arm that by chance bought little also looks as if it varied little.
+SPARSE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +18,8 @@ class Moments:
 
     ``outcome`` is what is measured after the start (cents, or 0 and 1), ``before`` the same
     customers' figure before it. ``outcome_squares`` is the sum of squared deviations from the
-    mean, ``products`` the sum of the products of both deviations. Arms of disjoint customers add.
+    mean, ``products`` the sum of the products of both deviations; ``active`` customers did anything
+    at all (their outcome is not 0). Arms of disjoint customers add.
     """
 
     count: int
@@ -22,6 +28,7 @@ class Moments:
     outcome_squares: float = 0.0
     before_squares: float = 0.0
     products: float = 0.0
+    active: int = 0
 
     @classmethod
     def of(cls, outcome: np.ndarray, before: np.ndarray | None = None) -> Moments:
@@ -31,9 +38,9 @@ class Moments:
             return cls(0)
         y = np.asarray(outcome, dtype=np.float64)
         x = np.zeros(count) if before is None else np.asarray(before, dtype=np.float64)
-        y_mean, x_mean = float(y.mean()), float(x.mean())
+        y_mean, x_mean, active = float(y.mean()), float(x.mean()), int(np.count_nonzero(y))
         y, x = y - y_mean, x - x_mean
-        return cls(count, y_mean, x_mean, float(y @ y), float(x @ x), float(y @ x))
+        return cls(count, y_mean, x_mean, float(y @ y), float(x @ x), float(y @ x), active)
 
     def __add__(self, other: Moments) -> Moments:
         """Both groups as one (Chan, Golub and LeVeque 1979, "Updating formulae")."""
@@ -49,9 +56,19 @@ class Moments:
             self.outcome_squares + other.outcome_squares + dy * dy * weight,
             self.before_squares + other.before_squares + dx * dx * weight,
             self.products + other.products + dx * dy * weight,
+            self.active + other.active,
         )
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether so few did anything that their own variance says little (``SPARSE``)."""
+        return self.active < min(SPARSE, self.count / 2)
+
+    def squares(self, theta: float = 0.0) -> float:
+        """Sum of squared deviations of ``outcome - theta x before``."""
+        squares = self.outcome_squares - 2 * theta * self.products + theta**2 * self.before_squares
+        return max(0.0, squares)
 
     def variance(self, theta: float = 0.0) -> float:
         """Sample variance of ``outcome - theta x before``; needs two customers."""
-        squares = self.outcome_squares - 2 * theta * self.products + theta**2 * self.before_squares
-        return max(0.0, squares) / (self.count - 1)
+        return self.squares(theta) / (self.count - 1)

@@ -130,9 +130,10 @@ AREA: Final = Area(
             "revenue that a campaign, an automation or all marketing caused, with its interval",
             "(net revenue per customer of the audience - that of its holdout) x audience, in the "
             "days chosen after the launch; of an automation, after each customer came to its "
-            "split; of all marketing, everybody against the global holdout. Welch's interval after "
-            "CUPED with the 30 days before; while the window is open, or for what goes on, an "
-            "interval that may be looked at any time",
+            "split; of all marketing, everybody against the global holdout. Welch's interval "
+            "(where few bought with the variance of both groups together) after CUPED with the 30 "
+            "days before; while the window is open, or for what goes on, an interval that "
+            "may be looked at any time",
             "`analytics.lift.measure`, `analytics.rolling_lift`, `analytics.global_lift`",
         ),
         Term(

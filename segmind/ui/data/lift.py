@@ -183,11 +183,10 @@ def _row(kind: object, number: object, lift: Lift, currency: str) -> tuple[objec
     total = one.total_revenue if one is not None else None
     measured = total if isinstance(total, Effect) else None
     source = Source(int(str(kind)))
-    ends = (
-        (figures.major(end, currency) for end in (measured.estimate, measured.low, measured.high))
-        if measured is not None
-        else (None, None, None)
-    )
+    ends: list[float | None] = [None, None, None]
+    if measured is not None:
+        bounds = (measured.estimate, measured.low, measured.high)
+        ends = [figures.major(end, currency) for end in bounds]
     return (
         int(str(number)),
         source_name(int(source), int(str(number))),

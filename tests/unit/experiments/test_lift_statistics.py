@@ -78,6 +78,19 @@ def test_what_was_known_before_narrows_the_interval() -> None:
     assert adjusted < 0.9 * plain
 
 
+def test_intervals_hold_where_few_of_a_small_holdout_buy() -> None:
+    rng = np.random.default_rng(31)
+
+    def rare(count: int) -> Moments:
+        spent = np.zeros(count)
+        buyers = rng.binomial(count, 0.026)
+        spent[:buyers] = rng.lognormal(9, 1, buyers)
+        return Moments.of(spent)
+
+    found = [effect(means.difference(rare(4_000), rare(440))) for _ in range(EXPERIMENTS)]
+    assert 0.94 <= np.mean([each.low <= 0 <= each.high for each in found]) <= 0.96
+
+
 @pytest.mark.parametrize(("treated", "control"), [(0.03, 0.02), (0.5, 0.4)])
 def test_95_percent_intervals_of_shares_hold_the_truth_95_times_in_100(
     treated: float, control: float

@@ -53,8 +53,8 @@ def _sentence(at: Progress, eta: Eta, campaign: Campaign) -> str:
     if at.status is Status.PAUSED:
         return "Nothing leaves until you resume."
     if campaign.variant_test and not campaign.winner and at.settled >= at.enqueued:
-        left = at.audience - at.enqueued
-        return f"The test is out; {figures.plural(left, 'customer')} wait for its winner."
+        rest = at.audience - at.enqueued
+        return f"The test is out; {figures.plural(rest, 'customer')} wait for its winner."
     if at.rate:
         left = f", the last one leaves {figures.ago(eta.at, now())}" if eta.at else ""
         return f"{figures.plural(round(at.rate), 'message')} a second{left}{_limited(eta)}."

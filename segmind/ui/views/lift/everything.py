@@ -25,8 +25,8 @@ def show(days: int) -> None:
             )
         return
     percent = workspace.settings().global_holdout_percent
-    st.caption(
-        f"{percent:g} % of all customers get no marketing at all, always the same ones; "
-        "transactional messages are exempt."
+    st.markdown(
+        f"**All marketing together**: {percent:g} % of all customers get no marketing at all, "
+        "always the same ones; transactional messages are exempt."
     )
     lift_card(found, key="lift_global")

@@ -47,7 +47,7 @@ def show(stretch: Stretch) -> None:
     )
     st.page_link(
         page("revenue"),
-        label="Return by channel and month, also of what is only attributed",
+        label="Return by channel and month",
         icon=":material/payments:",
         query_params={"rev_tab": "Return"},
     )
