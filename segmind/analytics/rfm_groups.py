@@ -13,6 +13,7 @@ from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
 from segmind.customers.facts import Facts
+from segmind.events.schema import Kind
 from segmind.segments import rfm
 from segmind.segments.aggregates.rfm import RfmScores
 from segmind.segments.moment import Moment
@@ -86,7 +87,9 @@ def rfm_groups(
     """
     then = before or as_of - timedelta(days=30)
     now_cells, orders, net, last = _scored(facts, as_of, window_days, members)
-    past_cells, *_ = _scored(facts, then, window_days, members)
+    past_base, past_cells = _cells(facts, then, window_days)
+    if members is not None:
+        past_cells = past_cells[is_among(past_base, members.to_numpy())]
     of_group, past = _PLACES[now_cells], np.bincount(_PLACES[past_cells], minlength=len(rfm.GROUPS))
     age = (micros(as_of) - last) / _DAY
     rows = []
@@ -126,23 +129,34 @@ def groups_by_customer(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Customers with orders in the window (ids, ascending) and the place of the group of each in
     ``rfm.GROUPS``."""
-    base, cells = _cells(facts, as_of, window_days)[:2]
+    base, cells = _cells(facts, as_of, window_days)
     return base, _PLACES[cells]
 
 
-def _cells(facts: Facts, as_of: datetime, window_days: int) -> tuple[np.ndarray, ...]:
-    """Ids, cell (``rfm.cell``), orders, net revenue and last order (microseconds)."""
+def _cells(facts: Facts, as_of: datetime, window_days: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the customers with orders in the window (ascending), and the cell of each."""
     at = Moment(as_of, facts.zone)
-    scores = RfmScores(at.last(timedelta(days=window_days)))
-    base, orders, net, last = scores.figures(Sources(facts, at))
-    return base, rfm.scores(last) * 10 + rfm.scores(orders), orders, net, last
+    span = at.last(timedelta(days=window_days))
+    orders = facts.vectors.counts(Kind.ORDER, span)
+    base = np.flatnonzero((orders > 0) & facts.is_customer)
+    last = facts.vectors.last(Kind.ORDER, span)[base]
+    return base, _cell(last, orders[base])
+
+
+def _cell(last: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    cells: np.ndarray = rfm.scores(last) * 10 + rfm.scores(orders)
+    return cells
 
 
 def _scored(
     facts: Facts, as_of: datetime, window_days: int, members: pl.Series | None
-) -> tuple[np.ndarray, ...]:
-    base, *figures = _cells(facts, as_of, window_days)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Cell, orders, net revenue and last order (microseconds) of each."""
+    at = Moment(as_of, facts.zone)
+    scores = RfmScores(at.last(timedelta(days=window_days)))
+    base, orders, net, last = scores.figures(Sources(facts, at))
+    cells = _cell(last, orders)
     if members is None:
-        return tuple(figures)
+        return cells, orders, net, last
     mine = is_among(base, members.to_numpy())
-    return tuple(each[mine] for each in figures)
+    return cells[mine], orders[mine], net[mine], last[mine]

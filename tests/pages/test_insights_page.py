@@ -138,3 +138,6 @@ def test_the_overview_of_mixed_currencies_shows_no_sum(
     by_label = {metric.label: metric.value for metric in app.metric}
     assert by_label["Net revenue"] == by_label["Attributed revenue"] == "–"
     assert "cannot be added up" in texts(app)
+    app = open_page("insights")
+    assert_well(app)
+    assert "cannot be added up" in texts(app)

@@ -40,7 +40,7 @@ def sankey(
             "source": [left[i] for i, _, _ in flows],
             "target": [right[j] for _, j, _ in flows],
             "value": [n for _, _, n in flows],
-            "color": [colours.grid if i == j else colours.accent_soft for i, j, _ in flows],
+            "color": [_thin(colours.holdout if i == j else colours.accent) for i, j, _ in flows],
             "customdata": [[names[i], names[j]] for i, j, _ in flows],
             "hovertemplate": f"%{{customdata[0]}} → %{{customdata[1]}}: %{{value:,}} {unit}"
             "<extra></extra>",
@@ -54,6 +54,12 @@ def sankey(
         )  # fmt: skip
     fig.update_layout(margin={"l": 4, "r": 4, "t": 30, "b": 8}, hovermode="closest")
     return fig
+
+
+def _thin(colour: str) -> str:
+    """A hexadecimal colour through which others can be seen."""
+    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.32)"
 
 
 def _places(counts: Sequence[Sequence[int]], shown: Sequence[int], axis: int) -> list[float]:

@@ -14,7 +14,7 @@ from segmind.ui import figures
 from segmind.ui.charts.matrix import brief, matrix
 from segmind.ui.components.chart_card import chart_card, head
 from segmind.ui.components.make_segment import make_segment
-from segmind.ui.data import insights, workspace
+from segmind.ui.data import earned, insights, workspace
 from segmind.ui.navigation import page
 from segmind.ui.views.insights.among import among_picker
 
@@ -49,12 +49,14 @@ def show(actions: DeltaGenerator) -> None:
 def _groups(found: RfmGroups) -> None:
     currency = workspace.settings().currency
     unit = 10 ** figures.digits(currency)
+    no_sum = earned.no_sum(found.window_days + 1)
+    revenue = pl.lit(None, dtype=pl.Float64) if no_sum else pl.col("net_revenue") / unit
     table = found.groups.select(
         pl.col("name").alias("Group"),
         pl.col("customers").alias("Customers"),
         (pl.col("share") * 100).alias("Share"),
         (pl.col("customers") - pl.col("before")).alias("Change"),
-        (pl.col("net_revenue") / unit).alias("Net revenue"),
+        revenue.alias("Net revenue"),
         pl.col("days_since").round(0).alias("Days since order"),
     )
     meanings = {group.name: group.meaning for group in groups.GROUPS}
@@ -84,6 +86,8 @@ def _groups(found: RfmGroups) -> None:
             },
             alt="Customers by RFM group",
         )
+        if no_sum:
+            st.caption(f":material/currency_exchange: {no_sum}")
 
 
 def _grid(found: RfmGroups) -> None:

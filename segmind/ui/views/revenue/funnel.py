@@ -64,7 +64,7 @@ def _funnel(found: Funnels, by: str, stretch: Stretch) -> None:
         key="rev_funnel",
         takeaway=_takeaway(found.now, before, stretch),
     )
-    _onward(stretch)
+    _onward(found.now, stretch)
 
 
 def _hundredths(share: float | None) -> float | None:
@@ -81,10 +81,10 @@ def _takeaway(now: Funnel, before: dict[str, int], stretch: Stretch) -> str:
     ).replace("-", "−")  # fmt: skip
 
 
-def _onward(stretch: Stretch) -> None:
+def _onward(now: Funnel, stretch: Stretch) -> None:
     """Those who stopped between two steps, as a rule over the same days."""
     kinds = {label: kind.event_name for _, label, kind in STEPS}
-    names = list(kinds)
+    names = [step.label for step in now.steps]
     stops = {f"{a}, but never: {b}": (kinds[a], kinds[b]) for a, b in _pairs(names)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
