@@ -1,4 +1,5 @@
-"""The kinds of steps. A new kind is one class here and one function in ``acting``.
+"""The kinds of steps. A new kind is one class here, one function in ``acting``, and the same in
+columns in ``backtest.doing``.
 
 A step goes on to the one below it unless it names another; ``"end"`` leaves.
 """

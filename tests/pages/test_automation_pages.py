@@ -159,7 +159,7 @@ def test_it_is_switched_on_only_after_saying_what_will_happen(
     app = open_page("automation", id=made.id)
     app.button(key="aut_on").click().run()
     assert_well(app)
-    assert "In the last 7 days 1 customer would have." in texts(app)
+    assert "In the last 7 days 1 customer would have entered" in texts(app)
     assert kept(ui, made).state is State.DRAFT
 
 

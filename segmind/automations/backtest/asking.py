@@ -9,7 +9,7 @@ and the result says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Final
 
@@ -33,6 +33,7 @@ from segmind.segments.conditions.moments import Recency
 from segmind.segments.conditions.order import Cart
 from segmind.segments.linking import Resolve
 from segmind.segments.rule import Rule, parse
+from segmind.segments.thresholds import CountThreshold
 from segmind.segments.windows import Duration, Ever, Last
 
 #: So many different moments are asked exactly; more are asked at so many evenly spaced ones.
@@ -114,11 +115,11 @@ class Asking:
     def _recency(self, asked: Recency, who: Pairs) -> np.ndarray:
         timeline = self._past.timeline(Act(event=asked.event, where=asked.where))
         last = timeline.last(*who)
+        never: np.ndarray = last == BEFORE_ALL
         if asked.ago is None:
-            return last == BEFORE_ALL
-        limit = who[1] - _length(asked.ago)
-        is_recent = last >= limit
-        return is_recent if asked.op == "within" else (last != BEFORE_ALL) & ~is_recent
+            return never
+        is_recent: np.ndarray = last >= who[1] - _length(asked.ago)
+        return is_recent if asked.op == "within" else ~never & ~is_recent
 
     def _did(self, asked: Did, who: Pairs) -> np.ndarray:
         customers, moments = who
@@ -126,21 +127,7 @@ class Asking:
         since = np.full(moments.shape, BEFORE_ALL)
         if isinstance(asked.window, Last):
             since = moments - _length(asked.window.duration)
-        found = timeline.count(customers, since, moments + 1)
-        match asked.op:
-            case "at_least":
-                return found >= asked.n
-            case "at_most":
-                return found <= asked.n
-            case "exactly":
-                return found == asked.n
-            case "more_than":
-                return found > asked.n
-            case "less_than":
-                return found < asked.n
-            case "between":
-                assert asked.to is not None
-                return (found >= asked.n) & (found <= asked.to)
+        return _enough(asked, timeline.count(customers, since, moments + 1))
 
     def _as_it_is_now(self, asked: Condition) -> np.ndarray:
         key = asked.model_dump_json()
@@ -203,6 +190,22 @@ class _Carts:
             self._sums[np.maximum(until, since)] - self._sums[since],
             np.where(added > emptied, added, BEFORE_ALL),
         )
+
+
+def _enough(asked: CountThreshold, found: np.ndarray) -> np.ndarray:
+    """``CountThreshold.holds``, of numbers at hand."""
+    compared: Mapping[str, Callable[[np.ndarray, int], np.ndarray]] = {
+        "at_least": np.greater_equal,
+        "at_most": np.less_equal,
+        "exactly": np.equal,
+        "more_than": np.greater,
+        "less_than": np.less,
+    }
+    if asked.op != "between":
+        return compared[asked.op](found, asked.n)
+    assert asked.to is not None
+    within: np.ndarray = (found >= asked.n) & (found <= asked.to)
+    return within
 
 
 def is_timeless(asked: Condition) -> bool:

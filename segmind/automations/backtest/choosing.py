@@ -69,7 +69,7 @@ class _Rivalry:
         start another one."""
         definition, found = self.definition, self.found
         run = begun[place]
-        free = found.key[left] != found.key[run]
+        free: np.ndarray = found.key[left] != found.key[run]
         mode = definition.re_entry.mode
         if mode == "never":
             return np.zeros(left.shape, dtype=np.bool_)
@@ -88,10 +88,11 @@ class _Rivalry:
         """Near enough, and no order between them that is known when the first is looked at. At
         one instant an addition comes before an order."""
         found = self.found
-        is_near = np.abs(found.at[one] - found.at[other]) < _CART_LIFE
+        is_near: np.ndarray = np.abs(found.at[one] - found.at[other]) < _CART_LIFE
         first = np.minimum(self._orders_before[one], self._orders_before[other])
         last = np.maximum(self._orders_before[one], self._orders_before[other])
-        return is_near & ~self._orders.any_known(first, last, found.known[one])
+        same: np.ndarray = is_near & ~self._orders.any_known(first, last, found.known[one])
+        return same
 
     @property
     def _orders(self) -> Timeline:

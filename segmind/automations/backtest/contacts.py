@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,7 +102,7 @@ def _days(past: Past, ids: np.ndarray, instants: np.ndarray, default: str) -> np
     return found
 
 
-def _refused(contacts: Contacts, cap: Cap) -> Collection[int]:
+def _refused(contacts: Contacts, cap: Cap) -> list[int]:
     """Rows of messages that the cap does not allow any more."""
     per_day, per_week = _limit(cap.per_day), _limit(cap.per_week)
     gap = getattr(cap, "gap_hours", 0) * _HOUR

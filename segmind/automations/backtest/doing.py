@@ -195,7 +195,8 @@ def _exit(walk: Walk, step: Exit, here: Here) -> list[Ways]:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.rint(values).astype(np.int64)
+    whole: np.ndarray = np.rint(values).astype(np.int64)
+    return whole
 
 
 _ACTS: Final[Mapping[type, Callable[[Any, Any, Here], list[Ways]]]] = {

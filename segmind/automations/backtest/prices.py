@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,7 @@ from segmind.workspace.product_settings import ProductSettings
 
 #: So many real recipients are written to in mind, to count the parts of an SMS.
 SAMPLE: Final = 40
-_SAMPLES: Final = ("cart", "order", "suggested")
+_SAMPLES: Final[tuple[str, ...]] = ("cart", "order", "suggested")
 
 
 def micros_of(
@@ -40,12 +40,11 @@ def micros_of(
     people = facts.customers.select("customer_id", "country")
     known = asked.lazy().join(people, on="customer_id", how="left")
     by_country = known.group_by("country").agg(pl.col("n").sum()).collect()
-    return round(
-        sum(
-            n * parts * settings.cost_micros(channel, None, country_code(country) or None)
-            for country, n in by_country.iter_rows()
-        )
+    cost: float = sum(
+        n * parts * settings.cost_micros(channel, None, country_code(country) or None)
+        for country, n in by_country.iter_rows()
     )
+    return round(cost)
 
 
 def parts_of(
@@ -65,7 +64,7 @@ def parts_of(
         "currency": settings.currency,
     }
     example = sample_context()
-    values = {name: example[name] for name in _SAMPLES if name in example}
+    values: dict[str, Any] = {name: example[name] for name in _SAMPLES if name in example}
     found = []
     for person in _people(conn, sample[:SAMPLE]) or [{}]:
         try:

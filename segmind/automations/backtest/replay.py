@@ -161,7 +161,8 @@ class Walk:
         rows = here.rows[gone]
         self._left(rows, end[gone], self.runs.end_reason[rows], by_event=True)
         self.outcomes[step_id, "exited"] += rows.size
-        return ~gone & (here.at <= self._now)
+        there: np.ndarray = ~gone & (here.at <= self._now)
+        return there
 
     def _asked_again(self, here: Here, step_id: str) -> Here:
         """Those whom the engine still finds when it looks at their moments: exits by events, and

@@ -234,8 +234,8 @@ def _together(one: Found, other: Found, key: str) -> Found:
     both = pl.concat([_framed(one, key), _framed(other, key)]).sort("customer_id", "known", "at")
     names = both["name"]
     keys = names.rank("dense").cast(pl.Int64).to_numpy()
-    columns = (both[name].to_numpy() for name in ("customer_id", "at", "known"))
-    return Found(*columns, keys, names)
+    customers, at, known = (both[name].to_numpy() for name in ("customer_id", "at", "known"))
+    return Found(customers, at, known, keys, names)
 
 
 def _framed(found: Found, key: str) -> pl.DataFrame:

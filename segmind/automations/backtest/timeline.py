@@ -31,7 +31,8 @@ class Timeline:
     @classmethod
     def of(cls, rows: pl.DataFrame, size: int) -> Timeline:
         """The timeline of rows that are sorted so: customer_id, ts and known (all Int64)."""
-        return cls(*(rows[name].to_numpy() for name in ("customer_id", "ts", "known")), size)
+        customers, ts, known = (rows[name].to_numpy() for name in ("customer_id", "ts", "known"))
+        return cls(customers, ts, known, size)
 
     def first_from(
         self, customers: np.ndarray, since: np.ndarray, *, later: bool = False
@@ -42,7 +43,8 @@ class Timeline:
 
     def count(self, customers: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:
         """How often in ``[since, until)``."""
-        return self.first_from(customers, until) - self.first_from(customers, since)
+        found: np.ndarray = self.first_from(customers, until) - self.first_from(customers, since)
+        return found
 
     def next_known(
         self, customers: np.ndarray, since: np.ndarray, *, later: bool = False
@@ -103,7 +105,8 @@ class Timeline:
     @cached_property
     def _same(self) -> np.ndarray:
         """Of each row but the last: whether the next one is of the same customer."""
-        return self.customers[:-1] == self.customers[1:]
+        same: np.ndarray = self.customers[:-1] == self.customers[1:]
+        return same
 
     @cached_property
     def _is_orderly(self) -> bool:
@@ -167,7 +170,7 @@ class _Index:
         """The first row of each customer at the instant or after (``later``: only after)."""
         units = np.clip(values >> self.shift, self.first - 1, self.last + 1) - self.first + 1
         wanted = (customers << self.bits) + units
-        found = np.searchsorted(self.numbers, wanted)
+        found: np.ndarray = np.searchsorted(self.numbers, wanted)
         left = np.arange(found.size if self.numbers.size else 0)
         while left.size:
             row = found[left]

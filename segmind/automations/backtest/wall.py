@@ -39,4 +39,5 @@ def next_times(
         mine = np.flatnonzero(names == name)
         # From the customer's calendar day on, as the engine looks.
         found[mine] = np.array(times)[np.searchsorted(times, minutes[mine])]
-    return np.maximum(found, since)
+    later: np.ndarray = np.maximum(found, since)
+    return later

@@ -52,7 +52,7 @@ def work(
                 type="primary",
                 icon=":material/play_arrow:",
                 key=f"{name}_begin",
-                on_click=_begin,
+                on_click=_begun,
                 args=(name, question, begin),
             )
         return None
@@ -61,13 +61,18 @@ def work(
     if not held.running.is_done:
         _going_on(name)
         return None
-    return _answer(held, name)
+    answer: T | None = _answer(held, name)
+    return answer
 
 
 def _begin(name: str, question: Hashable, begin: Callable[[], Running[Any]]) -> _Held:
     held = _Held(question, begin())
     st.session_state[name] = held
     return held
+
+
+def _begun(name: str, question: Hashable, begin: Callable[[], Running[Any]]) -> None:
+    _begin(name, question, begin)
 
 
 def _wait_at_most(running: Running[Any], seconds: float) -> None:

@@ -22,6 +22,7 @@ from segmind.messages.lifecycle import State as MessageState
 from segmind.messages.outbox import KeyReused
 from segmind.messages.sources import SourceState
 from segmind.templates import versions
+from tests.trying import examples
 
 SMS = {"channel": "sms", "body": "Hello. Reply STOP to opt out."}
 SEND = {"kind": "send", "id": "text", "channel": "sms", "content": SMS}
@@ -326,7 +327,9 @@ def test_an_exit_rule_holds_while_waiting(shop: Any) -> None:
     ticks=st.lists(st.integers(1, 500), max_size=10),
 )
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_nobody_is_reminded_after_an_order_nor_twice_for_one_cart(
     shop: Any, acts: list[tuple[int, int, str]], ticks: list[int]

@@ -18,6 +18,7 @@ from segmind.automations.backtest.replaying import replay
 from segmind.automations.backtest.timeline import NEVER
 from segmind.automations.definition import parse
 from segmind.customers.facts import read_facts
+from tests.trying import examples
 
 #: Minutes after which nobody looks any more.
 END = 4_000
@@ -245,7 +246,7 @@ LASTING = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @given(world=worlds())
-@settings(max_examples=8, **LASTING)
+@settings(max_examples=examples(6), **LASTING)
 def test_a_backtest_equals_the_live_engine(shop: Any, world: Any) -> None:
     compare(shop, world)
 

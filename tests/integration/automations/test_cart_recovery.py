@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from segmind.automations import recipes
+import pytest
+
+from segmind.automations import engine, recipes
 from segmind.messages.lifecycle import State
 
 
@@ -63,8 +65,6 @@ def test_an_order_that_comes_with_the_due_time_stops_the_message(shop: Any) -> N
     shop.did(ada, 5, "product_added")
     shop.tick(6)
     shop.did(ada, 65, "order_completed")
-    from segmind.automations import engine
-
     engine.advance(shop.store, shop.at(65))  # the mover sees it before the scan does
     assert shop.runs() == [(ada, "exited", "goal")]
     assert shop.messages() == []
@@ -219,3 +219,18 @@ def test_an_event_that_comes_while_a_scan_is_under_way_is_found_by_the_next_one(
     assert shop.runs() == []
     shop.tick(5.02)
     assert len(shop.runs()) == 1
+
+
+def test_more_than_a_batch_is_moved_by_several_workers_each_run_once(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BATCH", 3)
+    people = [shop.customer(f"c{n}") for n in range(20)]
+    shop.live()
+    for who in people:
+        shop.did(who, 1, "product_added")
+    shop.tick(2)
+    done = engine.advance(shop.store, shop.at(61))
+    assert (done.moved, done.sent, done.failed) == (20, 20, 0)
+    assert sorted(who for who, _, _ in shop.messages()) == sorted(people)
+    assert {state for _, state, _ in shop.runs()} == {"exited"}

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from segmind.automations import entering, heeding, passes
 from segmind.automations.definition import parse
 from segmind.events.seal import seal
+from tests.trying import examples
 
 SMS = {"channel": "sms", "body": "Hello. Reply STOP to opt out."}
 DEFINITION = {
@@ -31,7 +32,9 @@ ACTS = st.one_of(
 
 @given(acts=st.lists(ACTS, max_size=16))
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_each_trigger_starts_one_run_whatever_comes_between(
     shop: Any, acts: list[tuple[Any, ...]]
