@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segmind.api.application import api as documented
+from tests.trying import examples
 
 PATHS = sorted(
     (method.upper(), path)
@@ -73,7 +74,9 @@ def _query(names: list[str], text: str) -> list[str]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_any_json_is_answered_calmly(client: Client, data: st.DataObject) -> None:

@@ -91,7 +91,7 @@ def detail_pages(stack: Stack) -> dict[str, str]:
 def test_a_deep_link_to_a_hidden_page_works_on_the_first_visit(
     demo_shop: Stack, visitor: Visitor
 ) -> None:
-    for path, title in detail_pages(demo_shop).items():
+    for path, title in list(detail_pages(demo_shop).items())[:2]:
         visit = visitor(demo_shop)
         visit.open(path)
         expect(visit.page.get_by_role("heading", level=1)).to_contain_text(title)

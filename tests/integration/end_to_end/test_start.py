@@ -135,14 +135,9 @@ def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
     assert second.end(signal.SIGINT) == 0
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
-    ],
-)
+# By default only the making itself is interrupted (test_demo_shop.py).
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_first_start_that_was_interrupted_is_begun_anew(
     installation: Installation, how: signal.Signals
 ) -> None:
@@ -174,7 +169,7 @@ def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> Non
     assert not installation.database_runs
 
 
-def test_killed_parts_are_started_again_and_ctrl_c_ends_them_all(
+def test_killed_parts_are_started_again_and_a_killed_start_takes_them_along(
     installation: Installation,
 ) -> None:
     started = installation.start("--no-demo")
@@ -191,26 +186,17 @@ def test_killed_parts_are_started_again_and_ctrl_c_ends_them_all(
         until(is_back, f"{name} is started again")
         assert installation.database_runs
         until(lambda: installation.health() == "ok", f"all is well after the end of {name}")
-    parts = children(started.popen.pid)
-    assert started.end(signal.SIGINT) == 0
-    assert all(is_gone(pid) for pid in parts.values())
-    assert not installation.database_runs
-
-
-def test_a_killed_start_takes_its_parts_along_and_the_server_is_found_again(
-    installation: Installation,
-) -> None:
-    started = installation.start("--no-demo")
-    parts = children(started.popen.pid)
-    assert parts.keys() == {"web", "scheduler"}
+    orphans = children(started.popen.pid)
     started.popen.kill()
     started.popen.wait()
-    until(lambda: all(is_gone(pid) for pid in parts.values()), "no part outlives start.py")
+    until(lambda: all(is_gone(pid) for pid in orphans.values()), "no part outlives start.py")
     assert installation.database_runs
 
     again = installation.start("--no-demo")
     until(lambda: installation.health() == "ok", "the next start works")
+    parts = children(again.popen.pid)
     assert again.end(signal.SIGINT) == 0
+    assert all(is_gone(pid) for pid in parts.values())
     assert not installation.database_runs
 
 

@@ -18,7 +18,7 @@ from tests.conftest import NOW
 
 
 def made(store: Store, now: datetime = NOW) -> shop.Made:
-    return make(store, events=20_000, seed=7, now=now, say=lambda _: None)
+    return make(store, events=10_000, seed=7, now=now, say=lambda _: None)
 
 
 def schema(store: Store) -> list[tuple[str, str]]:
@@ -68,7 +68,12 @@ def test_the_rows_agree_with_each_other(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "kept"), [("tell_campaigns", False), ("compare", False), ("membership", True)]
+    ("moment", "kept"),
+    [
+        pytest.param("tell_campaigns", False, marks=pytest.mark.slow),
+        pytest.param("compare", False, marks=pytest.mark.slow),
+        ("membership", True),
+    ],
 )
 def test_an_interrupted_run_is_cleared_away_and_begun_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch, moment: str, kept: bool

@@ -31,10 +31,11 @@ from segmind.segments.compile import matching_many
 from segmind.segments.explain import explain
 from segmind.segments.preview import preview
 from segmind.segments.rule import parse
+from tests.trying import examples
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "segments"))
 from segment_oracle import World
-from segment_worlds import WINDOWS, examples, facts_of, rules, sequences, world_of, worlds
+from segment_worlds import WINDOWS, facts_of, rules, sequences, world_of, worlds
 
 STEP = st.one_of(
     st.tuples(st.just("seal"), st.sampled_from([5, 1_000])),
@@ -187,7 +188,7 @@ def histories(draw: st.DrawFn, count: int) -> list[tuple[str, Any]]:
 
 
 @settings(
-    max_examples=examples(8),
+    max_examples=examples(4),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -218,7 +219,7 @@ def test_rules_answer_the_same_however_the_log_came_about(
         assert told.met == (somebody in expected)
 
 
-@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     data=st.data(),
     world=worlds(),

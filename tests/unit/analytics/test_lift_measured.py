@@ -15,6 +15,7 @@ from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS, Kind
 from segmind.experiments.effect import Effect, NotMeasured, WhyNot
 from segmind.experiments.experiment import Experiment
+from tests.trying import examples
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PEOPLE = 40
@@ -57,7 +58,7 @@ def asked(
     return measure(facts_of(lines), experiment(arms, control), START + timedelta(days=days))
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(5))
 @given(st.lists(LINE, max_size=60))
 def test_groups_hold_what_their_customers_did_in_the_window(
     lines: list[tuple[int, Kind, int, int]],

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmind.events import runs as module
 from segmind.events.runs import DAY_KEY, RUN_KEY, merged, runs
 from segmind.events.schema import UTC_INSTANT
+from tests.trying import examples
 
 SCHEMA = {
     "day": pl.Date,
@@ -46,6 +47,7 @@ def summed(frame: pl.DataFrame, n: pl.Expr, first: str, last: str) -> list[tuple
     return sorted(whole.rows(), key=repr)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(row, max_size=30))
 def test_runs_add_up_to_the_rows_and_no_two_neighbours_are_of_one_run(rows: list[tuple]) -> None:  # type: ignore[type-arg]
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -58,6 +60,7 @@ def test_runs_add_up_to_the_rows_and_no_two_neighbours_are_of_one_run(rows: list
 
 
 @pytest.mark.parametrize("largest", [2**63 - 1, 0])
+@settings(max_examples=examples(30))
 @given(rows=st.lists(row, max_size=30))
 def test_runs_of_a_day_are_merged_in_order_also_where_no_integer_holds_the_key(
     rows: list[tuple],  # type: ignore[type-arg]

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from hypothesis import settings
 from hypothesis import strategies as st
 from segment_oracle import RFM_GROUPS, STANDARD, World
 
@@ -52,12 +51,6 @@ OPEN_VALUES = [
     *(5, 10, 10.5, -1, True, False),
 ]
 KINDS = [1, 1, 2, 2, 3, 4, 5, 5, 5, 6, 7, 10, 11, 13, 13, 14, 20, 100, 100, 101]
-
-
-def examples(usual: int) -> int:
-    """How many examples to try: ``usual``, or what HYPOTHESIS_PROFILE=search asks for."""
-    profile = settings()
-    return usual if profile.derandomize else max(usual, profile.max_examples)
 
 
 def world_of(seed: int) -> World:

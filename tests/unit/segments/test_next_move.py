@@ -18,6 +18,7 @@ from segmind.events.spans import start_of
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.next_move import MOST_EVENTS, NextMove, next_move
 from segmind.segments.rule import parse
+from tests.trying import examples
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -32,7 +33,7 @@ OWN = sorted(set(FAMILIES) - {"rank", "rfm"})
 
 @pytest.mark.parametrize("family", OWN)
 def test_the_move_is_the_first_moment_at_which_the_oracle_turns(family: str) -> None:
-    @settings(RELAXED, max_examples=25)
+    @settings(RELAXED, max_examples=examples(10))
     @given(worlds(), FAMILIES[family], st.integers(1, 12))
     def holds(world: World, rule: dict, customer: int) -> None:
         check(world, rule, customer)
@@ -40,7 +41,7 @@ def test_the_move_is_the_first_moment_at_which_the_oracle_turns(family: str) -> 
     holds()
 
 
-@settings(RELAXED, max_examples=60)
+@settings(RELAXED, max_examples=examples(30))
 @given(worlds(), rules(), st.integers(1, 12))
 def test_whole_rules_move_when_the_oracle_says_so(world: World, rule: dict, customer: int) -> None:
     check(world, rule, customer)
