@@ -116,9 +116,10 @@ def _judge(
             return _Verdict(message, outcome, State.ACCEPTED)
         case InDoubt():
             return _Verdict(message, outcome, State.IN_DOUBT, error_class="in_doubt")
-        case Rejected(pause_sender=False, blames_content=blames_content):
-            error_class = "content" if blames_content else "rejected"
-            return _Verdict(message, outcome, State.FAILED, error_class=error_class)
+        case Rejected(pause_sender=False, blames_content=True):
+            return _Verdict(message, outcome, State.FAILED, error_class="content")
+        case Rejected(pause_sender=False):
+            return _Verdict(message, outcome, State.FAILED, error_class="rejected")
         case Rejected():
             # The set-up is at fault, not the message: it waits and loses no attempt.
             wait = timedelta(seconds=retry.PAUSE_AFTER_REFUSED_SETUP)

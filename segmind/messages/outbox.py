@@ -116,9 +116,10 @@ def enqueue_many(
     rows = rows.with_columns(pl.coalesce(own_step, pl.lit(step, pl.String)).alias("step"))
     try:
         with conn.begin_nested():
-            return copy_in(conn, "message", _as_messages(rows, shared))
+            new = copy_in(conn, "message", _as_messages(rows, shared))
     except UniqueViolation:
-        return _what_is_new(conn, rows, shared)
+        new = _what_is_new(conn, rows, shared)
+    return new
 
 
 def _as_messages(rows: pl.DataFrame, shared: Mapping[str, Any]) -> pl.DataFrame:

@@ -175,7 +175,9 @@ def _append_events(conn: Connection, receipts: Iterable[Receipt], now: datetime)
 def _event(receipt: Receipt) -> NewEvent | None:
     report, message = receipt.report, receipt.message
     name = _EVENT_NAME.get(report.word)
-    if name is None or message is None or message.present_id is None or message.is_erased:
+    if name is None or message is None or message.customer_id is None:
+        return None
+    if message.present_id is None or message.is_erased:
         return None
     word = Word.UNSUBSCRIBED if report.word is Word.INBOUND_STOP else report.word
     event_id = f"message:{message.public_id}:{word}"

@@ -218,11 +218,12 @@ def _shown_or(look: Callable[[Mapping[str, Any]], Any], fallback: str, autoescap
 def _text(value: Any, autoescape: bool) -> str:
     kind = type(value)
     if kind is str:
-        if len(value) > LONGEST_VALUE:
+        text: str = value
+        if len(text) > LONGEST_VALUE:
             raise NotQuick
         if not autoescape:
-            return value
-        return _escaped(value) if len(value) <= _LONGEST_KEPT else "".join((escape(value), ""))
+            return text
+        return _escaped(text) if len(text) <= _LONGEST_KEPT else "".join((escape(text), ""))
     if value is None:
         return ""
     if kind is int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sending_bench import NOON, Bench, Scripted, registry_of
@@ -12,7 +13,7 @@ from sending_bench import NOON, Bench, Scripted, registry_of
 from segmind.channels.outcome import Accepted, InDoubt, Outcome
 from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
-from segmind.messages import handover, reaper, reconcile
+from segmind.messages import handover, reaper, reconcile, sending
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
@@ -58,7 +59,7 @@ def test_a_database_clock_that_leaps_ahead_shortens_no_doubt(bench: Bench) -> No
     bench.run("UPDATE message SET state = 2, lease_until = now() - interval '1 hour'")
     with bench.store.engine.begin() as conn:
         assert reaper.run(conn, NOON).in_doubt == 2
-    policies = {channel: DoubtPolicy(180.0) for channel in Channel}
+    policies = {channel: DoubtPolicy(180.0, most_rounds=5) for channel in Channel}
     assert settle(bench, provider, policies=policies).again == 0  # "not found" proves nothing yet
     bench.run("UPDATE message SET lease_until = now() - interval '181 seconds'")
     assert settle(bench, provider, policies=policies).again == 2
@@ -226,17 +227,19 @@ def test_a_process_that_stood_still_does_not_send(
 ) -> None:
     bench.broadcast(bench.customers(3), bench.version())
     provider = Scripted()
-    real = handover.mark
+    real, standing = handover.mark, [0.0]
+    watch = SimpleNamespace(monotonic=lambda: time.monotonic() + standing[0], sleep=time.sleep)
+    monkeypatch.setattr(sending, "time", watch)
 
     def stopped(*args: object) -> handover.Marked:
         marked = real(*args)  # type: ignore[arg-type]
-        time.sleep(0.3)  # stands for SIGSTOP between the mark and the call
+        standing[0] = 60.0  # stands for SIGSTOP between the mark and the call
         return marked
 
     monkeypatch.setattr(handover, "mark", stopped)
-    dispatcher(bench, provider, lease_seconds=0.4).run_once()
+    dispatcher(bench, provider).run_once()
     assert provider.sent == []
-    time.sleep(0.2)
+    lease_over(bench)
     with bench.store.engine.begin() as conn:
         assert reaper.run(conn, NOON).in_doubt == 3
 
