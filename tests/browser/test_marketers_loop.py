@@ -33,6 +33,7 @@ PAGES = {
     "/automations": "Automations",
     "/engagement": "Engagement",
     "/revenue": "Revenue",
+    "/lift": "Lift",
     "/data": "Data",
     "/settings": "Settings",
 }
