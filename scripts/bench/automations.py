@@ -143,7 +143,10 @@ def _make(store: Store, options: argparse.Namespace, now: datetime) -> None:
     n, due = options.people, options.due
     with store.engine.begin() as conn:
         product_settings.save(
-            conn, {"postal_address": "1 High Street", "quiet_hours": {}}, "bench", now
+            conn,
+            {"postal_address": "1 High Street", "quiet_hours": {}, "place_hours": {}},
+            "bench",
+            now,
         )
         product = conn.execute(
             text(

@@ -86,7 +86,12 @@ class Shop:
             now = datetime.now(UTC)
             product_settings.save(
                 conn,
-                {"postal_address": "1 High Street", "quiet_hours": {}, "caps": {}},
+                {
+                    "postal_address": "1 High Street",
+                    "quiet_hours": {},
+                    "place_hours": {},
+                    "caps": {},
+                },
                 "test",
                 now,
             )
