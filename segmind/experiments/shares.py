@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from segmind.experiments.effect import Effect, Measured, NotMeasured, WhyNot
 
 #: Below so many expected in a cell the exact test answers instead of the score test (Cochran 1954).
@@ -62,4 +64,6 @@ def _p_value(treated: Share, control: Share) -> float:
         table = [[s.hits, s.count - s.hits] for s in (treated, control)]
         return float(stats.fisher_exact(table).pvalue)
     counts = (treated.hits, treated.count, control.hits, control.count)
-    return float(test_proportions_2indep(*counts, method="score", compare="diff").pvalue)
+    # It works out ratios too, which nobody asks for: where a share is 0 or 1 they are infinite.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(test_proportions_2indep(*counts, method="score", compare="diff").pvalue)

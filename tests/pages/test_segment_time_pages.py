@@ -99,12 +99,14 @@ def test_moves_and_overlaps_are_matrices_that_add_up(loyal: int, open_page: Open
     app = open_page("moves")
     assert_well(app)
     assert {each.label for each in app.metric} == {"Changed", "Stayed", "Came", "Left"}
-    table = app.dataframe[0].value
+    flows, table = (each.value for each in app.dataframe)
     assert table["All"].to_list()[-1] == 3
     assert sum(table["All"].to_list()[:-1]) == 3
+    nowhere = int(table.iloc[len(table) - 2, -2])  # were in none, are in none
+    assert flows["Customers"].sum() == 3 - nowhere
     app = open_page("moves", mvs_between="RFM groups")
     assert_well(app)
-    assert app.dataframe[0].value["All"].to_list()[-1] == 3
+    assert app.dataframe[1].value["All"].to_list()[-1] == 3
     app = open_page("moves", mvs_tab="Overlap")
     assert_well(app)
     table = app.dataframe[0].value
