@@ -30,6 +30,9 @@ def test_lift_stands_side_by_side_and_says_what_is_not_known(
                 " SELECT 'Ada', 'ada' || i || '@example.com', 1 FROM generate_series(1, 60) i"
             )
         )
+        somebody = conn.execute(text("SELECT min(id) FROM customer")).scalar_one()
+        before = then - timedelta(days=1)  # of a moment before the log began nobody is known
+        ingest.append(conn, [NewEvent(None, "product_viewed", before, somebody)], before)
         everybody = segments.create(
             conn, "Everybody", {"type": "all", "conditions": []}, actor="test", now=then
         )
