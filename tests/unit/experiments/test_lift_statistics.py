@@ -219,7 +219,7 @@ def test_the_needed_size_detects_what_it_was_made_for() -> None:
     assert power.detectable_mean(0.0, 100, 100) is None
 
 
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(8))
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
 def test_several_p_values_are_raised_as_statsmodels_raises_them(values: list[float]) -> None:
     theirs = multipletests(values, method="holm")[1]
