@@ -1,7 +1,7 @@
 """How quickly runs of automations advance: so many people in flight, so many of them due at once.
 
 Usage: automations.py [--people N] [--due D] [--orders O]
-       automations.py --backtest [--days 60]
+       automations.py --backtest [--days 60] [--cold]
 
 Makes a home of its own with N customers who have all put something into their cart, a live cart
 recovery with a run for each of them, D of which are due in this minute, O of these with an order a
@@ -9,7 +9,7 @@ moment ago. Then one scheduler's jobs run as fast as they can until nobody is du
 (orders end runs), advance (steps, consent, messages into the outbox), heed again.
 
 With --backtest nothing is made: the cart recovery is replayed over the last days of the log in
-SEGMIND_HOME, which is only read. The first run is cold (as after a start), the next ones are warm.
+SEGMIND_HOME, which is only read, after the web process's own reading ahead; with --cold without it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ import polars as pl  # noqa: E402
 from sqlalchemy import text  # noqa: E402
 
 from scripts.bench.machine import describe_machine  # noqa: E402
+from segmind.api.read_ahead import read_ahead  # noqa: E402
 from segmind.automations import automation as automations  # noqa: E402
 from segmind.automations import counts, engine, numbers, recipes  # noqa: E402
 from segmind.automations.backtest.asked import run  # noqa: E402
@@ -62,7 +63,7 @@ def main() -> int:
     options = _options()
     print(describe_machine(), flush=True)
     if options.backtest:
-        return _backtest(options.days)
+        return _backtest(options.days, is_cold=options.cold)
     with tempfile.TemporaryDirectory(prefix="segmind-bench-") as name:
         home = Path(name)
         home.chmod(0o755)
@@ -79,7 +80,7 @@ def main() -> int:
     return 0
 
 
-def _backtest(days: int) -> int:
+def _backtest(days: int, *, is_cold: bool) -> int:
     store = open_store(from_environment(), wait=30, pool_size=4)
     facts = took("the log is opened in", lambda: read_facts(store)).value
     first, last = facts.log.first_ts, facts.log.last_ts
@@ -93,6 +94,8 @@ def _backtest(days: int) -> int:
     events = sum(file.rows for file in facts.log.rows.files) + facts.log.rows.recent.height
     print(f"{events:,} events in {span:.1f} days, {facts.count:,} customers", flush=True)
     print(f"before it is begun: {expected(facts, question)}", flush=True)
+    if not is_cold:
+        took("read ahead, as when serving begins", lambda: read_ahead(store, now))
     for _ in range(3):
         found = took(f"back-test of {days} days", lambda: _replay(store, facts, question)).value
         print(
@@ -244,6 +247,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--due", type=int, default=100_000)
     parser.add_argument("--orders", type=int, default=1_000)
+    parser.add_argument("--cold", action="store_true", help="with --backtest: read nothing ahead")
     parser.add_argument("--backtest", action="store_true")
     parser.add_argument("--days", type=int, default=60)
     return parser.parse_args()
