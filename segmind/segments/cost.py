@@ -68,16 +68,20 @@ class Cost:
 
 
 class TooCostly(InvalidInput):
-    """The rule would take longer than it is allowed to."""
+    """The question (``what``) would take longer than it is allowed to."""
 
     code = "too_costly"
 
-    def __init__(self, cost: Cost, seconds: float) -> None:
+    def __init__(
+        self,
+        cost: Cost,
+        seconds: float,
+        what: str = "The rule",
+        hint: str = "Allow more time, choose a shorter window, or compare fewer events.",
+    ) -> None:
         self.cost = cost
         super().__init__(
-            f"The rule would take longer than {seconds:g} s. {cost}",
-            hint="Allow more time, choose a shorter window, or compare fewer events.",
-            field="max_seconds",
+            f"{what} would take longer than {seconds:g} s. {cost}", hint=hint, field="max_seconds"
         )
 
     @property

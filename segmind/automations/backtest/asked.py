@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from segmind.automations.backtest.expected import Expected, TooLong, expected
+from segmind.automations.backtest.expected import Expected, expected
 from segmind.automations.backtest.leaving import Gate
 from segmind.automations.backtest.question import Question
 from segmind.automations.backtest.replaying import replay
@@ -20,6 +20,7 @@ from segmind.automations.definition import Definition
 from segmind.automations.validate import require_valid
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
+from segmind.segments.cost import TooCostly
 from segmind.segments.segment import list_segments, resolver
 from segmind.segments.words import Words
 from segmind.workspace import product_settings
@@ -42,12 +43,14 @@ def backtested(store: Store, question: Question, most_seconds: float | None = No
     """The answer to a question about any definition, saved or not.
 
     Raises:
-        InvalidDefinition, InvalidPeriod; TooLong: it would take longer than ``most_seconds``.
+        InvalidDefinition, InvalidPeriod; TooCostly: it would take longer than ``most_seconds``.
     """
     facts = read_facts(store)
     price = expected(facts, question.checked())
     if most_seconds is not None and price.seconds > most_seconds:
-        raise TooLong(price, most_seconds)
+        raise TooCostly(
+            price, most_seconds, "The back-test", "Allow more time, or choose a shorter period."
+        )
     with store.engine.connect() as conn:
         require_valid(conn, question.definition)
         return run(conn, facts, product_settings.load(conn), question)

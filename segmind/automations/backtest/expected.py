@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,11 +11,11 @@ from segmind.automations.steps import Wait, WaitFor
 from segmind.automations.triggers import EventTrigger, ScheduleTrigger, SegmentTrigger
 from segmind.automations.walk import exits
 from segmind.customers.facts import Facts
-from segmind.errors import InvalidInput
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
 from segmind.segments import row_counts
 from segmind.segments.acts import ORDER, event_code
+from segmind.segments.cost import Cost
 
 #: What takes longer is begun only when somebody says so.
 FREE_SECONDS: Final = 2.0
@@ -28,12 +27,10 @@ _A_MOMENT: Final = 0.02
 _CUSTOMERS_PER_SECOND: Final = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """``events`` to be read one by one, and about how many ``seconds`` all takes."""
+class Expected(Cost):
+    """``events`` to be read one by one, and about how many ``seconds`` all takes: never nothing."""
 
-    events: int
-    seconds: float
+    __slots__ = ()
 
     @property
     def is_free(self) -> bool:
@@ -43,20 +40,6 @@ class Expected:
     def __str__(self) -> str:
         time = "less than a second" if self.seconds < 1 else f"about {self.seconds:.0f} s"
         return f"Reads {self.events:,} events one by one: {time}."
-
-
-class TooLong(InvalidInput):
-    """The back-test would take longer than it is allowed to."""
-
-    code = "too_costly"
-
-    def __init__(self, expected: Expected, seconds: float) -> None:
-        self.expected = expected
-        super().__init__(
-            f"The back-test would take longer than {seconds:g} s. {expected}",
-            hint="Allow more time, or choose a shorter period.",
-            field="max_seconds",
-        )
 
 
 def expected(facts: Facts, question: Question) -> Expected:

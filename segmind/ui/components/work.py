@@ -20,6 +20,7 @@ _LOOK: Final = 0.4
 class _Held:
     question: Hashable
     running: Running[Any]
+    is_free: bool
 
 
 def work(
@@ -30,49 +31,55 @@ def work(
     is_free: bool,
     label: str,
     key: str,
+    note: str = "",
+    doing: str = "Working",
+    again: str = "",
 ) -> T | None:
     """The answer to ``question``, kept until another one is asked; None until it is there.
 
     What is free begins by itself, everything else when somebody says so; while it goes on it can be
-    cancelled. Asking something else stops it.
+    cancelled. Asking something else stops it. ``note``: why it has a price; ``again``: the button
+    beside the answer that asks once more, if there is to be one.
     """
-    name = f"{key}_work"
-    held: _Held | None = st.session_state.get(name)
+    held: _Held | None = st.session_state.get(key)
     if held is not None and held.question != question:
-        held.running.stop.now()
-        st.session_state.pop(name)
+        _stop(key)
         held = None
+
+    def started() -> _Held:
+        made = _Held(question, begin(), is_free)
+        st.session_state[key] = made
+        return made
+
     if held is None and is_free:
-        held = _begin(name, question, begin)
+        held = started()
     if held is None:
-        with st.container(border=True, key=f"{name}_offer"):
+        with st.container(border=True, key=f"{key}_offer"):
             st.markdown(f"**{price}**")
-            st.button(
-                label,
-                type="primary",
-                icon=":material/play_arrow:",
-                key=f"{name}_begin",
-                on_click=_begun,
-                args=(name, question, begin),
-            )
+            if note:
+                st.caption(note)
+            _button(label, key, started, primary=True)
         return None
     if is_free:
         _wait_at_most(held.running, 8.0)
     if not held.running.is_done:
-        _going_on(name)
+        _going_on(key, doing)
         return None
-    answer: T | None = _answer(held, name)
+    answer: T | None
+    answer, is_stopped = _answer(held, key)
+    if again or is_stopped:
+        _button(again or "Begin again", key, started)
     return answer
 
 
-def _begin(name: str, question: Hashable, begin: Callable[[], Running[Any]]) -> _Held:
-    held = _Held(question, begin())
-    st.session_state[name] = held
-    return held
-
-
-def _begun(name: str, question: Hashable, begin: Callable[[], Running[Any]]) -> None:
-    _begin(name, question, begin)
+def _button(label: str, key: str, begin: Callable[[], Any], *, primary: bool = False) -> None:
+    st.button(
+        label,
+        type="primary" if primary else "tertiary",
+        icon=":material/play_arrow:" if primary else ":material/refresh:",
+        key=f"{key}_begin",
+        on_click=begin,
+    )
 
 
 def _wait_at_most(running: Running[Any], seconds: float) -> None:
@@ -85,33 +92,40 @@ def _wait_at_most(running: Running[Any], seconds: float) -> None:
                 return  # told by ``_answer``, or it goes on
 
 
-def _stop(name: str) -> None:
-    held: _Held | None = st.session_state.get(name)
+def _stop(key: str) -> None:
+    held: _Held | None = st.session_state.pop(key, None)
     if held is not None:
         held.running.stop.now()
 
 
+def _cancel(key: str) -> None:
+    """What begins by itself would begin again: that it was stopped is shown instead."""
+    held: _Held | None = st.session_state.get(key)
+    if held is not None and held.is_free:
+        held.running.stop.now()
+    else:
+        _stop(key)
+
+
 @st.fragment(run_every=_LOOK)
-def _going_on(name: str) -> None:
-    held: _Held | None = st.session_state.get(name)
+def _going_on(key: str, doing: str) -> None:
+    held: _Held | None = st.session_state.get(key)
     if held is None or held.running.is_done:
         st.rerun()
     with st.container(
-        border=True, horizontal=True, vertical_alignment="center", key=f"{name}_running"
+        border=True, horizontal=True, vertical_alignment="center", key=f"{key}_running"
     ):
-        st.markdown(f":material/hourglass_top: Working … {held.running.seconds:.0f} s")
-        st.button("Cancel", key=f"{name}_cancel", on_click=_stop, args=(name,))
+        st.markdown(f":material/hourglass_top: {doing} … {held.running.seconds:.0f} s")
+        st.button("Cancel", key=f"{key}_cancel", on_click=_cancel, args=(key,))
 
 
-def _answer(held: _Held, name: str) -> Any:
+def _answer(held: _Held, key: str) -> tuple[Any, bool]:
+    """The answer, and whether there is none because the work was stopped."""
     try:
-        return held.running.result()
+        return held.running.result(), False
     except Stopped as stopped:
         st.info(f"{stopped.message} {stopped.hint}".strip(), icon=":material/info:")
-        if st.button("Begin again", icon=":material/refresh:", key=f"{name}_again"):
-            st.session_state.pop(name, None)
-            st.rerun()
-        return None
+        return None, True
     except Exception:
-        st.session_state.pop(name, None)  # the next look begins anew
+        st.session_state.pop(key, None)  # the next look begins anew
         raise

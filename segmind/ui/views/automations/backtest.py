@@ -42,7 +42,7 @@ def show(automation: Automation, viewer: Viewer) -> None:
             price=str(price),
             is_free=price.is_free,
             label="Replay it",
-            key=f"bt_{automation.id}",
+            key=f"bt_{automation.id}_work",
         )
         if found is not None:
             _result(dict(zip(chosen.named, found, strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,10 +21,10 @@ from segmind.ui.components.rule_builder import rule_builder
 from segmind.ui.components.rule_builder.builder import forget, replace
 from segmind.ui.components.rule_builder.exchange import exchange
 from segmind.ui.components.rule_builder.tree import rule_of, tree_of
+from segmind.ui.components.work import work
 from segmind.ui.data import customers, segments
 from segmind.ui.data.segments import Answer
 from segmind.ui.navigation import open_page
-from segmind.ui.views.segments.asking import asked
 from segmind.workspace.permissions import Action
 
 _LONGEST_NAME: Final = 120
@@ -126,7 +127,17 @@ def _answer(rule: dict[str, Any], key: str, as_of: datetime | None) -> None:
     if price.is_free:
         answer: Answer | None = segments.preview(rule, as_of)
     else:
-        answer = asked(rule, as_of, price, key=key)
+        answer = work(
+            (json.dumps(rule, sort_keys=True), as_of),
+            lambda: segments.counting(rule, as_of),
+            price=str(price),
+            is_free=False,
+            label="Count now",
+            key=f"{key}_asked",
+            note="It looks into single events, which no rollup can answer for.",
+            doing="Counting",
+            again="Count again",
+        )
     if answer is None:
         st.markdown(segments.describes(parse(rule)).replace("$", "\\$"))
         return
