@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from segmind.channels import sms_parts
 from segmind.channels.content import SmsContent
+from segmind.customers import queries
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft, channel_of
-from segmind.templates.variables import context, sample_context
+from segmind.templates.variables import context, sample_context, shop_of
 from segmind.workspace.product_settings import ProductSettings
 
 
@@ -45,16 +46,11 @@ def estimate(
     which one will carry a message is known only when it leaves.
     """
     channel = channel_of(draft)
-    people = _people(conn, sample) or [None]
+    people: Sequence[dict[str, Any] | None] = [*queries.written_to(conn, sample)] or [None]
     parts: list[int] = []
     costs: list[int] = []
     failures: dict[str, RenderError] = {}
-    shop = {
-        "name": settings.shop_name,
-        "url": settings.public_url or "",
-        "postal_address": settings.postal_address,
-        "currency": settings.currency,
-    }
+    shop = shop_of(settings)
     for person in people:
         values = context(customer=person, shop=shop) if person is not None else sample_context()
         content = render(draft, values)
@@ -76,14 +72,3 @@ def estimate(
         sampled=len(people) if people != [None] else 0,
         failures=tuple(failures.values()),
     )
-
-
-def _people(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any] | None]:
-    rows = conn.execute(
-        text(
-            "SELECT id, external_id, first_name, last_name, email, phone, country, city, language,"
-            " timezone, birthday, traits FROM customer WHERE id = ANY(:ids) ORDER BY id"
-        ),
-        {"ids": list(ids)},
-    ).mappings()
-    return [dict(row) for row in rows]

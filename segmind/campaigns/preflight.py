@@ -13,7 +13,7 @@ from segmind.templates.check import GMAIL_CLIPS, Finding
 from segmind.templates.links import Links
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import Draft, EmailDraft, SmsDraft
-from segmind.templates.variables import context, sample_context
+from segmind.templates.variables import context, sample_context, shop_of
 from segmind.workspace.product_settings import ProductSettings
 
 #: Mailbox providers whose DMARC policy has mail in their name rejected if it comes from elsewhere.
@@ -164,12 +164,7 @@ def _words(content: object) -> str:
 
 def _values(customer: dict[str, Any] | None, settings: ProductSettings) -> dict[str, object]:
     sample = sample_context()
-    shop = {
-        "name": settings.shop_name,
-        "url": settings.public_url or "",
-        "postal_address": settings.postal_address,
-        "currency": settings.currency,
-    }
+    shop = shop_of(settings)
     if customer is None:
         return {**sample, "shop": shop}
     return context(customer=customer, shop=shop)

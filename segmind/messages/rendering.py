@@ -91,13 +91,7 @@ class Renderer:
         def price_of(channel: Channel, country: str | None) -> int:
             return settings.cost_micros(_NAMES[channel], self.provider_of(channel), country)
 
-        shop = {
-            "name": settings.shop_name,
-            "url": shop_url,
-            "postal_address": settings.postal_address,
-            "currency": settings.currency,
-        }
-        nobody = variables.context(shop=shop)
+        nobody = variables.context(shop={**variables.shop_of(settings), "url": shop_url})
         out: list[Rendered | Unrenderable] = []
         for message in messages:
             person = people.get(message.id)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+from segmind.workspace.product_settings import ProductSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -113,6 +115,16 @@ def context(
         out["order"] = plain(order)
     out.update(plain(values or {}))
     return out
+
+
+def shop_of(settings: ProductSettings, url: str | None = None) -> dict[str, object]:
+    """What is said behind ``shop.``; ``url`` stands where the settings name no public address."""
+    return {
+        "name": settings.shop_name,
+        "url": settings.public_url or url or "",
+        "postal_address": settings.postal_address,
+        "currency": settings.currency,
+    }
 
 
 def with_customer(base: Mapping[str, object], customer: Mapping[str, Any]) -> dict[str, object]:

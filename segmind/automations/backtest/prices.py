@@ -7,17 +7,17 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from segmind.automations.contents import draft_of
 from segmind.automations.steps import Option
 from segmind.channels import sms_parts
 from segmind.channels.content import SmsContent
 from segmind.consent.zones import country_code
+from segmind.customers import queries
 from segmind.customers.facts import Facts
-from segmind.errors import SegmindError
 from segmind.templates.render import render
-from segmind.templates.variables import context, sample_context
+from segmind.templates.variables import context, sample_context, shop_of
 from segmind.workspace.product_settings import ProductSettings
 
 #: So many real recipients are written to in mind, to count the parts of an SMS.
@@ -56,32 +56,12 @@ def parts_of(
     """
     if option.channel != "sms":
         return 1.0
-    draft = draft_of(conn, option)
-    shop = {
-        "name": settings.shop_name,
-        "url": settings.public_url or "",
-        "postal_address": settings.postal_address,
-        "currency": settings.currency,
-    }
+    draft, shop = draft_of(conn, option), shop_of(settings)
     example = sample_context()
     values: dict[str, Any] = {name: example[name] for name in _SAMPLES if name in example}
     found = []
-    for person in _people(conn, sample[:SAMPLE]) or [{}]:
-        try:
-            content = render(draft, context(customer=person, shop=shop, values=values))
-        except SegmindError:
-            continue
+    for person in queries.written_to(conn, sample[:SAMPLE]) or [{}]:
+        content = render(draft, context(customer=person, shop=shop, values=values))
         if isinstance(content, SmsContent):
             found.append(max(1, sms_parts.count(content.body).parts))
     return sum(found) / len(found) if found else 1.0
-
-
-def _people(conn: Connection, ids: Sequence[int]) -> list[dict[str, object]]:
-    rows = conn.execute(
-        text(
-            "SELECT id, external_id, first_name, last_name, email, phone, country, city, language,"
-            " timezone, birthday, traits FROM customer WHERE id = ANY(:ids) ORDER BY id"
-        ),
-        {"ids": list(ids)},
-    ).mappings()
-    return [dict(row) for row in rows]

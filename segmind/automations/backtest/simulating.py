@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from segmind.automations import values
 from segmind.automations.backtest.ending import first_end
@@ -25,6 +25,7 @@ from segmind.automations.steps import Condition, WaitFor
 from segmind.automations.walk import exits, first_due, walk
 from segmind.automations.world import FactsWorld
 from segmind.channels.content import EmailContent, PushContent, SmsContent
+from segmind.customers import queries
 from segmind.customers.facts import Facts
 from segmind.errors import NotFound
 from segmind.segments.explain import Explained, explain
@@ -32,7 +33,7 @@ from segmind.segments.linking import Resolve
 from segmind.segments.rule import parse
 from segmind.segments.words import Words
 from segmind.templates.render import RenderError, render
-from segmind.templates.variables import context
+from segmind.templates.variables import context, shop_of
 from segmind.workspace.product_settings import ProductSettings
 
 #: A way with more looks than this would not end: the longest waits are a year, and steps are few.
@@ -222,26 +223,11 @@ class _One:
         )
 
     def _written(self, outgoing: Outgoing, said: Mapping[str, Any]) -> tuple[str, str]:
-        person = (
-            self.conn.execute(
-                text(
-                    "SELECT id, external_id, first_name, last_name, email, phone, country, city,"
-                    " language, timezone, birthday, traits FROM customer WHERE id = :id"
-                ),
-                {"id": self.customer_id},
-            )
-            .mappings()
-            .one_or_none()
-        )
-        shop = {
-            "name": self.settings.shop_name,
-            "url": self.settings.public_url or "",
-            "postal_address": self.settings.postal_address,
-            "currency": self.settings.currency,
-        }
+        people = queries.written_to(self.conn, [self.customer_id])
+        person = people[0] if people else None
         content = render(
             draft_of(self.conn, outgoing.option),
-            context(customer=dict(person) if person else None, shop=shop, values=said),
+            context(customer=person, shop=shop_of(self.settings), values=said),
         )
         match content:
             case RenderError():

@@ -70,12 +70,7 @@ def _longest() -> Person:
 def _context(customer: dict[str, object]) -> dict[str, object]:
     settings = workspace.settings()
     sample = variables.sample_context()
-    shop = {
-        "name": settings.shop_name,
-        "url": settings.public_url or "https://shop.example.com",
-        "postal_address": settings.postal_address,
-        "currency": settings.currency,
-    }
+    shop = variables.shop_of(settings, url="https://shop.example.com")
     cart, order = sample["cart"], sample["order"]
     assert isinstance(cart, dict)
     assert isinstance(order, dict)
