@@ -24,6 +24,7 @@ from segmind.customers.facts import Facts
 from segmind.customers.purchases import day_number
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
+from segmind.experiments.survival import still_waiting
 
 Ints = NDArray[np.int64]
 #: Shares of all gaps that are at most as long as a threshold: the candidates.
@@ -204,12 +205,10 @@ def _limits(gaps: Ints) -> list[int]:
 
 
 def _survival(gaps: Ints, waiting: Ints) -> pl.DataFrame:
-    """Kaplan and Meier (1958): purchases whose next one has not come yet count as long as they
-    have been waited for, up to the longest gap."""
+    """Purchases whose next one has not come yet count as long as they have been waited for, up to
+    the longest gap."""
     longest = int(gaps.max())
-    ended = np.bincount(gaps, minlength=longest + 1)[: longest + 1].astype(float)
-    still = np.bincount(np.minimum(waiting, longest + 1), minlength=longest + 2)
-    leaving = ended + still[: longest + 1]
-    at_risk = ended.sum() + still.sum() - np.concatenate(([0], np.cumsum(leaving)[:-1]))
-    share = np.cumprod(1 - np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0))
+    ended = np.bincount(gaps, minlength=longest + 2)
+    unwatched = np.bincount(np.minimum(waiting, longest + 1), minlength=longest + 2)
+    share = still_waiting(ended, unwatched)[: longest + 1]
     return pl.DataFrame({"days": np.arange(longest + 1), "waiting": share}, schema=SURVIVAL_COLUMNS)

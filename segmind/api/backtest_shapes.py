@@ -104,7 +104,7 @@ class ReasonOut(_Out):
 
 class OrganicOut(_Out):
     """Of ``counted`` runs that could be watched for so long, those that reached the goal within
-    ``seconds`` of the last change (of the cart)."""
+    ``seconds`` of the last change (of the cart). ``share``: of all runs, by Kaplan and Meier."""
 
     seconds: int
     reached: int

@@ -47,9 +47,9 @@ AREA: Final = Area(
         Term(
             ("By themselves",), "%", "how many reach the goal without any message of this "
             "automation, by when: a delay before which many come anyway spares messages",
-            "runs whose goal came within so long of the last change (the last event that starts "
-            "the first wait anew, before the goal; else the trigger) / runs that could be watched "
-            "for so long",
+            "share of runs whose goal came within so long of the last change (the last event that "
+            "starts the first wait anew, before the goal; else the trigger), by Kaplan and Meier "
+            "(1958): runs that could be watched for less count for as long as they were",
             "`automations.backtest`", ("share", "counted"),
         ),
         Term(

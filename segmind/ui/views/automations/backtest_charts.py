@@ -73,7 +73,7 @@ def _by_themselves(found: Found) -> None:
                 "Version": name,
                 "Within": _AFTER[one.seconds],
                 "Reached the goal": one.reached,
-                "Of": one.counted,
+                "Of those watched for so long": one.counted,
                 "Share, %": None if one.share is None else round(100 * one.share, 2),
             }
             for name, organic in named.items()
@@ -83,9 +83,10 @@ def _by_themselves(found: Found) -> None:
     chart_card(
         "By themselves",
         "%",
-        "Of the runs that could be watched for so long, those that reached the goal within that "
-        "time of the last change (of the cart: the last event that starts the first wait anew; "
-        "else the trigger). Who comes within the delay is never written to.",
+        "The share of runs that reached the goal within that time of the last change (of the "
+        "cart: the last event that starts the first wait anew; else the trigger). Runs that could "
+        "be watched for less count for as long as they were. Who comes within the delay is never "
+        "written to.",
         curve(labels, series, "%") if series else None,
         table,
         key="bt_organic",
@@ -97,7 +98,7 @@ def _by_themselves(found: Found) -> None:
 def _takeaway(found: Found) -> str:
     organic = next(iter(found.values())).organic
     told = [
-        f"{100 * one.share:.1f}% of {figures.count(one.counted)} within {_AFTER[one.seconds]}"
+        f"{100 * one.share:.1f}% within {_AFTER[one.seconds]}"
         for one in organic
         if one.share is not None and one.seconds in {3_600, 86_400}
     ]
