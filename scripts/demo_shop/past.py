@@ -146,7 +146,8 @@ def _reachable(past: Past, channel: Channel, at: datetime) -> pl.DataFrame:
 
 
 def _tell(past: Past, story: Story, group: Group, rng: np.random.Generator) -> None:
-    at = past.until - timedelta(days=story.days_ago)
+    # In the evening of Europe and in the morning of America: nobody is woken.
+    at = (past.until - timedelta(days=story.days_ago)).replace(hour=17, minute=0, second=0)
     channel = story.channel
     members = _reachable(past, channel, at).filter(
         bucket(pl.col("id"), group.salt).is_between(*group.buckets, closed="left")

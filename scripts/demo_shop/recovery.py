@@ -49,7 +49,7 @@ def tell(past: Past, acts: pl.DataFrame) -> dict[str, float]:
     number = pl.int_range(pl.len(), dtype=pl.Int64)
     runs = carts.with_columns(run_id=number + past.first_run_id)
     _write_runs(past, made.id, made.version, runs)
-    reminded = runs.filter(pl.col("reminded"))
+    reminded = runs.filter(pl.col("reminded")).sort("due", "run_id")
     content = next(s for s in made.definition.steps if isinstance(s, Send)).template_version_id
     batch = Batch(
         source=Source.AUTOMATION,

@@ -31,7 +31,7 @@ def ranked(
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
     )
-    return _lying(fig, values, room=1.42)
+    return _lying(fig, values)
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
@@ -40,8 +40,8 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
     texts, before = [], top
     for index, (_, value) in enumerate(steps):
         of_top = f"{100 * value / top:.1f}%" if top else "–"
-        step = f" · {100 * value / before:.1f}% of the step before" if index > 1 and before else ""
-        texts.append(f"{value:,}" if index == 0 else f"{value:,}  ({of_top}{step})")
+        step = f"<br>{100 * value / before:.1f}% of the step before" if index > 1 and before else ""
+        texts.append(f"{value:,}" if index == 0 else f"{value:,}  ({of_top}){step}")
         before = value
     fig = figure(height=64 + 44 * max(1, len(steps)), legend=False, hover="closest")
     fig.add_bar(
@@ -59,12 +59,12 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
     return _lying(fig, [value for _, value in steps])
 
 
-def _lying(fig: go.Figure, values: Sequence[float], room: float = 1.22) -> go.Figure:
-    """``room``: how much wider than the longest bar, so that its value fits on a narrow screen."""
+def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
+    """With room beyond the longest bar, so that its value fits on a narrow screen."""
     most = max((abs(value) for value in values), default=1) or 1
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * room])
+    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * 1.42])
     fig.update_layout(bargap=0.34)
     return fig

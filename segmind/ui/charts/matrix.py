@@ -13,6 +13,8 @@ from segmind.ui.theme import palette
 _LONGEST = 22
 #: Heads up to this long lie level however many there are.
 _SHORT = 4
+#: Of more heads than this every third is written.
+_MANY = 16
 
 
 def matrix(
@@ -60,6 +62,8 @@ def matrix(
         if text
     ]
     fig.update_layout(annotations=written)
+    if len(heads) > _MANY:  # not all of them fit on a phone
+        fig.update_xaxes(tickvals=heads[::3])
     is_level = len(heads) < 6 or max(map(len, heads), default=0) <= _SHORT
     fig.update_xaxes(side="top", type="category", tickangle=0 if is_level else -35)
     fig.update_yaxes(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars as pl
 import streamlit as st
 
+from segmind.audiences import waterfall
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.report import Figures, Reason, Report
 from segmind.messages.explained import reason_label
@@ -159,20 +160,29 @@ def _reasons(found: Report) -> None:
             return
         st.dataframe(
             {
-                "Reason": [reason_label(each.reason) for each in reasons],
+                "Reason": [_in_words(each.reason) for each in reasons],
                 "When": [_WHY.get(each.kind, each.kind) for each in reasons],
                 "Customers": [each.count for each in reasons],
                 "Messages": [_link(found.campaign, each) for each in reasons],
             },
             hide_index=True,
+            placeholder=figures.DASH,
             column_config={
-                "Reason": st.column_config.TextColumn(width="medium"),
+                "Reason": st.column_config.TextColumn(width="large"),
                 "When": st.column_config.TextColumn(width="small"),
                 "Customers": st.column_config.NumberColumn(width="small"),
                 "Messages": st.column_config.LinkColumn(display_text="Show", width="small"),
             },
             alt="Reasons for which customers got no message",
         )
+
+
+def _in_words(reason: str) -> str:
+    """As the waterfall says it, which is short; else as a message's own page does."""
+    try:
+        return waterfall.Reason(reason).label
+    except ValueError:
+        return reason_label(reason)
 
 
 def _link(campaign: Campaign, reason: Reason) -> str | None:

@@ -120,9 +120,9 @@ def _incremental(found: pl.DataFrame) -> None:
     """What the attributed figures cannot say."""
     known = found["incremental"].drop_nulls().len()
     if known < found.height:
-        which = "None of these" if not known else f"{found.height - known} of these"
+        which = "None of these can" if not known else f"{found.height - known} of these cannot"
         st.info(
-            f"{which} can be compared with customers who were held out, so what the messages "
+            f"{which} be compared with customers who were held out, so what the messages "
             "caused is not known: incremental revenue is left empty. Attributed revenue says who "
             "was there before an order, not who would have bought anyway. Keep a holdout on every "
             "campaign, and a split with one in automations, to measure it.",
