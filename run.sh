@@ -54,6 +54,9 @@ check() {
 
 install
 export PYTHONPATH="$root"
+# Images of containers often forbid kept bytecode: then each process compiles all modules that it
+# imports, those of the libraries too, at each start.
+unset PYTHONDONTWRITEBYTECODE
 # glibc keeps freed arrays of up to 32 MB for itself unless told otherwise: at 67.5 million events the
 # web process then takes 2.4 GB instead of 1.7.
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import geocoder
 
 _A: Final = "America/"
 
@@ -166,6 +165,8 @@ def state_of(country: str, state: str | None, postal_code: str | None) -> str | 
 @lru_cache(maxsize=1_024)
 def state_of_area(area: str) -> str | None:
     """The US state of an area code of North America ("212"); None for Canada and toll-free."""
+    from phonenumbers import geocoder  # 13 MB of names that most processes never ask for
+
     try:
         number = phonenumbers.parse(f"+1{area}5550123")
     except phonenumbers.NumberParseException:

@@ -13,7 +13,6 @@ from dataclasses import astuple, dataclass
 from typing import Final, Self
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, gammaln, hyp2f1, psi
 
 from segmind.predictions.histories import Floats, Kinds
@@ -87,6 +86,8 @@ class BgNbd:
         Found by L-BFGS-B over the logarithms of the parameters, with the exact gradient, from
         several starts, the best of which counts.
         """
+        from scipy.optimize import minimize  # half a second that only learning needs
+
         scale = max(1.0, float(np.average(kinds.age, weights=kinds.weight)))
         size = float(kinds.weight.sum())
 

@@ -14,7 +14,6 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
 from segmind.predictions.histories import Floats, Ints, numbered
@@ -52,6 +51,8 @@ class GammaGamma:
     @classmethod
     def fitted(cls, purchases: Ints, spent: Ints) -> Self:
         """The model under which these averages are the likeliest; all have spent something."""
+        from scipy.optimize import minimize  # half a second that only learning needs
+
         kinds = _Kinds.of(purchases, spent)
         size = float(kinds.weight.sum())
         mean = float((kinds.weight @ kinds.total) / (kinds.weight @ kinds.x))
