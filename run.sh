@@ -48,8 +48,9 @@ check() {
   "$venv/bin/ruff" format --check .
   "$venv/bin/mypy"
   "$venv/bin/lint-imports"
-  # Two workers, whole files to one worker: each worker has a database server of its own.
-  exec "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-2}" --dist loadfile "$@"
+  # Whole files to one worker, in the order of tests/conftest.py: each worker has a database server
+  # of its own. Three workers for two cores, since tests of processes mostly wait.
+  exec "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-3}" --dist loadfile --no-loadscope-reorder "$@"
 }
 
 install

@@ -6,14 +6,17 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from segmind import clock
 from segmind.db import embedded, tables
@@ -32,6 +35,31 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 #: The instant at which tests happen unless they say otherwise.
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TEMPLATE = "segmind_template"
+#: Files that take long, or wait for other processes, begin first: begun last, one of them would
+#: run alone at the end. Their times of a run on two cores, in seconds, are in the README.
+FIRST = (
+    "tests/integration/end_to_end/test_start",
+    "tests/browser/test_marketers",
+    "tests/chaos/test_chaos_killed",
+    "tests/browser/",
+    "tests/integration/scheduler/test_scheduler_process",
+    "tests/contracts/test_emulator",
+    "tests/pages/test_builder_rows",
+    "tests/pages/test_every_page",
+    "tests/unit/segments/test_segment_engine",
+    "tests/integration/",
+    "tests/api/",
+    "tests/pages/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT).as_posix()
+        found = (n for n, prefix in enumerate(FIRST) if path.startswith(prefix))
+        return next(found, len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -72,31 +100,82 @@ def worker_id(request: pytest.FixtureRequest) -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
+@dataclass(frozen=True)
+class Original:
+    """What a test's own store begins as a copy of."""
+
+    database: str = TEMPLATE
+    home: Path | None = None
+    told: Any = None  #: what filling it gave
+
+
+Keep = Callable[[str, Callable[[Store], Any]], Original]
+
+
+@pytest.fixture(scope="session")
+def admin(postgres: str) -> Iterator[Engine]:
+    """The server of this session, to make and drop databases."""
+    url = postgres.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def keep(admin: Engine, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Keep:
+    """Fills a store once in a session, so that each test has a copy of it within 50 ms."""
+    kept: dict[str, Original] = {}
+
+    def filled(name: str, fill: Callable[[Store], Any]) -> Original:
+        if name not in kept:
+            home = tmp_path_factory.mktemp(name) / "var"
+            _create(admin, f"kept_{name}", TEMPLATE)
+            with _opened(postgres.replace("/segmind?", f"/kept_{name}?"), home) as store:
+                kept[name] = Original(f"kept_{name}", home, fill(store))
+        return kept[name]
+
+    return filled
+
+
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """A database of this test's own, cloned from the template (about 30 ms)."""
+def original() -> Original:
+    """Empty and migrated; a package whose tests share a shop has its own."""
+    return Original()
+
+
+@pytest.fixture
+def database_url(admin: Engine, postgres: str, original: Original) -> Iterator[str]:
+    """A database of this test's own, cloned (about 30 ms)."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(
-        postgres.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+    _create(admin, name, original.database)
     yield postgres.replace("/segmind?", f"/{name}?")
     with admin.connect() as conn:
         conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    """An empty, migrated store."""
-    settings = from_environment(
-        {"SEGMIND_HOME": str(tmp_path / "var"), "SEGMIND_DATABASE_URL": database_url}
-    )
+def store(database_url: str, tmp_path: Path, original: Original) -> Iterator[Store]:
+    """A store of this test's own: empty and migrated, or a copy of the package's original."""
+    if original.home is not None:
+        shutil.copytree(original.home, tmp_path / "var")
+    with _opened(database_url, tmp_path / "var") as store:
+        yield store
+
+
+def _create(admin: Engine, name: str, template: str) -> None:
+    with admin.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
+
+
+@contextmanager
+def _opened(database_url: str, home: Path) -> Iterator[Store]:
+    settings = from_environment({"SEGMIND_HOME": str(home), "SEGMIND_DATABASE_URL": database_url})
     settings.lake.mkdir(parents=True, exist_ok=True)
     engine = make_engine(database_url)
-    yield Store(engine=engine, lake=settings.lake, settings=settings)
-    engine.dispose()
+    try:
+        yield Store(engine=engine, lake=settings.lake, settings=settings)
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture

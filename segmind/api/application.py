@@ -119,15 +119,20 @@ def build(opened: Callable[[], Store], *, reads_ahead: bool = False) -> FastAPI:
         responses=_PROBLEMS,
         redirect_slashes=False,
     )
-    built.state.stores = Stores(opened)
-    built.state.doors = Doors()
-    built.state.batches = CapacityLimiter(ingest.BATCHES_AT_ONCE)
-    built.state.carriers = webhooks.Carriers()
+    open_on(built, opened)
     problems.install(built)
     built.add_middleware(Intake)
     for router in ROUTERS:
         built.include_router(router)
     return built
+
+
+def open_on(built: FastAPI, opened: Callable[[], Store]) -> None:
+    """Let the API serve another store; what it knew of its callers is forgotten."""
+    built.state.stores = Stores(opened)
+    built.state.doors = Doors()
+    built.state.batches = CapacityLimiter(ingest.BATCHES_AT_ONCE)
+    built.state.carriers = webhooks.Carriers()
 
 
 #: The API of this process, on the store that the environment names.

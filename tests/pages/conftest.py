@@ -14,6 +14,7 @@ from segmind.db.engine import Store
 from segmind.settings import ROOT
 from segmind.ui import access
 from segmind.workspace.access import Visit
+from tests.conftest import Keep, Original
 from tests.pages import small_shop
 
 MAIN = str(ROOT / "segmind" / "ui" / "main.py")
@@ -38,9 +39,19 @@ def ui(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shop(ui: Store) -> dict[str, int]:
+def original(request: pytest.FixtureRequest, keep: Keep) -> Original:
+    """For tests that ask for it, the small shop as it was when the first of them began."""
+    return keep("small_shop", _fill) if "shop" in request.fixturenames else Original()
+
+
+@pytest.fixture
+def shop(ui: Store, original: Original) -> dict[str, int]:
     """The small shop; the customers' ids by the shop's own."""
-    with ui.engine.begin() as conn:
+    return dict(original.told)
+
+
+def _fill(store: Store) -> dict[str, int]:
+    with store.engine.begin() as conn:
         return small_shop.fill(conn, clock.now())
 
 
