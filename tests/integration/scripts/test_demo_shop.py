@@ -29,7 +29,9 @@ def schema(store: Store) -> list[tuple[str, str]]:
     return sorted((str(name), str(definition)) for name, definition in rows)
 
 
-def test_the_shop_has_all_indexes_its_customers_as_columns_and_unique_events(store: Store) -> None:
+def test_the_shop_has_all_indexes_its_customers_as_columns_and_rows_that_agree(
+    store: Store,
+) -> None:
     before = schema(store)
     its = made(store)
     assert schema(store) == before
@@ -43,10 +45,11 @@ def test_the_shop_has_all_indexes_its_customers_as_columns_and_unique_events(sto
     assert shops.height == shops.unique(["event_hi", "event_lo"]).height == its.events
     assert facts.log.rolled.days
     assert {took.step for took in its.took} >= {"Customers", "Calendar days summed up"}
+    assert disagreements(store) == []
 
 
-def test_the_rows_agree_with_each_other(store: Store) -> None:
-    made(store)
+def disagreements(store: Store) -> list[str]:
+    """What the rows should say of each other and do not."""
     claims = {
         "an identity for each": "SELECT count(*) = (SELECT count(*) FROM customer) FROM identity",
         "the newest entry of the ledger is the customer's consent": """
@@ -62,9 +65,7 @@ def test_the_rows_agree_with_each_other(store: Store) -> None:
             (SELECT max(id) FROM message)""",
     }
     with store.engine.connect() as conn:
-        assert [
-            name for name, asked in claims.items() if not conn.execute(text(asked)).scalar()
-        ] == []
+        return [name for name, asked in claims.items() if not conn.execute(text(asked)).scalar()]
 
 
 @pytest.mark.parametrize(
@@ -95,5 +96,6 @@ def test_an_interrupted_run_is_cleared_away_and_begun_anew(
         left = conn.execute(text("SELECT count(*) FROM customer")).scalar_one()
     assert (left > 0) == kept, "customers are loaded in one go or not at all"
     assert made(store).customers > 0
+    assert disagreements(store) == []
     with pytest.raises(NotEmpty):
         made(store)

@@ -17,6 +17,7 @@ from segmind.analytics.period import Grain, InvalidPeriod, Period
 from segmind.analytics.rule import last_click
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS, Kind
+from tests.trying import examples
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 3, 9, tzinfo=UTC)
@@ -95,7 +96,7 @@ ORDERS = f"""
 """
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS)
 def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -126,7 +127,7 @@ def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, i
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS, days=st.integers(1, 7))
 def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], days: int
@@ -160,7 +161,7 @@ def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     assert revenue.attributed_over_time(book)["revenue"].sum() == book.credited
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS)
 def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -181,7 +182,7 @@ def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str
     assert summed.rows() == mine.rows()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS)
 def test_the_funnel_and_abandonment_equal_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]],
@@ -210,7 +211,7 @@ def test_the_funnel_and_abandonment_equal_duckdb(
     assert shares.by_cart_event == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS, ids=st.sets(st.integers(1, 5)))
 def test_segment_performance_equals_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], ids: set[int]
@@ -233,7 +234,7 @@ def test_segment_performance_equals_duckdb(
     assert row["conversion_rate"] == (buyers / len(ids) if ids else None)  # type: ignore[operator]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(log=LOGS, grain=st.sampled_from(["hour", "day", "week", "month"]))
 def test_the_overview_has_a_course_that_fits_its_figures(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], grain: Grain

@@ -26,7 +26,7 @@ def resolver(world: World):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_conditions_agrees_with_the_oracle(family: str) -> None:
-    @settings(RELAXED, max_examples=examples(20 if family == "did" else 6))
+    @settings(RELAXED, max_examples=examples(12 if family == "did" else 4))
     @given(worlds(), st.lists(FAMILIES[family], min_size=8, max_size=16))
     def agrees(world: World, given_rules: list[dict]) -> None:
         check_members(world, given_rules)
