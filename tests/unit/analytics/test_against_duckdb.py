@@ -191,7 +191,6 @@ def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str
 
 
 @settings(max_examples=examples(20), deadline=None)
-@settings(max_examples=examples(40), deadline=None)
 @given(log=LOGS, ids=st.sets(st.integers(1, 5)), gone=st.booleans())
 def test_engagement_of_a_segment_and_by_segment_and_day_equals_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], ids: set[int], gone: bool
@@ -235,7 +234,7 @@ def test_engagement_of_a_segment_and_by_segment_and_day_equals_duckdb(
     assert book.only(Which(customers=members[7])).credited == entries["credited"].sum()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(log=LOGS)
 def test_the_funnel_and_abandonment_equal_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]],
