@@ -43,14 +43,23 @@ install() {
 }
 
 check() {
+  local types checker tests=0 typed=0
   cd "$root"
   "$venv/bin/ruff" check .
   "$venv/bin/ruff" format --check .
-  "$venv/bin/mypy"
   "$venv/bin/lint-imports"
+  # Types are checked beside the tests, which leave a part of two cores free, and told in the end.
+  types="$(mktemp)"
+  "$venv/bin/mypy" >"$types" 2>&1 &
+  checker=$!
+  trap "kill $checker 2>/dev/null; rm -f '$types'" EXIT
   # Whole files to one worker, in the order of tests/conftest.py: each worker has a database server
   # of its own. Three workers for two cores, since tests of processes mostly wait.
-  exec "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-3}" --dist loadfile --no-loadscope-reorder "$@"
+  "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-3}" --dist loadfile --no-loadscope-reorder "$@" ||
+    tests=$?
+  wait "$checker" || typed=$?
+  cat "$types"
+  return $((tests > typed ? tests : typed))
 }
 
 install

@@ -36,7 +36,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TEMPLATE = "segmind_template"
 #: Files that take long, or wait for other processes, begin first: begun last, one of them would
-#: run alone at the end. Their times of a run on two cores, in seconds, are in the README.
+#: run alone at the end, on one of two cores.
 FIRST = (
     "tests/integration/end_to_end/test_start",
     "tests/browser/test_marketers",
