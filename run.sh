@@ -52,7 +52,7 @@ check() {
   types="$(mktemp)"
   "$venv/bin/mypy" >"$types" 2>&1 &
   checker=$!
-  trap "kill $checker 2>/dev/null; rm -f '$types'" EXIT
+  trap "kill $checker 2>/dev/null || true; rm -f '$types'" EXIT
   # Whole files to one worker, in the order of tests/conftest.py: each worker has a database server
   # of its own. Three workers for two cores, since tests of processes mostly wait.
   "$venv/bin/python" -m pytest -n "${TEST_WORKERS:-3}" --dist loadfile --no-loadscope-reorder "$@" ||
