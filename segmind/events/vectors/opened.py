@@ -69,17 +69,18 @@ class Opened:
         return rolled.of_untouched(pl.concat([self._new(firsts), by_gap]).lazy()).collect()
 
     @cached_property
-    def _orders(self) -> dict[Span, list[pl.DataFrame]]:
+    def _orders(self) -> dict[tuple[Span, ...], list[pl.DataFrame]]:
         return {}
 
     def orders_beside(self, window: Span, edges: Sequence[Span]) -> list[pl.DataFrame]:
-        """``totals.orders_beside``, read once for each of the newest few windows."""
-        if window not in self._orders:
+        """``totals.orders_beside``, read once for each of the newest few windows with edges."""
+        asked = (window, *edges)
+        if asked not in self._orders:
             parts = totals.orders_beside(self.rolled, window, edges)
-            self._orders[window] = [part.collect() for part in parts]
+            self._orders[asked] = [part.collect() for part in parts]
             while len(self._orders) > _WINDOWS:
                 self._orders.pop(next(iter(self._orders)), None)
-        return self._orders[window]
+        return self._orders[asked]
 
     def _new(self, firsts: pl.DataFrame) -> pl.DataFrame:
         """Those of the keyed sessions that had not started on a rolled day."""
