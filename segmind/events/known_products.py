@@ -11,6 +11,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -65,7 +66,8 @@ def find(conn: Connection, external_ids: Collection[str]) -> dict[str, KnownProd
     with known.lock:
         if is_current and known.newest == newest:
             known.products |= news
-            for oldest in list(known.products)[: max(0, len(known.products) - MOST_PRODUCTS)]:
+            excess = max(0, len(known.products) - MOST_PRODUCTS)
+            for oldest in list(islice(known.products, excess)):
                 del known.products[oldest]
     return found | news
 
