@@ -179,7 +179,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure live ingest over HTTP.")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--filled", type=int, default=1_000_000, help="events there before")
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--rate", type=float, default=0, help="events/s at most; 0: all it takes")
     parser.add_argument("--home", type=Path, help=f"a home to write into; must hold {MARK}")
     parser.add_argument("--port", type=int, default=8698)

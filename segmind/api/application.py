@@ -122,6 +122,7 @@ def build(opened: Callable[[], Store], *, reads_ahead: bool = False) -> FastAPI:
     built.state.stores = Stores(opened)
     built.state.doors = Doors()
     built.state.batches = CapacityLimiter(ingest.BATCHES_AT_ONCE)
+    built.state.takings = ingest.takings()
     built.state.carriers = webhooks.Carriers()
     problems.install(built)
     built.add_middleware(Intake)

@@ -25,7 +25,7 @@ from segmind.events.products import Product
 class ShopEvent(NamedTuple):
     """An event on its way into the log: customer and product are the shop's, not ours yet."""
 
-    index: int  # of the call
+    number: int  # of the call
     who: tuple[str | None, str | None]  # user id, browser's id
     event_id: bytes
     ts: int  # microseconds since 1970, UTC
@@ -124,7 +124,8 @@ def _instants(written: list[str], now: datetime) -> Sequence[int | None]:
     if micros is not None:
         is_right = (micros >= _OLDEST) & (micros <= ingest.micros(now + calls.MAX_AHEAD))
         if is_right.all():
-            return micros.tolist()
+            found: list[int | None] = micros.tolist()
+            return found
     return [_instant(text, now) for text in written]
 
 

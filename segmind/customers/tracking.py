@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final, Literal
 
@@ -17,7 +19,7 @@ from segmind.customers import describing, reading_calls, resolving, traits
 from segmind.customers.calls import Call
 from segmind.customers.commerce import Draft
 from segmind.customers.describing import AddressesChanged
-from segmind.customers.reading_calls import ReadCalls
+from segmind.customers.reading_calls import Batch, ReadCalls
 from segmind.customers.resolving import Pair
 from segmind.customers.shop_events import ShopEvent
 from segmind.errors import InvalidInput
@@ -43,7 +45,8 @@ class CallResult(msgspec.Struct, frozen=True, gc=False):
 
 
 #: Of most calls of most batches there is nothing else to say.
-_ACCEPTED: Final = tuple(CallResult(index, "accepted") for index in range(5_000))
+_MOST: Final = 5_000
+_ACCEPTED: Final = tuple(CallResult(index, "accepted") for index in range(_MOST))
 
 
 def track(
@@ -62,25 +65,40 @@ def track(
     Raises:
         Unreadable: bytes are not JSON as we take it; nothing was done.
     """
+    batch = Batch(raw_calls, shared or {})
+    (results,) = track_together(conn, [batch], now, addresses_changed)
+    return results
+
+
+def track_together(
+    conn: Connection,
+    batches: Sequence[Batch],
+    now: datetime,
+    addresses_changed: AddressesChanged | None = None,
+) -> list[list[CallResult]]:
+    """``track`` for batches that arrived one after the other, in one go; results for each."""
     currency = product_settings.currency_of(conn)
-    read = reading_calls.read(raw_calls, now, currency, shared or {})
+    read = reading_calls.read(batches, now, currency)
     codes, nameless = _codes(conn, {d.name for t in read.told for d in t.drafts})
     if nameless:
         refusals = {t.index: nameless.get(t.drafts[0].name) for t in read.told if t.drafts}
         read.refused |= {i: refused for i, refused in refusals.items() if refused is not None}
         read.told = [t for t in read.told if t.index not in read.refused]
-    results = {i: _rejected(i, refused) for i, refused in read.refused.items()}
-    results |= _take(conn, read, codes, now, addresses_changed)
-    return _in_order(len(raw_calls), results)
+    others = {i: _rejected(i, refused) for i, refused in read.refused.items()}
+    others |= _take(conn, read, codes, now, addresses_changed)
+    return _by_batch([len(batch.calls) for batch in batches], others)
 
 
-def _in_order(length: int, others: Mapping[int, CallResult]) -> list[CallResult]:
-    """Accepted is whatever is not among the ``others``."""
-    found = list(_ACCEPTED[:length])
-    found += [CallResult(index, "accepted") for index in range(len(found), length)]
-    for index, result in others.items():
-        found[index] = result
-    return found
+def _by_batch(lengths: Sequence[int], others: Mapping[int, CallResult]) -> list[list[CallResult]]:
+    """What became of the calls of each batch: accepted, whatever is not among the ``others``."""
+    results = [[*_ACCEPTED[:n], *(CallResult(i, "accepted") for i in range(_MOST, n))]
+               for n in lengths]  # fmt: skip
+    ends = list(accumulate(lengths))
+    for index, other in others.items():
+        batch = bisect_right(ends, index)
+        place = index - ends[batch] + lengths[batch]
+        results[batch][place] = CallResult(place, other.status, other.reason, other.field)
+    return results
 
 
 def _rejected(index: int, refused: InvalidInput) -> CallResult:
@@ -113,7 +131,7 @@ def _take(
 
     Returns what became of those that were not simply accepted.
     """
-    indexes = sorted([e.index for e in read.events] + [t.index for t in read.told])
+    indexes = sorted([e.number for e in read.events] + [t.index for t in read.told])
     if not indexes:
         return {}
     try:
@@ -138,7 +156,7 @@ def _store(
     changed: AddressesChanged | None,
 ) -> dict[int, CallResult]:
     told_of = {e.product for e in read.events} | {d.product for t in read.told for d in t.drafts}
-    ours = products.ids_of(conn, told_of - {None}) if told_of else {}
+    ours = products.ids_of(conn, [p for p in told_of if p is not None])
     people = {e.who for e in read.events} | {_who(t.call) for t in read.told}
     found = resolving.customers_of(conn, people)
     rows = _rows_of_events(read.events, found, ours)

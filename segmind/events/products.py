@@ -41,6 +41,8 @@ def ids_of(conn: Connection, products: Iterable[Product | str]) -> dict[str, int
     Each attribute that is given replaces the stored one; the last of several wins.
     """
     rows = [p if isinstance(p, Product) else Product(p) for p in products]
+    if not rows:
+        return {}
     known = known_products.find(conn, {p.external_id for p in rows})
     if all(_is_told(p, known.get(p.external_id)) for p in rows):
         return {external_id: its.product_id for external_id, its in known.items()}
