@@ -106,6 +106,8 @@ def _measure(store: Store, options: argparse.Namespace) -> bool:
         f"rows in the log     {added:>10,} of {expected:,} accepted; repeats {done['repeated']:,}"
     )
     print("processor           " + ", ".join(f"{n} {s:.0%}" for n, s in shares.items()))
+    each = {name: share * done["seconds"] / done["events"] * 1e6 for name, share in shares.items()}
+    print("microseconds/event  " + ", ".join(f"{n} {cost:.0f}" for n, cost in each.items()))
     alone = bare_copy(store, SIZE, seconds=5)
     print(f"bare COPY           {alone:>10,.0f} rows/s into an indexed table: {alone / rate:.1f} x")
     for wrong in done["wrong"][:3] + previewer.wrong[:3]:

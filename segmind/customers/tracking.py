@@ -11,7 +11,6 @@ from operator import itemgetter
 from typing import Any, Final, Literal
 
 import msgspec
-import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
@@ -137,15 +136,20 @@ def _take(
     try:
         with conn.begin_nested():
             return _store(conn, read, codes, now, changed)
-    except (DataError, psycopg.DataError, OverflowError) as refused:
+    except (DataError, OverflowError) as refused:
         if len(indexes) == 1:
-            _log.warning("A checked call was refused by the database: %s", type(refused).__name__)
+            _log.warning("A checked call was refused by the database: %s", _kind_of(refused))
             (index,) = indexes
             return {index: CallResult(index, "rejected", "The call cannot be stored.")}
     results: dict[int, CallResult] = {}
     for one in read.one_by_one():
         results |= _take(conn, one, codes, now, changed)
     return results
+
+
+def _kind_of(refused: DataError | OverflowError) -> str:
+    cause = refused.orig if isinstance(refused, DataError) else refused
+    return type(cause).__name__
 
 
 def _store(

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import psycopg
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,19 @@ def copy_in(conn: Connection, table: str, columns: Mapping[str, Column]) -> None
 
     Raises:
         OverflowError: a number does not fit into its column.
-        psycopg.DataError: PostgreSQL refuses a value.
+        DBAPIError: as any statement does; DataError where PostgreSQL refuses a value.
     """
     told = {name: its for name, its in columns.items() if its[1].count(None) < len(its[1])}
     # Texts come last: what stands before them has one form in all rows.
     ordered = sorted(told, key=lambda name: told[name][0] is TEXT)
     block = b"".join((_HEAD, *_rows([told[name] for name in ordered]), _TAIL))
+    statement = f"COPY {table} ({', '.join(ordered)}) FROM STDIN (FORMAT binary)"
     cursor: Any = conn.connection.cursor()
-    into = f"{table} ({', '.join(ordered)})"
-    with cursor, cursor.copy(f"COPY {into} FROM STDIN (FORMAT binary)") as copy:
-        copy.write(block)
+    try:
+        with cursor, cursor.copy(statement) as copy:
+            copy.write(block)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 def _rows(columns: Sequence[Column]) -> Sequence[bytes]:
