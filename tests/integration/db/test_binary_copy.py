@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID as Uuid
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -48,7 +48,7 @@ def test_any_values_come_back(store: Store, given_rows: list[tuple[Any, ...]]) -
         found = [tuple(row) for row in conn.execute(text(f"SELECT {names} FROM t ORDER BY n"))]
     assert found == [
         (*row[:4], None if row[4] is None else EPOCH + timedelta(microseconds=row[4]), *row[5:7],
-         Uuid(bytes=row[7]))
+         uuid.UUID(bytes=row[7]))
         for row in given_rows
     ]  # fmt: skip
 
