@@ -106,6 +106,8 @@ def _measure(store: Store, options: argparse.Namespace) -> bool:
         f"rows in the log     {added:>10,} of {expected:,} accepted; repeats {done['repeated']:,}"
     )
     print("processor           " + ", ".join(f"{n} {s:.0%}" for n, s in shares.items()))
+    each = {name: share * done["seconds"] / done["events"] * 1e6 for name, share in shares.items()}
+    print("microseconds/event  " + ", ".join(f"{n} {cost:.0f}" for n, cost in each.items()))
     alone = bare_copy(store, SIZE, seconds=5)
     print(f"bare COPY           {alone:>10,.0f} rows/s into an indexed table: {alone / rate:.1f} x")
     for wrong in done["wrong"][:3] + previewer.wrong[:3]:
@@ -179,7 +181,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure live ingest over HTTP.")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--filled", type=int, default=1_000_000, help="events there before")
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--rate", type=float, default=0, help="events/s at most; 0: all it takes")
     parser.add_argument("--home", type=Path, help=f"a home to write into; must hold {MARK}")
     parser.add_argument("--port", type=int, default=8698)

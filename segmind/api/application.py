@@ -132,6 +132,7 @@ def open_on(built: FastAPI, opened: Callable[[], Store]) -> None:
     built.state.stores = Stores(opened)
     built.state.doors = Doors()
     built.state.batches = CapacityLimiter(ingest.BATCHES_AT_ONCE)
+    built.state.takings = ingest.takings()
     built.state.carriers = webhooks.Carriers()
 
 

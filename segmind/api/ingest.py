@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -22,17 +22,22 @@ from segmind.api import batch as batch_text
 from segmind.api import strict_json
 from segmind.api.caller import BEARER, caller_of, store_of
 from segmind.api.problems import Refusal
+from segmind.api.together import Together
 from segmind.consent import suppressions
 from segmind.consent.addresses import address_key
 from segmind.customers import calls, tracking
+from segmind.customers.reading_calls import Batch
 from segmind.customers.tracking import CallResult
 from segmind.db.engine import Store
 from segmind.workspace.api_keys import Scope
 
 MOST_CALLS: Final = 5_000
-#: Batches at work at once: enough to have one compute while others wait for their commit, few
-#: enough to leave the interpreter to whoever looks at a preview. Single calls mostly wait.
-BATCHES_AT_ONCE: Final = 3
+#: Requests that are read, or wait for their turn, at once.
+BATCHES_AT_ONCE: Final = 16
+#: Transactions at once: one computes while the other waits for its commit.
+AT_ONCE: Final = 2
+#: Calls in one transaction: enough to share its cost, few enough to answer soon.
+MOST_TOGETHER: Final = 2_500
 _ATTEMPTS: Final = 4
 
 router = APIRouter(prefix="/v1", tags=["Ingest"], dependencies=[Depends(BEARER)])
@@ -140,7 +145,7 @@ def _object(body: bytes) -> dict[str, Any]:
 def _take_one(request: Request, body: bytes, kind: str) -> _Answer:
     payload = _object(body) | {"type": kind}
     store = _admitted(request, payload.pop("writeKey", None))
-    taken = _take(store, [payload])
+    taken = _take(request, store, [payload])
     outcome = taken.results[0]
     if outcome.status == "rejected":
         raise Refusal(
@@ -159,7 +164,7 @@ def _take_batch(request: Request, body: bytes) -> _Answer:
     store = _admitted(request, written.write_key)
     _check_length(written.calls)
     try:
-        return _take(store, written.calls, written.shared)
+        return _take(request, store, written.calls, written.shared)
     except calls.Unreadable:
         return _take_whole(request, body)  # which says what is wrong with the body
 
@@ -170,7 +175,7 @@ def _take_whole(request: Request, body: bytes) -> _Answer:
     store = _admitted(request, payload.get("writeKey"))
     found = calls.unbatch(payload)
     _check_length(found)
-    return _take(store, found)
+    return _take(request, store, found)
 
 
 def _check_length(found: Sized) -> None:
@@ -187,27 +192,57 @@ def _admitted(request: Request, written: Any) -> Store:
     return store
 
 
-def _take(store: Store, found: Sequence[Any], shared: Mapping[str, Any] | None = None) -> _Answer:
+class _Arrived(NamedTuple):
+    store: Store
+    batch: Batch
+
+
+Takings = Together[_Arrived, list[CallResult]]
+
+
+def takings() -> Takings:
+    """Takes the calls of all requests of a process: those that come together in one transaction."""
+    return Together(
+        _take_together, lambda arrived: len(arrived.batch.calls), turns=AT_ONCE, most=MOST_TOGETHER
+    )
+
+
+def _take(
+    request: Request,
+    store: Store,
+    found: Sequence[Any],
+    shared: Mapping[str, Any] | None = None,
+) -> _Answer:
+    taking: Takings = request.app.state.takings
+    results = taking.run(_Arrived(store, Batch(found, shared or {})))
+    told = [result.status for result in results]
+    rejected, repeated = told.count("rejected"), told.count("repeated")
+    accepted = len(told) - rejected - repeated
+    return _Answer(rejected == 0, accepted, repeated, rejected, results)
+
+
+def _take_together(arrived: Sequence[_Arrived]) -> list[list[CallResult]]:
+    store = arrived[0].store
+    if any(other.store is not store for other in arrived):
+        return [result for one in arrived for result in _take_together([one])]
     key = address_key(store.settings.secret_key)
 
     def addresses_changed(conn: Connection, customer_ids: Sequence[int]) -> None:
         """A new address may be one that must not be used."""
         suppressions.remirror(conn, key, customer_ids)
 
-    for attempt in range(_ATTEMPTS):
+    batches = [one.batch for one in arrived]
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             with store.engine.begin() as conn:
-                results = tracking.track(conn, found, clock.now(), addresses_changed, shared)
-            break
+                return tracking.track_together(conn, batches, clock.now(), addresses_changed)
         except OperationalError as error:
             # Two batches about the same customers met; one of them is asked to come again.
             met = isinstance(error.orig, DeadlockDetected | SerializationFailure)
-            if not met or attempt == _ATTEMPTS - 1:
+            if not met or attempt == _ATTEMPTS:
                 raise
-    count = dict.fromkeys(("accepted", "repeated", "rejected"), 0)
-    for result in results:
-        count[result.status] += 1
-    return _Answer(success=count["rejected"] == 0, **count, results=results)
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -84,7 +85,7 @@ def _keep(known: _Known, epoch: int, users: Ids, anonymous: Ids) -> None:
             return
         for kept, found in ((known.user, users), (known.anonymous, anonymous)):
             kept |= found
-            for oldest in list(kept)[: max(0, len(kept) - MOST_IDS)]:
+            for oldest in list(islice(kept, max(0, len(kept) - MOST_IDS))):
                 del kept[oldest]
 
 

@@ -31,6 +31,8 @@ _Text = Annotated[str, msgspec.Meta(max_length=500)]
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Quantity = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 _NONE: Final = msgspec.Raw(b"null")
+#: Bytes of properties that are remembered: with all that was read from them 50 MB at most.
+_LONGEST_REMEMBERED: Final = 512
 
 
 class _Context(msgspec.Struct, gc=False):
@@ -46,7 +48,9 @@ class _Context(msgspec.Struct, gc=False):
         return told
 
 
-class _Written(msgspec.Struct, gc=False):
+class Written(msgspec.Struct, gc=False):
+    """A call as it is written, as far as anybody looks at it."""
+
     type: Literal["identify", "track", "page", "screen"]
     messageId: _Id  # noqa: N815
     timestamp: str
@@ -80,7 +84,7 @@ def read(written: bytes, now: datetime, currency: str) -> tuple[Call, list[Draft
     if len(written) > LONGEST:
         return None
     try:
-        given = _WRITTEN.decode(written)
+        given = WRITTEN.decode(written)
         if not _says_who(given):
             return None
         ts = calls.instant(given.timestamp, "timestamp")
@@ -89,7 +93,7 @@ def read(written: bytes, now: datetime, currency: str) -> tuple[Call, list[Draft
         if given.type == "track":
             event = (given.event or "").strip()
             name = commerce.canonical(event)
-            if name in _ABOUT_PRODUCT and (draft := _plain(name, given, currency)) is not None:
+            if name in ABOUT_PRODUCT and (draft := _plain(name, given, currency)) is not None:
                 return _call(given, ts, event, _NOTHING, is_done=True), [draft]
         else:
             event = None
@@ -101,7 +105,7 @@ def read(written: bytes, now: datetime, currency: str) -> tuple[Call, list[Draft
         return None
 
 
-def _says_who(given: _Written) -> bool:
+def _says_who(given: Written) -> bool:
     user, anonymous = given.userId, given.anonymousId
     if user is None:
         return anonymous is not None and bool(anonymous.strip())
@@ -109,7 +113,7 @@ def _says_who(given: _Written) -> bool:
 
 
 def _call(
-    given: _Written,
+    given: Written,
     ts: datetime,
     event: str | None,
     properties: Mapping[str, Any],
@@ -131,41 +135,76 @@ def _call(
     )
 
 
-def _plain(name: str, given: _Written, currency: str) -> Draft | None:
+class About(msgspec.Struct, frozen=True, gc=False):
+    """What properties say. ``unit`` is the price of one, ``line`` of all; ``kept`` is logged."""
+
+    product: Product | None
+    quantity: int
+    unit: int | None
+    line: int | None
+    order_id: str | None
+    session_id: str | None
+    kept: str | None
+
+
+def _plain(name: str, given: Written, currency: str) -> Draft | None:
     """The row of an event about a product; None unless it says the usual and no more."""
+    its = about(bytes(given.properties), currency)
+    if its is None:
+        return None
+    context = given.context
+    session = its.session_id
+    if not session and context is not None:
+        session = context.sessionId or context.session_id
+    is_viewed = name == "product_viewed"
+    return Draft(
+        name,
+        its.product,
+        None if is_viewed else its.quantity,
+        its.unit if is_viewed else its.line,
+        None if its.unit is None else currency,
+        its.order_id,
+        _stripped(session),
+        None,
+        its.kept,
+    )
+
+
+def about(properties: bytes, currency: str) -> About | None:
+    """What JSON about a product says; None unless that is the usual and no more.
+
+    Raises:
+        InvalidInput: a price that is none.
+        msgspec.DecodeError: it is no JSON.
+    """
+    if len(properties) > _LONGEST_REMEMBERED:
+        return _read_about(properties, currency)
+    return _remembered_about(properties, currency)
+
+
+def _read_about(properties: bytes, currency: str) -> About | None:
     try:
-        its = _PRODUCT.decode(given.properties)
+        its = _PRODUCT.decode(properties)
     except msgspec.ValidationError:
         return None
     if its is None:
         return None
     if its.currency is not UNSET and (its.price is UNSET or its.currency != currency):
         return None
-    context = given.context
-    session = its.session_id
-    if not session and context is not None:
-        session = context.sessionId or context.session_id
-    unit = line = properties = product = None
+    quantity = its.quantity or 1
+    unit = line = kept = product = None
     if its.price is not UNSET:
-        unit, line, properties = _priced(its.price, its.quantity or 1, currency)
-    is_viewed = name == "product_viewed"
-    value = unit if is_viewed else line
+        unit, line, kept = _priced(its.price, quantity, currency)
     product_id = its.product_id
     if product_id is not None and (product_id := str(product_id).strip()):
         product = Product(
             product_id, _stripped(its.name), _stripped(its.category), _stripped(its.brand), unit
         )
-    return Draft(
-        name,
-        product,
-        None if is_viewed else its.quantity or 1,
-        value,
-        None if value is None else currency,
-        _stripped(its.order_id),
-        _stripped(session),
-        None,
-        properties,
-    )
+    return About(product, quantity, unit, line, _stripped(its.order_id), its.session_id, kept)
+
+
+#: A shop's pages say the same of a product again and again.
+_remembered_about: Final = lru_cache(maxsize=32_768)(_read_about)
 
 
 @lru_cache(maxsize=16_384, typed=True)  # a shop has few prices, and they come again and again
@@ -181,7 +220,7 @@ def _stripped(text: str | None) -> str | None:
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}
-_ABOUT_PRODUCT: Final = frozenset({"product_viewed", "product_added", "product_removed"})
-_WRITTEN: Final = msgspec.json.Decoder(_Written)
+ABOUT_PRODUCT: Final = frozenset({"product_viewed", "product_added", "product_removed"})
+WRITTEN: Final = msgspec.json.Decoder(Written)
 _PRODUCT: Final = msgspec.json.Decoder(_AboutProduct | None)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any] | None)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from segmind.customers import calls, commerce, devices, plain_calls, resolving, traits
+from segmind.customers import describing, reading_calls, resolving, traits
 from segmind.customers.calls import Call
 from segmind.customers.commerce import Draft
+from segmind.customers.describing import AddressesChanged
+from segmind.customers.reading_calls import Batch, ReadCalls
+from segmind.customers.resolving import Pair
+from segmind.customers.shop_events import ShopEvent
 from segmind.errors import InvalidInput
 from segmind.events import ingest, keys, names, products
 from segmind.workspace import product_settings
 
 Status = Literal["accepted", "repeated", "rejected"]
-#: Told which customers got another address, so that consent can look up its suppression.
-AddressesChanged = Callable[[Connection, Sequence[int]], object]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -38,10 +43,9 @@ class CallResult(msgspec.Struct, frozen=True, gc=False):
     field: str | None = None
 
 
-class _Work(msgspec.Struct, frozen=True, gc=False):
-    index: int
-    call: Call
-    drafts: list[Draft]
+#: Of most calls of most batches there is nothing else to say.
+_MOST: Final = 5_000
+_ACCEPTED: Final = tuple(CallResult(index, "accepted") for index in range(_MOST))
 
 
 def track(
@@ -60,35 +64,40 @@ def track(
     Raises:
         Unreadable: bytes are not JSON as we take it; nothing was done.
     """
-    results: dict[int, CallResult] = {}
-    work: list[_Work] = []
-    currency = product_settings.load(conn).currency
-    for index, raw in enumerate(raw_calls):
-        is_written = type(raw) is bytes
-        read = plain_calls.read(raw, now, currency) if is_written else None
-        if read is not None:
-            work.append(_Work(index, *read))
-            continue
-        told = _merged(calls.decoded(raw), shared or {}) if is_written else raw
-        try:
-            call = calls.parse(told, now)
-            work.append(_Work(index, call, commerce.drafts_of(call, currency)))
-        except InvalidInput as refused:
-            results[index] = _rejected(index, refused)
-    codes, nameless = _codes(conn, {d.name for w in work for d in w.drafts})
+    batch = Batch(raw_calls, shared or {})
+    (results,) = track_together(conn, [batch], now, addresses_changed)
+    return results
+
+
+def track_together(
+    conn: Connection,
+    batches: Sequence[Batch],
+    now: datetime,
+    addresses_changed: AddressesChanged | None = None,
+) -> list[list[CallResult]]:
+    """``track`` for batches that arrived one after the other, in one go; results for each."""
+    currency = product_settings.currency_of(conn)
+    read = reading_calls.read(batches, now, currency)
+    codes, nameless = _codes(conn, {d.name for t in read.told for d in t.drafts})
     if nameless:
-        refusals = {w.index: nameless.get(w.drafts[0].name) for w in work if w.drafts}
-        results |= {i: _rejected(i, refused) for i, refused in refusals.items() if refused}
-        work = [w for w in work if w.index not in results]
-    taken = _take(conn, work, codes, now, addresses_changed)
-    if not results:
-        return taken
-    results |= {result.index: result for result in taken}
-    return [results[index] for index in range(len(raw_calls))]
+        refusals = {t.index: nameless.get(t.drafts[0].name) for t in read.told if t.drafts}
+        read.refused |= {i: refused for i, refused in refusals.items() if refused is not None}
+        read.told = [t for t in read.told if t.index not in read.refused]
+    others = {i: _rejected(i, refused) for i, refused in read.refused.items()}
+    others |= _take(conn, read, codes, now, addresses_changed)
+    return _by_batch([len(batch.calls) for batch in batches], others)
 
 
-def _merged(call: Any, shared: Mapping[str, Any]) -> Any:
-    return {**shared, **call} if type(call) is dict else call
+def _by_batch(lengths: Sequence[int], others: Mapping[int, CallResult]) -> list[list[CallResult]]:
+    """What became of the calls of each batch: accepted, whatever is not among the ``others``."""
+    results = [[*_ACCEPTED[:n], *(CallResult(i, "accepted") for i in range(_MOST, n))]
+               for n in lengths]  # fmt: skip
+    ends = list(accumulate(lengths))
+    for index, other in others.items():
+        batch = bisect_right(ends, index)
+        place = index - ends[batch] + lengths[batch]
+        results[batch][place] = CallResult(place, other.status, other.reason, other.field)
+    return results
 
 
 def _rejected(index: int, refused: InvalidInput) -> CallResult:
@@ -112,71 +121,95 @@ def _codes(conn: Connection, wanted: set[str]) -> tuple[dict[str, int], dict[str
 
 def _take(
     conn: Connection,
-    work: list[_Work],
+    read: ReadCalls,
     codes: dict[str, int],
     now: datetime,
     changed: AddressesChanged | None,
-) -> list[CallResult]:
-    """All at once; where PostgreSQL refuses a value that the checks let through, one by one."""
-    if not work:
-        return []
+) -> dict[int, CallResult]:
+    """All at once; where PostgreSQL refuses a value that the checks let through, one by one.
+
+    Returns what became of those that were not simply accepted.
+    """
+    indexes = sorted([e.number for e in read.events] + [t.index for t in read.told])
+    if not indexes:
+        return {}
     try:
         with conn.begin_nested():
-            return _store(conn, work, codes, now, changed)
-    except DataError as refused:
-        if len(work) == 1:
-            _log.warning("A checked call was refused by the database: %s", type(refused.orig))
-            return [CallResult(work[0].index, "rejected", "The call cannot be stored.")]
-    return [result for one in work for result in _take(conn, [one], codes, now, changed)]
+            return _store(conn, read, codes, now, changed)
+    except (DataError, OverflowError) as refused:
+        if len(indexes) == 1:
+            _log.warning("A checked call was refused by the database: %s", _kind_of(refused))
+            (index,) = indexes
+            return {index: CallResult(index, "rejected", "The call cannot be stored.")}
+    results: dict[int, CallResult] = {}
+    for one in read.one_by_one():
+        results |= _take(conn, one, codes, now, changed)
+    return results
+
+
+def _kind_of(refused: DataError | OverflowError) -> str:
+    cause = refused.orig if isinstance(refused, DataError) else refused
+    return type(cause).__name__
 
 
 def _store(
     conn: Connection,
-    work: list[_Work],
+    read: ReadCalls,
     codes: dict[str, int],
     now: datetime,
     changed: AddressesChanged | None,
-) -> list[CallResult]:
-    told_of = {d.product for w in work for d in w.drafts if d.product is not None}
-    ours = products.ids_of(conn, told_of) if told_of else {}
-    found = resolving.customers_of(conn, {(w.call.user_id, w.call.anonymous_id) for w in work})
-    customers = {w.index: found[w.call.user_id, w.call.anonymous_id] for w in work}
-    rows = (
-        (w.index, _row(w.call, d, customers[w.index], codes, ours)) for w in work for d in w.drafts
-    )
+) -> dict[int, CallResult]:
+    told_of = {e.product for e in read.events} | {d.product for t in read.told for d in t.drafts}
+    ours = products.ids_of(conn, [p for p in told_of if p is not None])
+    people = {e.who for e in read.events} | {_who(t.call) for t in read.told}
+    found = resolving.customers_of(conn, people)
+    rows = _rows_of_events(read.events, found, ours)
+    for t in read.told:
+        rows += [(t.index, *_row(t.call, d, found, codes, ours)) for d in t.drafts]
+    if read.told and read.events:
+        rows.sort(key=_INDEX)
     repeated = _append(conn, rows, now)
-    told = _describe_all(conn, work, customers, now, changed)
+    results = {index: CallResult(index, "repeated") for index in repeated}
+    customers = {t.index: found[_who(t.call)] for t in read.told}
+    not_kept = describing.describe(conn, read.told, customers, now, changed)
+    for index, refused in not_kept.items():
+        status: Status = "repeated" if index in repeated else "accepted"
+        results[index] = CallResult(index, status, *_not_kept(refused))
+    return results
+
+
+#: The index of a call, and a row that it becomes: id, instant and so on, as ``_COLUMNS`` says.
+_Numbered = tuple[Any, ...]
+_INDEX: Final = itemgetter(0)
+_COLUMNS: Final = (
+    "event_id", "ts", "customer_id", "kind", "session_key", "order_key", "product_id", "quantity",
+    "value", "currency", "properties",
+)  # fmt: skip
+
+
+def _rows_of_events(
+    events: Sequence[ShopEvent], found: Mapping[Pair, int], ours: Mapping[str, int]
+) -> list[_Numbered]:
     return [
-        CallResult(
-            w.index, "repeated" if w.index in repeated else "accepted", *_told(told, w.index)
-        )
-        for w in work
-    ]
-
-
-def _append(conn: Connection, rows: Iterable[tuple[int, ingest.Row]], now: datetime) -> set[int]:
-    """Append the rows of the calls at these indexes; returns those that were there before."""
-    first: dict[str, int] = {}
-    repeated: set[int] = set()
-    fresh: list[ingest.Row] = []
-    for index, row in rows:
-        its_first = first.setdefault(row.event_id, index)
-        if its_first == index:
-            fresh.append(row)
-        else:
-            repeated.add(index)
-    before = ingest.store(conn, fresh, now)
-    return repeated | {first[event_id] for event_id in before}
+        (index, event_id, at, found[who], kind, session, order,
+         None if product is None else ours[product[0]], quantity, value, currency, properties)
+        for index, who, event_id, at, kind, session, order, product, quantity, value, currency,
+        properties in events
+    ]  # fmt: skip
 
 
 def _row(
-    call: Call, draft: Draft, customer_id: int, codes: dict[str, int], ours: dict[str, int]
-) -> ingest.Row:
+    call: Call,
+    draft: Draft,
+    found: Mapping[Pair, int],
+    codes: Mapping[str, int],
+    ours: Mapping[str, int],
+) -> tuple[Any, ...]:
     message_id = call.message_id if draft.line is None else f"{call.message_id}:{draft.line}"
-    return ingest.Row(
-        keys.event_hex(message_id),
-        call.ts,
-        customer_id,
+    return (
+        keys.event_bytes(message_id),
+        ingest.micros(call.ts),
+        found[_who(call)],
         codes[draft.name],
         None if draft.session_id is None else keys.key64(draft.session_id),
         None if draft.order_id is None else keys.key64(draft.order_id),
@@ -184,69 +217,29 @@ def _row(
         draft.quantity,
         draft.value,
         draft.currency,
-        properties=draft.properties,
+        draft.properties,
     )
 
 
-def _describe_all(
-    conn: Connection,
-    work: Sequence[_Work],
-    customers: dict[int, int],
-    now: datetime,
-    changed: AddressesChanged | None,
-) -> dict[int, tuple[traits.Refused, ...]]:
-    """Keep what the calls tell of customers; returns what of it was refused, by index."""
-    telling = [w for w in work if w.call.type == "identify" or w.call.context]
-    # In one order for all writers, so that two batches never wait for each other in a circle.
-    telling.sort(key=lambda w: (customers[w.index], w.index))
-    given = [w for w in telling if w.call.type == "identify" and w.call.traits]
-    outcomes = (
-        traits.set_many(conn, [(customers[w.index], w.call.traits) for w in given], now)
-        if given
-        else []
-    )
-    told = {w.index: outcome.refused for w, outcome in zip(given, outcomes, strict=True)}
-    seen: dict[tuple[int, str, str | None], tuple[traits.Refused, ...]] = {}
-    for one in telling:
-        device = _device(one.call)
-        if device is not None:
-            known = (customers[one.index], *device)
-            if known not in seen:  # every call of an app names the same device
-                seen[known] = _register(conn, *known, now)
-            told[one.index] = (*told.get(one.index, ()), *seen[known])
-    moved = {customers[w.index] for w, o in zip(given, outcomes, strict=True) if o.addresses}
-    if changed is not None and moved:
-        changed(conn, sorted(moved))
-    return told
+def _who(call: Call) -> Pair:
+    return call.user_id, call.anonymous_id
 
 
-def _device(call: Call) -> tuple[str, str | None] | None:
-    """The token and the platform of the device that a call came from, if it says so."""
-    device = call.context.get("device")
-    token = device.get("token") if isinstance(device, dict) else None
-    return (token, _platform(call)) if isinstance(token, str) and token else None
+def _append(conn: Connection, rows: list[_Numbered], now: datetime) -> set[int]:
+    """Append the rows of the calls at their indexes; returns those that were there before."""
+    repeated: set[int] = set()
+    first = {row[1]: row[0] for row in reversed(rows)}
+    if len(first) < len(rows):
+        repeated = {row[0] for row in rows if first[row[1]] != row[0]}
+        rows = [row for row in rows if first[row[1]] == row[0]]
+    if not rows:
+        return repeated
+    _, *columns = zip(*rows, strict=True)
+    before = ingest.store_columns(conn, dict(zip(_COLUMNS, columns, strict=True)), now)
+    return repeated | {first[event_id] for event_id in before}
 
 
-def _register(
-    conn: Connection, customer_id: int, token: str, platform: str | None, now: datetime
-) -> tuple[traits.Refused, ...]:
-    try:
-        devices.register(conn, customer_id, token, platform, now)
-    except InvalidInput as no:
-        return (traits.Refused(no.field or "context.device.token", no.message),)
-    return ()
-
-
-def _platform(call: Call) -> str | None:
-    device = call.context.get("device")
-    kind = device.get("type") if isinstance(device, dict) else None
-    return kind.lower()[:20] if isinstance(kind, str) and kind else None
-
-
-def _told(
-    told: Mapping[int, tuple[traits.Refused, ...]], index: int
-) -> tuple[str | None, str | None]:
-    refused = told.get(index)
+def _not_kept(refused: Sequence[traits.Refused]) -> tuple[str | None, str | None]:
     if not refused:
         return None, None
     reason = "; ".join(f"{r.field.removeprefix('traits.')} {r.reason}" for r in refused)

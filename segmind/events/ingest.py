@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
-from segmind.db.literals import literal
+from segmind.db import binary_copy
+from segmind.db.binary_copy import BIGINT, BOOLEAN, INSTANT, INTEGER, SMALLINT, TEXT, UUID
 from segmind.errors import InvalidInput
 from segmind.events import json_text, keys, names
 
@@ -64,8 +65,8 @@ class NewEvent:
 class Row(NamedTuple):
     """An event as the table has it: id and keys made, the name's code known, properties as JSON."""
 
-    event_id: str  # 32 hexadecimal digits
-    ts: datetime
+    event_id: bytes  # 16
+    ts: int  # microseconds since 1970, UTC
     customer_id: int
     kind: int
     session_key: int | None = None
@@ -101,35 +102,66 @@ def append(conn: Connection, events: Sequence[NewEvent], received_at: datetime) 
     """
     codes = names.codes_of(conn, {e.name for e in events})
     rows = (_row(i, e, codes[e.name]) for i, e in zip(_ids(events), events, strict=True))
-    first: dict[str, Row] = {}
+    first: dict[bytes, Row] = {}
     for row in rows:
         first.setdefault(row.event_id, row)
-    accepted = len(first) - len(store(conn, first.values(), received_at))
+    accepted = len(first) - len(store(conn, list(first.values()), received_at))
     return Appended(accepted=accepted, repeated=len(events) - accepted)
 
 
-def store(conn: Connection, rows: Iterable[Row], received_at: datetime) -> set[str]:
+def store(conn: Connection, rows: Sequence[Row], received_at: datetime) -> set[bytes]:
     """Store the rows whose ids are new; returns the ids that had been there before.
 
-    One round trip for ``BATCH`` rows. The ids of ``rows`` differ.
+    Two round trips for ``BATCH`` rows. The ids of ``rows`` differ.
+
+    Raises:
+        OverflowError: a number does not fit into its column.
     """
+    if not rows:
+        return set()
+    columns = zip(*rows, strict=True)
+    return store_columns(conn, dict(zip(_COLUMNS, columns, strict=True)), received_at)
+
+
+def store_columns(
+    conn: Connection, columns: Mapping[str, Sequence[Any]], received_at: datetime
+) -> set[bytes]:
+    """``store`` for rows as columns, by the names of ``Row``; what no row has may be left out."""
+    ids = columns["event_id"]
     # One order for all writers: two that bring the same ids wait for each other, never in a circle.
-    fresh = sorted(rows)
-    repeated: set[str] = set()
-    for start in range(0, len(fresh), BATCH):
-        columns = zip(_COLUMNS, zip(*fresh[start : start + BATCH], strict=True), strict=True)
-        told = {name: column for name, column in columns if any(v is not None for v in column)}
-        values = {name: literal(column) for name, column in told.items()}
-        statement = _insert(tuple(told))
-        before = conn.execute(statement, values | {"received_at": received_at}).scalars()
-        repeated.update(identifier.hex for identifier in before)
-    return repeated
+    ordered = sorted(ids)
+    before: set[bytes] = set()
+    for start in range(0, len(ordered), BATCH):
+        before |= _seen_before(conn, ordered[start : start + BATCH])
+    if before:
+        is_new = [event_id not in before for event_id in ids]
+        columns = {name: list(compress(column, is_new)) for name, column in columns.items()}
+    if len(before) < len(ids):
+        typed = {name: (_COLUMNS[name], column) for name, column in columns.items()}
+        typed["received_at"] = (INSTANT, [micros(received_at)] * (len(ids) - len(before)))
+        binary_copy.copy_in(conn, "event_recent", typed)
+    return before
 
 
-def _row(identifier: str, event: NewEvent, code: int) -> Row:
+def _seen_before(conn: Connection, ids: Sequence[bytes]) -> set[bytes]:
+    """Those of ``ids`` that had been there before; all of them are from now on."""
+    values = {"ids": "{" + ",".join([i.hex() for i in ids]) + "}", "all": len(ids)}
+    found = conn.execute(_REMEMBER, values).first()
+    if found is None:
+        return set()
+    fresh = bytes(found[0] or b"")
+    return set(ids).difference(fresh[i : i + 16] for i in range(0, len(fresh), 16))
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970, UTC, of an aware instant."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _row(identifier: bytes, event: NewEvent, code: int) -> Row:
     return Row(
         identifier,
-        event.ts,
+        micros(event.ts),
         event.customer_id,
         code,
         None if event.session_id is None else keys.key64(event.session_id),
@@ -147,14 +179,14 @@ def _row(identifier: str, event: NewEvent, code: int) -> Row:
     )
 
 
-def _ids(events: Sequence[NewEvent]) -> list[str]:
-    given = [None if e.event_id is None else keys.event_hex(e.event_id) for e in events]
+def _ids(events: Sequence[NewEvent]) -> list[bytes]:
+    given = [None if e.event_id is None else keys.event_bytes(e.event_id) for e in events]
     bare = [e for e, i in zip(events, given, strict=True) if i is None]
     if not bare:
         return [i for i in given if i is not None]
     columns = zip(*(_content(e) for e in bare), strict=True)
     hi, lo = keys.content_ids([np.array(column, dtype=np.int64) for column in columns])
-    made = iter([keys.from_halves(int(h), int(w)).hex for h, w in zip(hi, lo, strict=True)])
+    made = iter([keys.from_halves(int(h), int(w)).bytes for h, w in zip(hi, lo, strict=True)])
     return [next(made) if i is None else i for i in given]
 
 
@@ -177,9 +209,8 @@ def _content(event: NewEvent) -> tuple[int, ...]:
         event.source_id,
         event.machine,
     )
-    micros = (event.ts - _EPOCH) // _MICROSECOND
     return (
-        micros,
+        micros(event.ts),
         event.customer_id,
         *(_NOTHING if t is None else keys.key64(t) for t in texts),
         *(_NOTHING if n is None else int(n) for n in numbers),
@@ -226,43 +257,31 @@ _NOTHING: Final = -0x7E57_AB5E_4CE0_1D1E  # no real number or key is expected to
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = datetime.resolution
 _COLUMNS: Final = {
-    "event_id": "uuid",
-    "ts": "timestamptz",
-    "customer_id": "bigint",
-    "kind": "smallint",
-    "session_key": "bigint",
-    "order_key": "bigint",
-    "product_id": "integer",
-    "quantity": "integer",
-    "value": "bigint",
-    "currency": "text",
-    "channel": "smallint",
-    "message_id": "bigint",
-    "source_kind": "smallint",
-    "source_id": "bigint",
-    "machine": "boolean",
-    "properties": "text",
+    "event_id": UUID,
+    "ts": INSTANT,
+    "customer_id": BIGINT,
+    "kind": SMALLINT,
+    "session_key": BIGINT,
+    "order_key": BIGINT,
+    "product_id": INTEGER,
+    "quantity": INTEGER,
+    "value": BIGINT,
+    "currency": TEXT,
+    "channel": SMALLINT,
+    "message_id": BIGINT,
+    "source_kind": SMALLINT,
+    "source_id": BIGINT,
+    "machine": BOOLEAN,
+    "properties": TEXT,
 }
-
-
-@lru_cache
-def _insert(columns: tuple[str, ...]) -> TextClause:
-    """The statement for rows of which only these columns say something."""
-    arrays = ", ".join(f"CAST(:{name} AS {_COLUMNS[name]}[])" for name in columns)
-    listed = ", ".join(columns)
-    return text(
-        f"""
-        WITH given AS (
-          SELECT * FROM unnest({arrays}) AS given ({listed})
-        ), fresh AS (
-          INSERT INTO event_seen (event_id) SELECT event_id FROM given
-          ON CONFLICT DO NOTHING
-          RETURNING event_id
-        ), kept AS (
-          INSERT INTO event_recent ({listed}, received_at)
-          SELECT {listed}, :received_at FROM given JOIN fresh USING (event_id)
-        )
-        SELECT event_id FROM given WHERE NOT EXISTS (
-          SELECT FROM fresh WHERE fresh.event_id = given.event_id)
-        """
+#: Says nothing when all ids are new, else which are: that costs only who brings repeats.
+_REMEMBER: Final = text(
+    """
+    WITH fresh AS (
+      INSERT INTO event_seen (event_id) SELECT unnest(CAST(:ids AS uuid[]))
+      ON CONFLICT DO NOTHING
+      RETURNING event_id
     )
+    SELECT string_agg(uuid_send(event_id), ''::bytea) FROM fresh HAVING count(*) < :all
+    """
+)

@@ -23,6 +23,7 @@ UUID_PATTERN: Final = (
     r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 )
 _IS_UUID: Final = re.compile(UUID_PATTERN)
+_UUID_LENGTH: Final = 36
 _TOGETHER: Final = 16_384  # rows mixed at once: their words stay in the processor's cache
 
 Int64s = npt.NDArray[np.int64]
@@ -36,7 +37,7 @@ def key64(text: str) -> int:
     A UUID (written 8-4-4-4-12, any case) gives the xor of its halves, any other string the
     blake2b-64 of its UTF-8.
     """
-    if _IS_UUID.fullmatch(text):
+    if len(text) == _UUID_LENGTH and _IS_UUID.fullmatch(text):
         hi, lo = halves(uuid.UUID(text))
         return hi ^ lo
     return _signed(hashlib.blake2b(text.encode(), digest_size=8).digest())
@@ -76,11 +77,11 @@ def event_id(text: str) -> uuid.UUID:
     return uuid.UUID(bytes=hashlib.blake2b(text.encode(), digest_size=16).digest())
 
 
-def event_hex(text: str) -> str:
-    """``event_id`` as 32 hexadecimal digits, which cost a fraction of a UUID to make and sort."""
-    if _IS_UUID.fullmatch(text):
-        return text.replace("-", "").lower()
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def event_bytes(text: str) -> bytes:
+    """``event_id`` as its 16 bytes, which cost a fraction of a UUID to make and to sort."""
+    if len(text) == _UUID_LENGTH and _IS_UUID.fullmatch(text):
+        return bytes.fromhex(text.replace("-", ""))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def event_ids(ids: pl.Series) -> tuple[pl.Series, pl.Series]:

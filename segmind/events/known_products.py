@@ -11,6 +11,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -34,10 +35,16 @@ class KnownProduct(NamedTuple):
     price: int | None
 
 
+#: What an event tells of a product: its external id, name, category, brand, price.
+Told = tuple[str, str | None, str | None, str | None, int | None]
+_State = tuple[datetime | None, bool]
+
+
 @dataclass
 class _Known:
     newest: datetime | None = None
     products: dict[str, KnownProduct] = field(default_factory=dict)
+    told: dict[Told, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -47,25 +54,71 @@ _making: Final = threading.Lock()
 
 def find(conn: Connection, external_ids: Collection[str]) -> dict[str, KnownProduct]:
     """Those of these products that are stored, as they are now; ``conn`` in READ COMMITTED."""
-    with _making:
-        known = _stores.setdefault(conn.engine, _Known())
-    newest, is_clean = conn.execute(_STATE).one()
-    if not is_clean:  # what this transaction wrote itself may be rolled back
-        return _read(conn, external_ids)
-    if known.newest != newest:
-        _bring_up_to_date(conn, known, newest)
+    known = _of_store(conn.engine)
+    return _find(conn, known, _state(conn, known), external_ids)
+
+
+def nothing_new(conn: Connection, told: Collection[Told]) -> dict[Told, int]:
+    """Of what is told of products, what is stored already, with our ids: nearly all of it.
+
+    ``conn`` is in READ COMMITTED. None in what is told: it does not say.
+    """
+    known = _of_store(conn.engine)
+    state = _state(conn, known)
     with known.lock:
-        is_current = known.newest == newest
-        kept = known.products if is_current else {}
+        kept = known.told if _is_current(known, state) else {}
+        found = {its: kept[its] for its in told if its in kept}
+    others = [its for its in told if its not in found]
+    if not others:
+        return found
+    stored = _find(conn, known, state, {its[0] for its in others})
+    old = {its: at.product_id for its in others if (at := stored.get(its[0])) and _says(at, its)}
+    with known.lock:
+        if _is_current(known, state):
+            if len(known.told) > MOST_PRODUCTS:
+                known.told = {}
+            known.told |= old
+    return found | old
+
+
+def _says(stored: KnownProduct, told: Told) -> bool:
+    pairs = zip(stored[1:], told[1:], strict=True)
+    return all(given is None or given == its for its, given in pairs)
+
+
+def _of_store(engine: Engine) -> _Known:
+    with _making:
+        return _stores.setdefault(engine, _Known())
+
+
+def _state(conn: Connection, known: _Known) -> _State:
+    """The newest stamp, and whether this transaction wrote nothing; ``known`` up to date by it."""
+    newest, is_clean = conn.execute(_STATE).one()
+    if is_clean and known.newest != newest:
+        _bring_up_to_date(conn, known, newest)
+    return newest, is_clean
+
+
+def _is_current(known: _Known, state: _State) -> bool:
+    newest, is_clean = state
+    return is_clean and known.newest == newest  # what was just written may be rolled back
+
+
+def _find(
+    conn: Connection, known: _Known, state: _State, external_ids: Collection[str]
+) -> dict[str, KnownProduct]:
+    with known.lock:
+        kept = known.products if _is_current(known, state) else {}
         found = {i: kept[i] for i in external_ids if i in kept}
     missing = [i for i in external_ids if i not in found]
     if not missing:
         return found
     news = _read(conn, missing)
     with known.lock:
-        if is_current and known.newest == newest:
+        if _is_current(known, state):
             known.products |= news
-            for oldest in list(known.products)[: max(0, len(known.products) - MOST_PRODUCTS)]:
+            excess = max(0, len(known.products) - MOST_PRODUCTS)
+            for oldest in list(islice(known.products, excess)):
                 del known.products[oldest]
     return found | news
 
@@ -79,6 +132,7 @@ def _bring_up_to_date(conn: Connection, known: _Known, newest: datetime | None) 
         if before is None or newest is None or newest < before or len(news) > MOST_NEWS:
             known.products = {}
         known.products |= {row[0]: KnownProduct(*row[1:]) for row in news}
+        known.told = {}
         known.newest = newest
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, text
 from segmind.db.copy import copy_in, copy_out
 from segmind.db.locks import lock
 from segmind.events import known_products
-from segmind.events.known_products import KnownProduct
 
 #: A frame of products as the log hands it out.
 PRODUCT_COLUMNS: Final[dict[str, pl.DataType]] = {
@@ -41,9 +40,12 @@ def ids_of(conn: Connection, products: Iterable[Product | str]) -> dict[str, int
     Each attribute that is given replaces the stored one; the last of several wins.
     """
     rows = [p if isinstance(p, Product) else Product(p) for p in products]
-    known = known_products.find(conn, {p.external_id for p in rows})
-    if all(_is_told(p, known.get(p.external_id)) for p in rows):
-        return {external_id: its.product_id for external_id, its in known.items()}
+    if not rows:
+        return {}
+    told = set(rows)
+    stored = known_products.nothing_new(conn, told)
+    if len(stored) == len(told):
+        return {its[0]: product_id for its, product_id in stored.items()}
     columns = {k: [getattr(p, k) for p in rows] for k in ("external_id", *ATTRIBUTES)}
     schema = {k: PRODUCT_COLUMNS[k] for k in columns}
     ids = ids_of_frame(conn, pl.DataFrame(columns, schema=schema))
@@ -85,18 +87,6 @@ def frame(conn: Connection) -> pl.DataFrame:
     """Every product, as ``PRODUCT_COLUMNS``."""
     query = "SELECT id, external_id, name, category, brand, price FROM product"
     return copy_out(conn, query, PRODUCT_COLUMNS)
-
-
-def _is_told(given: Product, stored: KnownProduct | None) -> bool:
-    """Whether everything that ``given`` says is stored already."""
-    if stored is None:
-        return False
-    return (
-        given.name in (None, stored.name)
-        and given.category in (None, stored.category)
-        and given.brand in (None, stored.brand)
-        and given.price in (None, stored.price)
-    )
 
 
 _ANY_NEWS = """

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
 from segmind.events import ingest
-from segmind.events.keys import event_hex
+from segmind.events.keys import event_bytes
 from segmind.events.schema import Kind
 from segmind.messages.claim import Claimed
 from segmind.messages.lifecycle import PROVABLE, State
@@ -101,8 +101,8 @@ def _append(conn: Connection, sent: Sequence[_Sent], now: datetime) -> None:
         conn,
         [
             ingest.Row(
-                event_id=event_hex(f"message:{public_id}:sent"),
-                ts=sent_at,
+                event_id=event_bytes(f"message:{public_id}:sent"),
+                ts=ingest.micros(sent_at),
                 customer_id=customer_id,
                 kind=Kind.MESSAGE_SENT,
                 channel=channel,

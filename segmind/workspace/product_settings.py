@@ -281,6 +281,21 @@ def load(conn: Connection) -> ProductSettings:
     return _validated({row.key: row.value for row in rows if row.key in known})
 
 
+def currency_of(conn: Connection) -> str:
+    """The present currency alone, for who asks thousands of times a minute.
+
+    Raises:
+        InvalidSetting: what is stored is no currency.
+    """
+    stored = conn.execute(select(setting.c.value).where(setting.c.key == "currency")).scalar()
+    return _currency_of(stored)
+
+
+@lru_cache(maxsize=256)
+def _currency_of(stored: str | None) -> str:
+    return _validated({} if stored is None else {"currency": stored}).currency
+
+
 def since_when(conn: Connection, field: str) -> datetime | None:
     """When this setting was given its present value; None while it has its default."""
     found: datetime | None = conn.execute(

@@ -1,0 +1,89 @@
+"""Work that arrives at the same time is done together: what one costs alone, several share.
+
+A transaction, its round trips and its commit cost as much for one batch of events as for ten. Who
+comes while others are at work waits for a turn, and finds what came meanwhile done with his own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Ticket(Generic[Item, Result]):
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.is_done = threading.Event()
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+
+class Together(Generic[Item, Result]):
+    """Hands items of many threads to ``act`` in groups, oldest first.
+
+    ``act`` gives a result for each item. Where it fails for several, each is tried alone, so that
+    nobody pays for another's fault. ``turns``: groups at work at once; ``most``: what the sizes in
+    a group sum up to at most (one item always fits).
+    """
+
+    def __init__(
+        self,
+        act: Callable[[Sequence[Item]], Sequence[Result]],
+        size: Callable[[Item], int],
+        *,
+        turns: int,
+        most: int,
+    ) -> None:
+        self._act = act
+        self._size = size
+        self._most: Final = most
+        self._turns = threading.Semaphore(turns)
+        self._lock = threading.Lock()
+        self._waiting: deque[_Ticket[Item, Result]] = deque()
+
+    def run(self, item: Item) -> Result:
+        """The result of ``item``; raises what ``act`` raised for it."""
+        ticket = _Ticket[Item, Result](item)
+        with self._lock:
+            self._waiting.append(ticket)
+        # As many turns are taken as there are tickets, and each does the oldest ones: all get done.
+        with self._turns:
+            self._do(self._next())
+        ticket.is_done.wait()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result  # type: ignore[return-value]  # done without error: there is one
+
+    def _next(self) -> list[_Ticket[Item, Result]]:
+        group: list[_Ticket[Item, Result]] = []
+        total = 0
+        with self._lock:
+            while self._waiting:
+                total += self._size(self._waiting[0].item)
+                if group and total > self._most:
+                    break
+                group.append(self._waiting.popleft())
+        return group
+
+    def _do(self, group: list[_Ticket[Item, Result]]) -> None:
+        if not group:
+            return
+        try:
+            results = self._act([ticket.item for ticket in group])
+        except BaseException as error:
+            if len(group) > 1 and isinstance(error, Exception):
+                for ticket in group:
+                    self._do([ticket])
+                return
+            for ticket in group:
+                ticket.error = error  # raised by who waits for it
+        else:
+            for ticket, result in zip(group, results, strict=True):
+                ticket.result = result
+        for ticket in group:
+            ticket.is_done.set()
