@@ -3,6 +3,10 @@
 A message is locked with SKIP LOCKED, so no two processes claim the same. The gate is asked in the
 same transaction: what may not be sent leaves the queue with its reason. Due times are the product's
 (``now``); leases are the database's clock, which all processes share.
+
+Single messages, automations and all retries are claimed one by one (READY or RETRY -> CLAIMED).
+Campaigns' first tries are only locked and judged here; a row for all of them marks them
+(:mod:`segmind.messages.micro_batches`).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from segmind.consent.caps import Place
 from segmind.consent.gate import (
     Allowed,
     Blocked,
@@ -25,10 +30,11 @@ from segmind.consent.gate import (
 )
 from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
-from segmind.events.schema import Channel
+from segmind.events.schema import Channel, Source
 from segmind.messages import sources
 from segmind.messages.lifecycle import State
 from segmind.messages.sources import SourceKey
+from segmind.messages.under_way import UNDER_WAY
 from segmind.workspace.product_settings import ProductSettings
 
 #: Longer than the longest provider call and what waits before it in the same process.
@@ -49,6 +55,7 @@ class Claimed(NamedTuple):
     vars: dict[str, Any]
     attempt: int
     expires_at: datetime
+    cap_day: date | None = None  # of the contact that the gate has just reserved
 
 
 class _Locked(NamedTuple):
@@ -101,10 +108,16 @@ def fresh(
     channels: Collection[Channel] = tuple(Channel),
     lease: float = LEASE_SECONDS,
 ) -> Claim:
-    """Claim READY messages of one open source, ids above the watermark ``above``.
+    """Claim READY messages of one open source that is no campaign, ids above the watermark
+    ``above``.
 
     The watermark keeps the claim quick when old row versions cannot be vacuumed away.
+
+    Raises:
+        ValueError: it is a campaign, whose messages go by ``judge_fresh``.
     """
+    if source.kind == Source.CAMPAIGN:
+        raise ValueError("A campaign's messages are not claimed one by one.")
     rows = conn.execute(
         text(f"""
             SELECT {_COLUMNS} FROM message m
@@ -149,6 +162,101 @@ def waiting(
     return _decide(conn, key, settings, [_Locked(*row) for row in rows.all()], now, lease)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate says of locked rows. ``places``: the contacts that it reserved, by message."""
+
+    rows: tuple[Claimed, ...]
+    places: Mapping[int, Place]
+    seen: int = 0
+    skipped: int = 0
+    deferred: int = 0
+    expired: int = 0
+    last_id: int = 0
+
+
+def judge_fresh(
+    conn: Connection,
+    key: bytes,
+    settings: ProductSettings,
+    source: SourceKey,
+    now: datetime,
+    *,
+    above: int,
+    limit: int,
+    channel: Channel,
+) -> Judged:
+    """Lock READY messages of one open campaign that are in no micro-batch, and ask the gate.
+
+    The rows that may go stay locked and READY until the caller's transaction marks them; without a
+    mark nothing has happened to them. The contacts in ``places`` are counted: give back those of
+    rows that do not go. ``above`` and ``limit`` as for ``fresh``.
+    """
+    values = {
+        "kind": source.kind,
+        "id": source.id,
+        "above": above,
+        "limit": limit,
+        "channel": int(channel),
+    }
+    for _ in range(_TRIES):
+        locked = [_Locked(*row) for row in conn.execute(_LOCK_FRESH, values).all()]
+        # A new statement sees what the first could not: micro-batches that were committed after it
+        # began and before it got the lock of their rows.
+        taken = set(conn.execute(_UNDER_WAY).scalars()) if locked else set()
+        free = [row for row in locked if row.id not in taken] if taken else locked
+        if free or not locked:
+            break
+    return _judge(conn, key, settings, free, now)
+
+
+_TRIES: Final = 3
+_UNDER_WAY: Final = text(UNDER_WAY)
+_LOCK_FRESH: Final = text(f"""
+    SELECT {_COLUMNS} FROM message m
+    WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
+      AND m.channel = :channel AND m.id NOT IN ({UNDER_WAY})
+      AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
+                      AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
+    ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
+""")
+
+
+def _judge(
+    conn: Connection,
+    key: bytes,
+    settings: ProductSettings,
+    rows: Sequence[_Locked],
+    now: datetime,
+) -> Judged:
+    """Ask the gate about the locked ``rows`` and put away those that may not go now."""
+    if not rows:
+        return Judged((), {})
+    live = [row for row in rows if row.expires_at > now]
+    verdicts = may_contact(conn, key, settings, [_request(row) for row in live], now)
+    allowed: list[Claimed] = []
+    places: dict[int, Place] = {}
+    moves = [_Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
+    for row, verdict in zip(live, verdicts, strict=True):
+        if isinstance(verdict, Allowed):
+            if verdict.place is not None:
+                places[row.id] = verdict.place
+            allowed.append(_claimed(row, verdict.place))
+        else:
+            moves.append(_move(row, verdict))
+    _put_away(conn, moves)
+    count = [move.state for move in moves].count
+    return Judged(
+        rows=tuple(allowed),
+        places=places,
+        seen=len(rows),
+        skipped=count(State.SKIPPED),
+        deferred=count(State.RETRY),
+        expired=count(State.EXPIRED),
+        last_id=max(row.id for row in rows),
+    )
+
+
 def _decide(
     conn: Connection,
     key: bytes,
@@ -159,30 +267,19 @@ def _decide(
 ) -> Claim:
     """Ask the gate about the locked ``rows`` and move each to where it belongs."""
     token = uuid.uuid4()
-    if not rows:
-        return Claim(token, ())
-    live = [row for row in rows if row.expires_at > now]
-    verdicts = may_contact(conn, key, settings, [_request(row) for row in live], now)
-    allowed: list[_Locked] = []
+    judged = _judge(conn, key, settings, rows, now)
     days: dict[date | None, list[int]] = {}
-    moves = [_Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
-    for row, verdict in zip(live, verdicts, strict=True):
-        if isinstance(verdict, Allowed):
-            allowed.append(row)
-            days.setdefault(verdict.place.day if verdict.place else None, []).append(row.id)
-        else:
-            moves.append(_move(row, verdict))
+    for row in judged.rows:
+        days.setdefault(row.cap_day, []).append(row.id)
     _take(conn, days, token, lease)
-    _put_away(conn, moves)
-    count = [move.state for move in moves].count
     return Claim(
         token=token,
-        rows=tuple(_claimed(row) for row in allowed),
-        seen=len(rows),
-        skipped=count(State.SKIPPED),
-        deferred=count(State.RETRY),
-        expired=count(State.EXPIRED),
-        last_id=max(row.id for row in rows),
+        rows=judged.rows,
+        seen=judged.seen,
+        skipped=judged.skipped,
+        deferred=judged.deferred,
+        expired=judged.expired,
+        last_id=judged.last_id,
     )
 
 
@@ -256,7 +353,7 @@ def _request(row: _Locked) -> ContactRequest:
     )
 
 
-def _claimed(row: _Locked) -> Claimed:
+def _claimed(row: _Locked, place: Place | None) -> Claimed:
     return Claimed(
         row.id,
         row.public_id,
@@ -269,6 +366,7 @@ def _claimed(row: _Locked) -> Claimed:
         row.vars or {},
         row.attempt,
         row.expires_at,
+        None if place is None else place.day,
     )
 
 

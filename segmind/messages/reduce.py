@@ -131,6 +131,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
             UPDATE message m SET
                 delivery = CASE WHEN CASE g.reached {rank} END > CASE m.delivery {rank} END
                            THEN g.reached ELSE m.delivery END,
+                provider = COALESCE(m.provider, g.provider),
                 provider_id = COALESCE(m.provider_id, g.provider_id),
                 delivery_code = LEAST(m.delivery_code, g.delivery_code),
                 delivered_at = LEAST(m.delivered_at, g.delivered_at),
@@ -150,6 +151,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
 
 _SUM_COLUMNS: Final = {
     "reached": "smallint",
+    "provider": "text",
     "provider_id": "text",
     "delivery_code": "text",
     "delivered_at": "timestamptz",
