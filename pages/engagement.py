@@ -7,10 +7,11 @@ from segmind.ui.components.badges import CHANNELS
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.components.period_picker import period_picker
+from segmind.ui.components.segment_picker import segment_picker
 from segmind.ui.data import engagement, workspace
 from segmind.ui.navigation import page
 from segmind.ui.store import now
-from segmind.ui.views.engagement import course, kpis, sources
+from segmind.ui.views.engagement import course, groups, kpis
 
 access.gate()
 actions = page_header("Engagement")
@@ -23,9 +24,21 @@ with actions:
         bind="query-params",
         label_visibility="collapsed",
     )
+    to = segment_picker("eng_to")
     stretch = period_picker("eng_range", dates=True)
 settings = workspace.settings()
-engaged = engagement.engaged(stretch.asked, channel)
+engaged = engagement.engaged(stretch.asked, channel, to)
+if not engaged.now["sent"] and not engaged.before["sent"] and to is not None:
+    empty_state(
+        "No messages to this segment in this period",
+        "Its present members were sent nothing. Choose everybody or a longer period above, or send "
+        "them a campaign.",
+        icon="monitoring",
+        action="Go to Campaigns",
+        page=page("campaigns"),
+        key="engagement",
+    )
+    st.stop()
 if not engaged.now["sent"] and not engaged.before["sent"]:
     empty_state(
         "No messages in this period",
@@ -44,4 +57,4 @@ st.caption(
 )
 kpis.show(engaged, stretch)
 course.show(engaged)
-sources.show(engaged)
+groups.show(stretch, channel, to)

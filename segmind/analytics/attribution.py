@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from segmind.analytics import claims, touches
+from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.distinct import count_of
 from segmind.analytics.instants import as_instants, micros
 from segmind.analytics.orders import ORDER_COLUMNS, numbered, unordered
@@ -132,6 +133,9 @@ class Ledger:
             mine &= (touch.maker & 7) == int(which.source)
         if which.source_id is not None:
             mine &= (touch.maker >> 3) - 1 == which.source_id
+        if which.customers is not None:
+            buyer = self._made["customer_id"].to_numpy()[self._shares.claims.order]
+            mine &= is_among(buyer, which.customers.to_numpy())
         shares = Shares(self._shares.claims.where(mine), self._shares.credited[mine])
         return replace(self, _shares=shares)
 

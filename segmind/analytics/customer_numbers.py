@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -44,7 +44,7 @@ class Moved:
         return np.flatnonzero(self.mapped(customer) != customer)
 
 
-def is_among(customer: Ints, chosen: Ints) -> NDArray[np.bool_]:
+def is_among(customer: NDArray[np.integer[Any]], chosen: Ints) -> NDArray[np.bool_]:
     """Which of these customers are among the chosen."""
     if not len(chosen) or not len(customer):
         return np.zeros(len(customer), np.bool_)

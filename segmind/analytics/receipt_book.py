@@ -43,11 +43,12 @@ _NEVER: Final = np.iinfo(np.int64).min
 class Receipts:
     """Receipts in order of time. ``maker``: row in ``makers`` (channel, source_kind, source_id);
     ``metric``: number in METRICS; ``before``: the instant of the one before, or the smallest
-    number."""
+    number; ``customer``: the id in the files (0: none), in the smallest integers that hold it."""
 
     ts: Ints
     before: Ints
     message: Ints
+    customer: NDArray[np.integer[Any]]
     metric: NDArray[np.int8]
     maker: NDArray[np.int32]
     makers: pl.DataFrame
@@ -55,7 +56,7 @@ class Receipts:
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Receipts:
-        """``rows``: message_id (no null), ts and metric (as here), and _MAKER."""
+        """``rows``: message_id (no null), customer_id, ts and metric (as here), and _MAKER."""
         makers = rows.select(_MAKER).unique(maintain_order=True).with_row_index("maker")
         same = (pl.col("message_id") == pl.col("message_id").shift(1)) & (
             pl.col("metric") == pl.col("metric").shift(1)
@@ -63,7 +64,7 @@ class Receipts:
         before = pl.when(same).then(pl.col("ts").shift(1)).otherwise(pl.lit(_NEVER))
         told = (
             rows.join(makers, on=_MAKER, how="left", nulls_equal=True)
-            .select("message_id", "metric", "ts", pl.col("maker").cast(pl.Int32))
+            .select("message_id", "customer_id", "metric", "ts", pl.col("maker").cast(pl.Int32))
             .sort("message_id", "metric", "ts")
             .with_columns(before.fill_null(_NEVER).alias("before"))
             .sort("ts")
@@ -73,6 +74,7 @@ class Receipts:
             ts=told["ts"].to_numpy(),
             before=told["before"].to_numpy(),
             message=message,
+            customer=told["customer_id"].fill_null(0).shrink_dtype().to_numpy(),
             metric=told["metric"].to_numpy(),
             maker=told["maker"].to_numpy(),
             makers=makers.drop("maker"),
@@ -91,6 +93,7 @@ class Receipts:
             self.ts[at],
             self.before[at],
             message,
+            self.customer[at],
             self.metric[at],
             self.maker[at],
             self.makers,
@@ -99,7 +102,14 @@ class Receipts:
 
     def as_rows(self) -> pl.DataFrame:
         """What ``of`` takes."""
-        told = pl.DataFrame({"message_id": self.message, "ts": self.ts, "metric": self.metric})
+        told = pl.DataFrame(
+            {
+                "message_id": self.message,
+                "customer_id": self.customer.astype(np.int64),
+                "ts": self.ts,
+                "metric": self.metric,
+            }
+        )
         return told.hstack(rows_of(self.makers, self.maker))
 
 
@@ -143,7 +153,7 @@ def _told(rows: pl.DataFrame) -> pl.DataFrame:
             is_it = is_it & (by_machine == machine)
         metric = pl.when(is_it).then(pl.lit(number, dtype=pl.Int8)).otherwise(metric)
     return rows.filter(pl.col("message_id").is_not_null()).select(
-        "message_id", as_micros("ts"), metric.alias("metric"), *_MAKER
+        "message_id", "customer_id", as_micros("ts"), metric.alias("metric"), *_MAKER
     )
 
 
@@ -154,6 +164,6 @@ def _prepare(rows: pl.DataFrame) -> Receipts:
 _WANTED: Final = Wanted(
     "receipts of messages",
     _KINDS,
-    ("ts", "kind", "message_id", "machine", *_MAKER),
+    ("ts", "kind", "message_id", "customer_id", "machine", *_MAKER),
     _prepare,
 )

@@ -90,12 +90,14 @@ def rfm_groups(
     past_base, past_cells = _cells(facts, then, window_days)
     if members is not None:
         past_cells = past_cells[is_among(past_base, members.to_numpy())]
-    of_group, past = _PLACES[now_cells], np.bincount(_PLACES[past_cells], minlength=len(rfm.GROUPS))
+    past = np.bincount(_PLACES[past_cells], minlength=len(rfm.GROUPS))
+    by_group = np.argsort(_PLACES[now_cells].astype(np.int8), kind="stable")
+    sizes = np.bincount(_PLACES[now_cells], minlength=len(rfm.GROUPS)).tolist()
     age = (micros(as_of) - last) / _DAY
     rows = []
-    for place, group in enumerate(rfm.GROUPS):
-        mine = of_group == place
-        n = int(np.count_nonzero(mine))
+    end = 0
+    for place, (group, n) in enumerate(zip(rfm.GROUPS, sizes, strict=True)):
+        mine, end = by_group[end : end + n], end + n
         rows.append(
             {
                 "group": group.key,

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import polars as pl
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
 
-from segmind import clock
-from segmind.analytics import credit_by, currencies, engagement, funnel, segment_performance
+from segmind.analytics import (
+    credit_by,
+    currencies,
+    engagement,
+    engagement_by,
+    funnel,
+    segment_performance,
+)
 from segmind.analytics.attribution import ledger
+from segmind.analytics.engagement_by import Dimension
+from segmind.analytics.period import Period
+from segmind.analytics.rule import Rule
 from segmind.analytics.rules import rule_of, windows_of
+from segmind.analytics.which import Which
 from segmind.api.analytics_answers import (
     AbandonmentOut,
     ConversionOut,
     Engagement,
     FunnelOut,
+    MembersDid,
     SegmentFigures,
     SegmentPerformance,
     StepOut,
@@ -40,9 +53,11 @@ from segmind.api.periods import (
     said,
     which_of,
 )
+from segmind.api.segment_members import SegmentId, every_segment, members_by_id, members_of
 from segmind.api.shapes import ChannelName
-from segmind.customers.facts import read_facts
-from segmind.segments import membership, segment, sizes
+from segmind.customers.facts import Facts, read_facts
+from segmind.db.engine import Store
+from segmind.segments import segment, sizes
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
@@ -60,6 +75,8 @@ def engagement_of(
     channel: ChannelName | None = None,
     source: SourceKind | None = None,
     source_id: SourceId = None,
+    segment_id: SegmentId = None,
+    group_by: Annotated[Dimension | None, Query(description="Figures by this, in groups.")] = None,
     compare: Compare = False,
 ) -> Engagement:
     """Messages sent, delivered, opened, clicked: in total, by channel, by source, over time."""
@@ -67,7 +84,7 @@ def engagement_of(
     with store.engine.connect() as conn:
         period = period_of(product_settings.load(conn), days, since, until, grain)
         titles = Titles(conn)
-    which = which_of(channel, source, source_id)
+    which = which_of(channel, source, source_id, members_of(store, segment_id))
     before = engagement.totals(facts, period.before(), which) if compare else None
     return Engagement.model_validate(
         {
@@ -78,6 +95,7 @@ def engagement_of(
             "before": before,
             "by_channel": rows(engagement.by_channel(facts, period, which)),
             "by_source": titles.named(engagement.by_source(facts, period, which)),
+            "groups": _groups(store, facts, period, group_by, which, titles) if group_by else None,
             "over_time": rows(engagement.over_time(facts, period, which)),
         }
     )
@@ -97,10 +115,12 @@ def segments_of(
     channel: ChannelName | None = None,
     source: SourceKind | None = None,
     source_id: SourceId = None,
+    compare: Compare = False,
 ) -> SegmentPerformance:
     """Size, trend, conversion, revenue per customer and credited revenue of every segment.
 
-    ``channel``, ``source`` and ``source_id`` narrow the credit, never what the members did.
+    ``channel``, ``source`` and ``source_id`` narrow the credit, never what the members did. Of the
+    period before, too, the present members are asked about.
     """
     facts = read_facts(store)
     with store.engine.connect() as conn:
@@ -110,13 +130,14 @@ def segments_of(
             found = {each: segment.get(conn, each) for each in dict.fromkeys(segment_id)}
         period = period_of(settings, days, since, until, "day")
         currencies.check(facts, period, settings.currency)
-        before = {number: _size_at(conn, number, period.since) for number in found}
-    membership.refresh(store, clock.now(), [s.id for s in found.values() if s.size is None])
-    members = {number: membership.members(store, number) for number in found}
-    table = segment_performance.table(facts, members, period)
+        sizes_before = {number: _size_at(conn, number, period.since) for number in found}
+        if compare:
+            currencies.check(facts, period.before(), settings.currency)
+    members = members_by_id(store, list(found.values()))
     chosen = rule_of(rule, windows_of(settings, attribution_days))
-    credited = ledger(facts, period, chosen).only(which_of(channel, source, source_id))
-    earned = credit_by.by_segment(credited, members)
+    which = which_of(channel, source, source_id)
+    figures = _performance(facts, members, period, chosen, which)
+    past = _performance(facts, members, period.before(), chosen, which) if compare else {}
     return SegmentPerformance(
         period=said(period),
         definition=card(segment_performance.definition(period)),
@@ -125,18 +146,30 @@ def segments_of(
         attribution=card(chosen.definition(period)),
         segments=[
             SegmentFigures(
-                **row,
-                attributed=credit["revenue"],
-                attributed_orders=credit["orders"],
-                key=found[row["segment_id"]].key,
-                name=found[row["segment_id"]].name,
-                trend=_trend(row["size"], before.get(row["segment_id"])),
+                **figures[number],
+                segment_id=number,
+                key=its.key,
+                name=its.name,
+                trend=_trend(figures[number]["size"], sizes_before[number]),
+                before=MembersDid(**past[number]) if compare else None,
             )
-            for row, credit in zip(
-                table.iter_rows(named=True), earned.iter_rows(named=True), strict=True
-            )
+            for number, its in found.items()
         ],
     )
+
+
+def _performance(
+    facts: Facts, members: Mapping[int, pl.Series], period: Period, rule: Rule, which: Which
+) -> dict[int, dict[str, Any]]:
+    """What the members did in the period, and what messages to them earned, by segment."""
+    done = segment_performance.table(facts, members, period)
+    earned = credit_by.by_segment(ledger(facts, period, rule).only(which), members)
+    both = done.hstack(
+        earned.select(
+            pl.col("revenue").alias("attributed"), pl.col("orders").alias("attributed_orders")
+        )
+    )
+    return {row.pop("segment_id"): row for row in both.to_dicts()}
 
 
 @router.get("/funnel", dependencies=READING)
@@ -164,6 +197,15 @@ def funnel_of(
         conversion=ConversionOut(**asdict(funnel.conversion(facts, period))),
         before=None if past is None else [StepOut(**asdict(step)) for step in past],
     )
+
+
+def _groups(
+    store: Store, facts: Facts, period: Period, by: Dimension, which: Which, titles: Titles
+) -> list[dict[str, Any]]:
+    names, members = every_segment(store) if by == "segment" else ({}, {})
+    with store.engine.connect() as conn:
+        table = engagement_by.table(conn, facts, period, by, which, members)
+    return titles.grouped(table, names if by == "segment" else None)
 
 
 def _size_at(conn: Connection, segment_id: int, since: datetime) -> int | None:

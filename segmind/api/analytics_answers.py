@@ -44,6 +44,19 @@ class SourceCounts(ChannelCounts):
     title: str
 
 
+class GroupCounts(Counts):
+    """By the grouping that was asked for; what does not apply to it is null."""
+
+    source: str | None = None
+    source_id: int | None = None
+    title: str | None = Field(None, description="Of the campaign, automation or segment.")
+    step: str | None = Field(None, description="Id of the automation's step.")
+    variant: str | None = None
+    channel: str | None = None
+    segment_id: int | None = None
+    day: str | None = None
+
+
 class Engagement(Answer):
     """What became of the messages of a period."""
 
@@ -51,15 +64,13 @@ class Engagement(Answer):
     before: Counts | None = Field(description="Of the period before, where compared.")
     by_channel: list[ChannelCounts]
     by_source: list[SourceCounts]
+    groups: list[GroupCounts] | None = Field(description="By group_by, where asked for.")
     over_time: list[BucketCounts]
 
 
-class SegmentFigures(BaseModel):
-    """What the members of one segment did in the period. Money in minor units."""
+class MembersDid(BaseModel):
+    """What the members of one segment did in a period. Money in minor units."""
 
-    segment_id: int
-    key: str | None
-    name: str
     size: int
     buyers: int
     orders: int
@@ -67,9 +78,20 @@ class SegmentFigures(BaseModel):
     net_revenue: int
     conversion_rate: float | None
     revenue_per_customer: float | None
-    trend: int | None = Field(description="Change of size since the period began, if known.")
     attributed: int = Field(description="Credited by the rule to messages to its members.")
     attributed_orders: int
+
+
+class SegmentFigures(MembersDid):
+    """The same of one segment in the period that was asked about."""
+
+    segment_id: int
+    key: str | None
+    name: str
+    trend: int | None = Field(description="Change of size since the period began, if known.")
+    before: MembersDid | None = Field(
+        description="The present members in the period before, where compared."
+    )
 
 
 class SegmentPerformance(Answer):

@@ -36,13 +36,13 @@ from segmind.api.periods import (
     said,
     which_of,
 )
+from segmind.api.segment_members import SegmentId, every_segment, members_of
 from segmind.api.shapes import ChannelName, Money
 from segmind.automations import held_out
 from segmind.campaigns.groups import with_holdout
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.events.schema import Source
-from segmind.segments import membership, segment
 from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 from segmind.workspace.currency import decimals
@@ -63,12 +63,14 @@ def revenue_of(
     channel: ChannelName | None = None,
     source: SourceKind | None = None,
     source_id: SourceId = None,
+    segment_id: SegmentId = None,
     group_by: Annotated[Dimension | None, Query(description="Credit by this, in groups.")] = None,
     compare: Compare = False,
 ) -> Revenue:
     """Gross, refunds and net of the shop, and what messages are credited with under the rule.
 
-    ``channel``, ``source`` and ``source_id`` narrow the credit, never the shop's revenue.
+    ``channel``, ``source``, ``source_id`` and ``segment_id`` narrow the credit, never the shop's
+    revenue.
     """
     facts = read_facts(store)
     with store.engine.connect() as conn:
@@ -77,7 +79,7 @@ def revenue_of(
     period = period_of(settings, days, since, until, grain)
     currencies.check(facts, period, settings.currency)
     chosen = rule_of(rule, windows_of(settings, attribution_days))
-    which = which_of(channel, source, source_id)
+    which = which_of(channel, source, source_id, members_of(store, segment_id))
     credited = ledger(facts, period, chosen).only(which)
     found = revenue.summary(facts, period, credited)
     past = None
@@ -221,24 +223,14 @@ def _sums(found: Summary) -> Sums:
 def _groups(
     store: Store, facts: Facts, book: Ledger, by: Dimension, titles: Titles
 ) -> list[dict[str, Any]]:
-    members: dict[int, pl.Series] = {}
-    names: dict[int, str] = {}
-    if by == "segment":
-        with store.engine.connect() as conn:
-            known = segment.list_segments(conn)
-        membership.refresh(store, clock.now(), [each.id for each in known if each.size is None])
-        names = {each.id: each.name for each in known}
-        members = {number: membership.members(store, number) for number in names}
+    names, members = every_segment(store) if by == "segment" else ({}, {})
     with store.engine.connect() as conn:
         table = credit_by.table(conn, facts, book, by, members)
     if by == "product":
         products = facts.log.products().select("product_id", pl.coalesce("name", "external_id"))
         meant = products.filter(pl.col("product_id").is_in(table["product_id"].implode()))
         names = dict(meant.collect().iter_rows())
-    if by in {"segment", "product"}:
-        title = [names.get(number) for number in table.to_series(0)]
-        return rows(table.with_columns(pl.Series("title", title, pl.String)))
-    return titles.named(table) if "source_id" in table.columns else rows(table)
+    return titles.grouped(table, names if by in {"segment", "product"} else None)
 
 
 def _named(keys: list[dict[str, Any]], titles: Titles) -> list[dict[str, Any]]:

@@ -81,12 +81,18 @@ def period_of(
     return Period(since, until or now, settings.zone, grain)
 
 
-def which_of(channel: str | None, source: SourceKind | None, source_id: int | None) -> Which:
-    """The messages that were asked about."""
+def which_of(
+    channel: str | None,
+    source: SourceKind | None,
+    source_id: int | None,
+    customers: pl.Series | None = None,
+) -> Which:
+    """The messages that were asked about; ``customers``: to whom (ids of now)."""
     return Which(
         channel=as_channel(channel) if channel else None,
         source=Source[source.upper()] if source else None,
         source_id=source_id,
+        customers=customers,
     )
 
 
@@ -127,6 +133,16 @@ class Titles:
             Source.CAMPAIGN: campaigns.names(conn),
             Source.AUTOMATION: automations.names(conn),
         }
+
+    def grouped(
+        self, frame: pl.DataFrame, titles: Mapping[int, str] | None
+    ) -> list[dict[str, Any]]:
+        """The rows of figures by any dimension; ``titles``: of its first column, where it is of
+        neither campaigns nor automations."""
+        if titles is not None:
+            title = [titles.get(number) for number in frame.to_series(0)]
+            return rows(frame.with_columns(pl.Series("title", title, pl.String)))
+        return self.named(frame) if "source_id" in frame.columns else rows(frame)
 
     def named(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
         """The rows with ``source`` (campaign, automation, single), ``source_id`` and ``title``.

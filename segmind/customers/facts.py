@@ -97,12 +97,13 @@ class Facts:
         zone: str = "UTC",
         version: str | None = None,
         models: Models | None = None,
+        merges: pl.DataFrame | None = None,
     ) -> Facts:
         """Facts in memory, for tests: missing customer columns are null (flags: false).
 
         Every call makes a version of its own unless one is given.
         """
-        snapshot = LogSnapshot.of(events, products=products, names=names, zone=zone)
+        snapshot = LogSnapshot.of(events, products=products, names=names, zone=zone, merges=merges)
         own = version or f"in memory {next(_made)}"
         people = _completed(customers)
         rosters = (roster.of_frame(people),)

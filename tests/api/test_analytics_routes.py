@@ -162,8 +162,34 @@ def test_engagement_is_compared_and_segments_are_credited(
     by_push = {"segment_id": loyal, "channel": "push"}
     narrowed = shop.get("/analytics/segments", params=by_push).json()["segments"][0]
     assert (narrowed["attributed"], narrowed["orders"]) == (0, 4)
-    missing = shop.get("/analytics/segments", params={"segment_id": 10**9})
-    assert missing.status_code == 404
+    assert found["segments"][0]["before"] is None
+    compared = shop.get("/analytics/segments", params={"segment_id": loyal, "compare": True}).json()
+    before = compared["segments"][0]["before"]
+    assert (before["size"], before["orders"], before["attributed"]) == (2, 0, 0)
+    for path in ("segments", "engagement", "revenue"):
+        missing = shop.get(f"/analytics/{path}", params={"segment_id": 10**9})
+        assert missing.status_code == 404, path
+
+
+def test_engagement_is_grouped_and_narrowed_to_a_segment(
+    store: Store, shop: Client, frozen_clock: datetime
+) -> None:
+    _receipts(store, shop, frozen_clock)
+    for by in ("source", "step", "variant", "channel", "segment", "day"):
+        rows = shop.get("/analytics/engagement", params={"group_by": by}).json()["groups"]
+        if by not in {"step", "segment"}:
+            assert sum(row["clicked"] for row in rows) == 2, by
+    listed = {s["key"]: s["id"] for s in shop.get("/segments").json()["segments"]}
+    rows = shop.get("/analytics/engagement", params={"group_by": "segment"}).json()["groups"]
+    clicked = {row["segment_id"]: row["clicked"] for row in rows}
+    for key, expected in (("loyal_customers", 2), ("window_shoppers", 0)):
+        asked = {"segment_id": listed[key]}
+        assert clicked[listed[key]] == expected
+        found = shop.get("/analytics/engagement", params=asked).json()
+        assert found["totals"]["clicked"] == expected
+        earned = shop.get("/analytics/revenue", params=asked).json()
+        assert earned["attributed"]["amount"] == expected * 3998
+        assert earned["net"]["amount"] == 4 * 3998
 
 
 def test_an_unknown_rule_and_mixed_currencies_are_refused(

@@ -48,6 +48,12 @@ AREA: Final = Area(
             "`analytics.engagement.over_time`",
         ),
         Term(
+            ("Messages by what they belong to",), "messages, %",
+            "the same figures by campaign or automation, step, variant, or segment",
+            "first receipts in the period; by segment: of messages to its present members, so that "
+            "rows overlap", "`analytics.engagement_by`",
+        ),
+        Term(
             ("Complaints and opt-outs",), "%", "what people did against us, over time",
             "complained / delivered and unsubscribed / delivered, by the day of the receipt",
             "`analytics.deliverability`",

@@ -95,7 +95,7 @@ class Parts:
 
     def orders(self, column: str) -> Iterator[Pair]:
         """Orders with lines at the edges, later lines, and on whole days those of touched ones."""
-        listed = self._begun_days
+        listed = self._listed_days(column)
         for day, edge in listed.items():
             amount = column if column in {"value", "quantity"} else None
             customers, instants, *rest = of_starts(self.rolled.days[day].orders, amount)
@@ -115,22 +115,25 @@ class Parts:
                 known = untouched(self.rolled, customers)
                 yield customers[known], amounts[known]
 
-    @cached_property
-    def _begun_days(self) -> dict[date, Span]:
-        """The rolled day in whose midst the window begins and which it then outlasts, with its
-        edge there: an order that starts at the edge has all of that day's lines in the window.
+    def _listed_days(self, column: str) -> dict[date, Span]:
+        """The rolled days with an edge whose orders their starts tell, and that edge.
+
+        How many there are and when, starts tell of any edge. What the lines are worth, only where
+        the window begins in the day's midst and outlasts it: then an order that starts at the edge
+        has all of that day's lines in the window.
 
         None if customers are touched: their orders at the edge would have to be parted from others.
         """
         if not self.rolled.touched.is_empty():
             return {}
+        sums_lines = column in {"value", "quantity"}
         return {
             day: edge
             for edge in self.edges
             for day, span in self.rolled.spans.items()
             if None not in (edge.since, edge.until)
             and span.covers(edge)
-            and edge.until == span.until
+            and (edge.until == span.until or not sums_lines)
         }
 
     def _later_lines(self, day: date, column: str) -> Pair:

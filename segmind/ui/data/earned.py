@@ -14,9 +14,7 @@ from segmind.analytics.credit_by import Dimension
 from segmind.analytics.rule import Rule
 from segmind.analytics.rules import Windows, rule_of, rules, windows_of
 from segmind.channels.channel import Channel
-from segmind.segments import membership
-from segmind.segments.member_files import MembersMissing, NotRefreshed
-from segmind.ui.data import credit_names, facts, lift, segments, workspace
+from segmind.ui.data import facts, group_names, lift, segment_members, workspace
 from segmind.ui.data.periods import Asked, period_of
 from segmind.ui.data.sources import channel_name, source_name
 from segmind.ui.store import store
@@ -119,18 +117,18 @@ def _credit(asked: Asked, rule: str, by: Dimension, windows: Windows, version: s
     del version
     known = facts.facts()
     book = ledger(known, period_of(asked), rule_of(rule, windows))
-    members = _members() if by == "segment" else {}
+    members = segment_members.of_all() if by == "segment" else {}
     with store().engine.connect() as conn:
         table = credit_by.table(conn, known, book, by, members)
     if by == "product":
         table = table.head(200)
     return table.select(
-        pl.Series("name", credit_names.names(table, by), pl.String),
-        pl.Series("channel", credit_names.channels(table), pl.String),
+        pl.Series("name", group_names.names(table, by), pl.String),
+        pl.Series("channel", group_names.channels(table), pl.String),
         "orders",
         "customers",
         "revenue",
-        pl.Series("open", credit_names.addresses(table, by), pl.String),
+        pl.Series("open", group_names.addresses(table, by), pl.String),
     )
 
 
@@ -165,7 +163,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
     }
     return pl.DataFrame(
         {
-            "name": pl.Series(credit_names.names(keys, by), dtype=pl.String),
+            "name": pl.Series(group_names.names(keys, by), dtype=pl.String),
             "messages": [line.messages for line in lines],
             "message_cost": [line.message_cost_micros / 1e6 for line in lines],
             "discount": [line.discount / unit for line in lines],
@@ -174,7 +172,7 @@ def _returns(asked: Asked, rule: str, by: roi.By, windows: Windows, version: str
             "profit": [line.profit_micros / 1e6 for line in lines],
             "roi": pl.Series([line.roi for line in lines], dtype=pl.Float64),
             **{name: pl.Series(values, dtype=pl.Float64) for name, values in ends.items()},
-            "open": pl.Series(credit_names.addresses(keys, by), dtype=pl.String),
+            "open": pl.Series(group_names.addresses(keys, by), dtype=pl.String),
         }
     )  # fmt: skip
 
@@ -189,13 +187,3 @@ _KINDS: Final[dict[str, pl.DataType]] = {
 
 def _windows() -> Windows:
     return windows_of(workspace.settings())
-
-
-def _members() -> dict[int, pl.Series]:
-    members = {}
-    for segment in segments.listed():
-        try:
-            members[segment.id] = membership.members(store(), segment.id)
-        except (NotRefreshed, MembersMissing):
-            continue  # no scheduler has counted it yet
-    return members

@@ -11,12 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmind.analytics import engagement, funnel, overview, revenue, segment_performance
+from segmind.analytics import (
+    engagement,
+    engagement_by,
+    funnel,
+    overview,
+    revenue,
+    segment_performance,
+)
 from segmind.analytics.attribution import ledger
 from segmind.analytics.period import Grain, InvalidPeriod, Period
 from segmind.analytics.rule import last_click
+from segmind.analytics.which import Which
 from segmind.customers.facts import Facts
 from segmind.events.schema import EVENT_COLUMNS, Kind
+from tests.trying import examples
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 3, 9, tzinfo=UTC)
@@ -179,6 +188,50 @@ def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str
     summed = course.group_by("channel").agg(pl.col(list(engagement.METRICS)).sum()).sort("channel")
     # A receipt told twice on two days counts on the first, so the course sums to the totals.
     assert summed.rows() == mine.rows()
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(log=LOGS, ids=st.sets(st.integers(1, 5)), gone=st.booleans())
+def test_engagement_of_a_segment_and_by_segment_and_day_equals_duckdb(
+    log: tuple[list[dict[str, int]], list[dict[str, int]]], ids: set[int], gone: bool
+) -> None:
+    shop, messages = log
+    # A message goes to one customer; with ``gone`` customer 4 has been merged into customer 1.
+    told = [{**row, "customer_id": row["message_id"] % 4 + 1} for row in messages]
+    frame = frame_of(shop, told)
+    merged = pl.DataFrame({"from_id": [4] * gone, "into_id": [1] * gone})
+    people = pl.DataFrame({"customer_id": [1, 2, 3] if gone else [1, 2, 3, 4]})
+    facts = Facts.of(frame, people, zone="Europe/Berlin", merges=merged)
+    members = {
+        7: pl.Series(sorted(ids - {4} if gone else ids), dtype=pl.Int64),
+        8: people.to_series(),
+    }
+    chosen = ", ".join(map(str, members[7])) or "-1"
+    whose = "CASE customer_id WHEN 4 THEN 1 ELSE customer_id END" if gone else "customer_id"
+    sums = [
+        ask(
+            frame,
+            f"SELECT count(DISTINCT message_id) FILTER (kind = 10), "
+            "count(DISTINCT message_id) FILTER (kind = 14 AND NOT coalesce(machine, false)) "
+            f"FROM log WHERE {WINDOW} AND message_id IS NOT NULL {narrowed}",
+        )[0]
+        for narrowed in (f"AND {whose} IN ({chosen})", "")
+    ]
+    table = engagement_by.by_segment(facts, PERIOD, members)
+    assert table.select("sent", "clicked").rows() == sums
+    narrowed = engagement.totals(facts, PERIOD, Which(customers=members[7]))
+    assert (narrowed["sent"], narrowed["clicked"]) == sums[0]
+    days = ask(
+        frame,
+        "SELECT day, count(*) FROM (SELECT message_id, date_trunc('day', min(timezone("
+        f"'Europe/Berlin', ts)))::DATE AS day FROM log WHERE {WINDOW} AND kind = 10 AND {whose} IN "
+        f"({chosen}) GROUP BY 1) GROUP BY 1 ORDER BY 1",
+    )
+    by_day = engagement_by.by_day(facts, PERIOD, Which(customers=members[7]))
+    assert by_day.filter(pl.col("sent") > 0).select("day", "sent").rows() == days
+    book = ledger(facts, PERIOD)
+    entries = book.entries.filter(pl.col("customer_id").is_in(members[7].implode()))
+    assert book.only(Which(customers=members[7])).credited == entries["credited"].sum()
 
 
 @settings(max_examples=40, deadline=None)

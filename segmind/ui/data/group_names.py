@@ -1,4 +1,4 @@
-"""What credit is called on screen, and where it leads."""
+"""What groups of messages are called on screen, and where they lead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from segmind.ui.data.sources import channel_name, source_name
 
 
 def names(table: pl.DataFrame, by: str) -> list[str]:
-    """What each row of credit by a dimension is called."""
+    """What each row of figures by a dimension is called."""
     rows = table.to_dicts()
     match by:
         case "source":
