@@ -21,8 +21,8 @@ from segmind.consent.addresses import address_hash
 from segmind.consent.reasons import SuppressionReason
 from segmind.db.literals import literal
 from segmind.messages import contacts, evidence, micro_batches, retry
-from segmind.messages.claim import Claimed
 from segmind.messages.handover import Marked
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
 
 _TOO_MANY_REQUESTS = 429

@@ -19,11 +19,11 @@ from segmind.channels.provider import Provider
 from segmind.consent import caps
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.messages import claim, handover, micro_batches
+from segmind.messages import handover, judging, micro_batches
 from segmind.messages.allowance import Allowance
-from segmind.messages.claim import Judged
 from segmind.messages.dispatch_report import DispatchReport
 from segmind.messages.handover import Marked
+from segmind.messages.judging import Judged
 from segmind.messages.rendering import Rendered, Unrenderable
 from segmind.messages.sending import Sender, weight_of
 from segmind.messages.sources import Ready
@@ -67,7 +67,7 @@ class Broadcaster:
         sender, provider = self._sender, self._sender.provider(ready.channel)
         began = time.monotonic()
         with self._store.engine.begin() as conn:
-            judged = claim.judge_fresh(
+            judged = judging.judge_fresh(
                 conn,
                 self._key,
                 settings,

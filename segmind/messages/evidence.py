@@ -15,7 +15,7 @@ from segmind.db.literals import literal
 from segmind.events import ingest
 from segmind.events.keys import event_hex
 from segmind.events.schema import Kind
-from segmind.messages.claim import Claimed
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import PROVABLE, State
 from segmind.messages.under_way import IS_UNDER_WAY
 

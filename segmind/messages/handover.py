@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
 from segmind.messages import contacts, sources
-from segmind.messages.claim import Claimed
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
 from segmind.messages.rendering import Rendered, Unrenderable
 

@@ -5,17 +5,17 @@ So a campaign's READY messages stay as they are until the answer is known: what 
 row of their micro-batch, committed before the call, with the ids, the lease, and what has to be
 known if nobody lives to write the answer down. Nothing is lost and nothing doubled, because
 
-1. No message is in two open micro-batches. ``claim.judge_fresh`` locks the rows of the messages
+1. No message is in two open micro-batches. ``judging.judge_fresh`` locks the rows of the messages
    and then, in a later statement, reads the open micro-batches; ``begin`` inserts the new one in
    the same transaction, which holds the locks until it commits. Of two that want one message the
    second gets the lock after the first has committed, so its later statement sees the first's
    micro-batch, or the lock shows it a message that is READY no more.
-2. A micro-batch ends once: by ``answer`` or by ``lose``. Both close its row first, which only one
-   can, and write the messages in the same transaction. Whoever comes late finds it closed and
-   writes nothing (but a proof of acceptance: ``acknowledge``).
+2. A micro-batch ends once: by ``close``, with its answer, or by ``lose``. Both lock its row first,
+   which only one can while it is open, and the messages are written in the same transaction. Who
+   comes late finds it closed and writes nothing (but a proof of acceptance: ``acknowledge``).
 3. No other move touches a message meanwhile: claims leave it alone (1); a receipt waits for the
    answer (``evidence.prove``); retries, which wait as RETRY, and messages of other sources are
-   never in one. So ``answer`` finds every message READY.
+   never in one. So its end finds every message READY.
 4. A call is made only after the commit, and never for a micro-batch that is closed: the lease runs
    longer than the call may begin (``broadcasting``). A process that dies before the commit has sent
    nothing, and its locks are gone; one that dies after it leaves a micro-batch whose messages are
@@ -46,7 +46,7 @@ def begin(
     started_at: datetime,
     lease: float,
 ) -> Marked | None:
-    """Mark the messages (locked by ``claim.judge_fresh`` in this transaction) for one call; None,
+    """Mark the messages (locked by ``judging.judge_fresh`` in this transaction) for one call; None,
     and nothing is marked, if their source has been stopped meanwhile. Call after the commit."""
     request_id = uuid.uuid4()
     made = conn.execute(

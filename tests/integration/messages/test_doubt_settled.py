@@ -18,9 +18,9 @@ from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
 from segmind.messages import (
     broadcasting,
-    claim,
     handover,
     inbox,
+    judging,
     micro_batches,
     queries,
     reaper,
@@ -156,9 +156,9 @@ def test_no_message_is_in_two_micro_batches(
         dispatcher(bench, Scripted(answer=dies)).run_once()
     if snapshot == "stale":
         # Who looked before the other's commit, and got the locks after it, sees no micro-batch.
-        old = str(claim._LOCK_FRESH).replace(f"m.id NOT IN ({UNDER_WAY})", "true")
+        old = str(judging._LOCK_FRESH).replace(f"m.id NOT IN ({UNDER_WAY})", "true")
         assert UNDER_WAY not in old
-        monkeypatch.setattr(claim, "_LOCK_FRESH", text(old))
+        monkeypatch.setattr(judging, "_LOCK_FRESH", text(old))
     provider = Scripted()
     assert dispatcher(bench, provider).run_until_idle().seen == 0
     assert provider.sent == []

@@ -31,16 +31,17 @@ from segmind.messages import (
     claim,
     handover,
     inbox,
+    judging,
     micro_batches,
     reaper,
     receipts,
     reconcile,
     sources,
 )
-from segmind.messages.claim import Claimed
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.handover import Marked
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import FINAL, State
 from segmind.messages.rendering import Rendered
 from segmind.messages.retry import RetryPolicy
@@ -132,7 +133,7 @@ class Outbox(RuleBasedStateMachine):
     def a_dispatcher_dies(self, data: st.DataObject, how: str) -> None:
         source = SourceKey(1, data.draw(st.integers(1, self.campaigns)))
         with self.store.engine.connect() as conn:
-            got = claim.judge_fresh(
+            got = judging.judge_fresh(
                 conn, self.bench.key, OPEN, source, self.now, above=0, limit=3,
                 channel=Channel.EMAIL,
             )  # fmt: skip
