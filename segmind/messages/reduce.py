@@ -24,7 +24,7 @@ from segmind.db.literals import literal
 from segmind.events.ingest import NewEvent, append
 from segmind.messages import evidence, objections, subjects
 from segmind.messages.engagement import Engagement
-from segmind.messages.lifecycle import RANK
+from segmind.messages.lifecycle import RANK, State
 from segmind.messages.receipt import Receipt
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
             continue
         message_id = receipt.message.id
         sums[message_id].add(receipt.report, receipt.at)
-        if receipt.report.word not in _NO_PROOF:
+        if receipt.report.word not in _NO_PROOF and receipt.message.state != State.ACCEPTED:
             proofs[message_id] = sums[message_id].provider_id
     if not sums:
         return
