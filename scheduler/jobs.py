@@ -12,7 +12,7 @@ from typing import Final
 from scheduler.context import Context
 from scheduler.ticker import Job
 from segmind import clock
-from segmind.analytics import predicting
+from segmind.analytics import message_costs, predicting
 from segmind.automations import engine
 from segmind.callbacks import deliver
 from segmind.callbacks.address import rules_of
@@ -164,6 +164,11 @@ def fit_predictions(store: Store, context: Context) -> None:
     predicting.fit_if_due(store, context.now())
 
 
+def add_up_costs(store: Store, context: Context) -> None:
+    with store.engine.begin() as conn:
+        message_costs.roll(conn, context.now())
+
+
 def beat(store: Store, context: Context) -> None:
     with store.engine.begin() as conn:
         heartbeat.beat(conn, context.process, context.pulse.lag(), context.pulse.report())
@@ -195,6 +200,7 @@ JOBS: Final = (
     Job("erasures", "Forget erased customers in event files", 30.0, forget_erased),
     Job("judge", "Judge opens and clicks again by what came later", 600.0, judge_clicks),
     Job("retention", "Forget what was kept long enough", 21_600.0, retain),
+    Job("costs", "Add up what messages of past days cost", 900.0, add_up_costs),
     Job("predictions", "Fit the day's model of customers' purchases", 300.0, fit_predictions),
     Job("segments", "Refresh the members of all segments", 60.0, refresh_segments),
     Job("history", "Fill days of segments' history, drop the oldest", 60.0, keep_history),

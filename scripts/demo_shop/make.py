@@ -16,6 +16,7 @@ from scripts.demo_shop.loading import TABLES, Loading
 from scripts.demo_shop.past import ACTOR, Caused, Past, tell_campaigns
 from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
+from segmind.analytics import message_costs
 from segmind.consent.addresses import address_key
 from segmind.customers import columns
 from segmind.db import jobs
@@ -197,6 +198,7 @@ def _tell(
     truth |= recovery.tell(past, pl.concat(acts))
     written += append_bulk(store, past.take_events(told.height), until).accepted
     loading.do(lambda conn: customers.bump_identity(conn, "message"))
+    loading.do(message_costs.forget)
     loading.complete(TABLES)
     return written, customers.as_columns(people, past.gone), truth, past.caused
 

@@ -35,10 +35,12 @@ def net_revenue(facts: Facts, span: Span) -> np.ndarray:
 def present(facts: Facts, customers: np.ndarray) -> np.ndarray:
     """The present ids of these customers, each once: who was merged is where he belongs now, and
     who was erased is left out."""
-    places = np.arange(facts.vectors.size)
+    chosen = np.zeros(facts.vectors.size, np.bool_)
+    chosen[customers[customers < chosen.size]] = True
     merges = facts.log.rows.merges.frame
     gone, into = merges["from_id"].to_numpy(), merges["into_id"].to_numpy()
-    known = (gone < places.size) & (into < places.size)
-    places[gone[known]] = into[known]
-    here = places[customers[customers < places.size]]
-    return np.unique(here[facts.is_customer[here]])
+    known = (gone < chosen.size) & (into < chosen.size)
+    gone, into = gone[known], into[known]
+    chosen[into[chosen[gone]]] = True
+    chosen[gone] = False
+    return np.flatnonzero(chosen & facts.is_customer)

@@ -21,6 +21,7 @@ MODULES = (
     "segmind.messages.tables",
     "segmind.campaigns.tables",
     "segmind.automations.tables",
+    "segmind.analytics.tables",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from sqlalchemy import text
 
 from segmind.analytics import credit_by, message_costs, roi
 from segmind.analytics.attribution import ledger
@@ -56,6 +58,53 @@ def test_costs_are_those_at_the_hand_over_by_month_provider_and_channel(store: S
         (march, 2, 2, 4, 31_600),
     ]
     assert set(found["provider"]) == {"twilio", "sendgrid"}
+
+
+def _sums(store: Store, period: Period) -> list[tuple[object, ...]]:
+    with store.engine.connect() as conn:
+        return sorted(message_costs.costs(conn, period).rows())
+
+
+def test_days_added_up_once_cost_what_their_messages_do(store: Store) -> None:
+    chance = random.Random(5)
+    moments = [PERIOD.since + timedelta(minutes=chance.uniform(-3_000, 55_000)) for _ in range(60)]
+    moments += [datetime(2026, 2, 20, hour, 15 * quarter, tzinfo=UTC)
+                for hour, quarter in ((0, 0), (23, 1), (22, 3))]  # fmt: skip
+    for moment in moments:
+        put(store, sent_at=moment, source_id=chance.choice((7, 8)), provider=None)
+    ends = [PERIOD.since, NOW, *chance.sample(moments, 8), datetime(2026, 2, 20, tzinfo=UTC)]
+    kolkata = ZoneInfo("Asia/Kolkata")
+    periods = [
+        Period(since, until, zone, "month")
+        for since in ends
+        for until in ends
+        if since < until
+        for zone in (PERIOD.zone, kolkata)
+    ]
+    plain = [_sums(store, period) for period in periods]
+    for now in (NOW - timedelta(days=12), NOW, NOW + timedelta(hours=2)):
+        for _ in range(2):
+            with store.engine.begin() as conn:
+                message_costs.roll(conn, now)
+        assert [_sums(store, period) for period in periods] == plain
+    with store.engine.connect() as conn:
+        rolled = conn.execute(text("SELECT sum(messages) FROM message_cost")).scalar_one()
+    assert rolled == sum(moment < datetime(2026, 3, 1, tzinfo=UTC) for moment in moments)
+
+
+def test_what_is_sent_after_adding_up_counts_and_what_was_put_beneath_it_after_forgetting(
+    store: Store,
+) -> None:
+    with store.engine.begin() as conn:
+        message_costs.roll(conn, NOW)
+    put(store, sent_at=NOW - timedelta(hours=3))
+    assert _sums(store, PERIOD)[0][-1] == 15_800
+    put(store, sent_at=MIDNIGHT)
+    assert len(_sums(store, PERIOD)) == 1
+    with store.engine.begin() as conn:
+        message_costs.forget(conn)
+    assert len(_sums(store, PERIOD)) == 1
+    assert _sums(store, PERIOD)[0][-1] == 31_600
 
 
 def test_nothing_sent_costs_nothing(store: Store) -> None:
