@@ -47,7 +47,9 @@ def of_campaign(campaign_id: int, days: int, *, by_variant: bool = False) -> Lif
     if launched is None:
         return None
     try:
-        return _of_campaign(campaign_id, days, by_variant, _version(launched, days))
+        return _of_campaign(
+            campaign_id, days, by_variant, _version(launched, days, facts.version())
+        )
     except NotLaunchedYet:
         return None
 
@@ -56,14 +58,15 @@ def of_campaign(campaign_id: int, days: int, *, by_variant: bool = False) -> Lif
 def _of_campaign(campaign_id: int, days: int, by_variant: bool, version: str) -> Lift:
     del version
     its = _experiment(campaign_id, days, by_variant)
-    currencies.check_span(facts.facts(), its.start, its.until, workspace.settings().currency)
-    return measure(facts.facts(), its, now())
+    known = facts.facts()
+    currencies.check_span(known, its.start, its.until, workspace.settings().currency)
+    return measure(known, its, now())
 
 
-def _version(launched: datetime, days: int) -> str:
+def _version(launched: datetime, days: int, version: str) -> str:
     """What an answer is kept under: while orders still count, the facts; afterwards nothing, so
     that a late refund shows within five minutes."""
-    return facts.version() if now() < launched + timedelta(days=days) else "over"
+    return version if now() < launched + timedelta(days=days) else "over"
 
 
 @st.cache_data(ttl=600, max_entries=24, show_spinner=False)
@@ -91,8 +94,9 @@ def _of_automation(automation_id: int, days: int, looked_back: int, version: str
     del version
     as_of = now()
     since = as_of - timedelta(days=looked_back)
-    currencies.check_span(facts.facts(), since, as_of, workspace.settings().currency)
-    return measure_rolling(facts.facts(), _rolling(automation_id, since, as_of, days), as_of)
+    known = facts.facts()
+    currencies.check_span(known, since, as_of, workspace.settings().currency)
+    return measure_rolling(known, _rolling(automation_id, since, as_of, days), as_of)
 
 
 def _rolling(automation_id: int, since: datetime, until: datetime, days: int) -> Rolling:
@@ -120,8 +124,9 @@ def _of_everything(days: int, percent: float, version: str) -> Lift:
     with store().engine.connect() as conn:
         begun = product_settings.since_when(conn, "global_holdout_percent")
     since = as_of - timedelta(days=days)
-    currencies.check_span(facts.facts(), since, as_of, workspace.settings().currency)
-    return global_lift(facts.facts(), percent, begun, as_of, days)
+    known = facts.facts()
+    currencies.check_span(known, since, as_of, workspace.settings().currency)
+    return global_lift(known, percent, begun, as_of, days)
 
 
 def caused(period: Period) -> dict[Key, Incremental]:
@@ -134,14 +139,14 @@ def of_sources(period: Period, days: int = DAYS) -> dict[Key, Lift]:
     """The lift of every campaign launched in the period, and of every automation by whom it met in
     it, of those that hold somebody out; by kind and id of the source."""
     # To the minute, so that what was found is found again; nobody's days are over within one.
-    until = period.until.replace(second=0, microsecond=0)
+    until, version = period.until.replace(second=0, microsecond=0), facts.version()
     found: dict[Key, Lift] = {}
     for number, at in _holding_out(period.since, until).items():
         with suppress(MixedCurrencies):  # has no sum, so no lift
             found[int(Source.CAMPAIGN), number] = _of_campaign(
-                number, days, False, _version(at, days)
+                number, days, False, _version(at, days, version)
             )
-    return found | _of_automations(period.since, until, days, facts.version())
+    return found | _of_automations(period.since, until, days, version)
 
 
 @st.cache_data(ttl=30, max_entries=8, show_spinner=False)
