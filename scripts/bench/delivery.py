@@ -101,7 +101,7 @@ def _measure(store: Store, emulator: Process, given: argparse.Namespace) -> None
             _campaign(store, emulator, lanes, everybody, channel, count)
     if "outbox" in only:
         rate = claim_and_acknowledge(store, min(most, 100_000), threads=4)
-        print(f"outbox alone   {rate:>9,.0f} messages/s claimed, marked and acknowledged")
+        print(f"outbox alone   {rate:>9,.0f} messages/s locked, marked and acknowledged")
     if "receipts" in only:
         _receipts(store, given.receipts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

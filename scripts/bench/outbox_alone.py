@@ -1,4 +1,4 @@
-"""The outbox without gate, rendering and provider: claim, mark and acknowledge, nothing else."""
+"""The outbox without gate, rendering and provider: lock, mark and acknowledge, nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from segmind.channels.outcome import Accepted
 from segmind.channels.provider import Parcel
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.messages import acknowledge, claim, handover
+from segmind.events.schema import Channel
+from segmind.messages import acknowledge, judging, micro_batches
 from segmind.messages.rendering import Rendered
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
@@ -24,7 +25,7 @@ _SOURCE = SourceKey(1, 990_001)
 
 
 def claim_and_acknowledge(store: Store, count: int, *, threads: int, size: int = 500) -> float:
-    """Messages per second through the three moves of the outbox, by so many threads at once.
+    """Messages per second through a campaign's moves in the outbox, by so many threads at once.
 
     The messages are tests (purpose ``test``), whom the gate lets pass without a question.
     """
@@ -58,16 +59,18 @@ def _work(store: Store, key: bytes, size: int) -> None:
     while True:
         now = clock.now()
         with store.engine.begin() as conn:
-            got = claim.fresh(conn, key, settings, _SOURCE, now, above=above, limit=size)
-        if not got.rows:
-            return
-        above = got.last_id
-        content = SmsContent("Hi")
-        batch = [
-            Rendered(row, Parcel(row.public_id, row.address, content), 1, 0) for row in got.rows
-        ]
-        with store.engine.begin() as conn:
-            marked = handover.mark(conn, got.token, "nobody", batch, 90.0)
+            got = judging.judge_fresh(
+                conn, key, settings, _SOURCE, now, above=above, limit=size, channel=Channel.SMS
+            )
+            if not got.rows:
+                return
+            above = got.last_id
+            content = SmsContent("Hi")
+            batch = [
+                Rendered(row, Parcel(row.public_id, row.address, content), 1, 0) for row in got.rows
+            ]
+            marked = micro_batches.begin(conn, _SOURCE, "nobody", batch, now, 90.0)
+            assert marked is not None, "Nobody stops this source."
         outcomes = [Accepted(uuid.uuid4().hex, 201) for _ in marked.going]
         with store.engine.begin() as conn:
-            acknowledge.acknowledge(conn, key, got.token, marked, outcomes, now, now, draw)
+            acknowledge.acknowledge(conn, key, None, marked, outcomes, now, now, draw)

@@ -16,6 +16,7 @@ from segmind.campaigns.campaign import Campaign
 from segmind.events.schema import Source
 from segmind.messages.explained import reason_label
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.under_way import STATE
 
 Stage = Literal["before", "not queued", "not sent", "under way", "not delivered", "end"]
 
@@ -64,12 +65,12 @@ _UNDELIVERED: Final = {
 def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
     """The steps of a campaign as its audience and its messages say at this moment."""
     rows = conn.execute(
-        text("""
-            SELECT state, delivery,
+        text(f"""
+            SELECT {STATE} AS state, delivery,
                    CASE WHEN state = 7 THEN COALESCE(skip_reason, 'unknown')
                         WHEN state = 6 THEN COALESCE(error_code, error_class, 'unknown') END AS why,
                    count(*) AS n
-            FROM message
+            FROM message m
             WHERE source_kind = :kind AND source_id = :id AND purpose <> 'test'
             GROUP BY 1, 2, 3
         """),

@@ -11,6 +11,7 @@ from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.lifecycle import Status
 from segmind.events.schema import Source
 from segmind.messages.lifecycle import FINAL, State
+from segmind.messages.under_way import STATE
 
 #: The pace is that of the last minute.
 PACE_SECONDS = 60.0
@@ -66,8 +67,8 @@ def states_of(conn: Connection, campaign_id: int) -> dict[State, int]:
     """The campaign's messages by state, tests left out."""
     rows = conn.execute(
         text(
-            "SELECT state, count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
-            " AND purpose <> 'test' GROUP BY state"
+            f"SELECT {STATE} AS state, count(*) FROM message m"
+            " WHERE source_kind = :kind AND source_id = :id AND purpose <> 'test' GROUP BY 1"
         ),
         {"kind": int(Source.CAMPAIGN), "id": campaign_id},
     )
@@ -77,12 +78,17 @@ def states_of(conn: Connection, campaign_id: int) -> dict[State, int]:
 def _rate(conn: Connection, campaign_id: int, now: datetime) -> float:
     """Calls of the last minute that a provider answered, a second."""
     row = conn.execute(
-        text(
-            "SELECT count(*), extract(epoch FROM :now - min(a.started_at))"
-            " FROM attempt a JOIN message m ON m.id = a.message_id"
-            " WHERE m.source_kind = :kind AND m.source_id = :id AND m.purpose <> 'test'"
-            " AND a.finished_at > :since"
-        ),
+        text("""
+            SELECT COALESCE(sum(calls), 0), extract(epoch FROM :now - min(started_at)) FROM (
+                SELECT count(*) AS calls, min(a.started_at) AS started_at
+                FROM attempt a JOIN message m ON m.id = a.message_id
+                WHERE m.source_kind = :kind AND m.source_id = :id AND m.purpose <> 'test'
+                  AND a.finished_at > :since
+                UNION ALL
+                SELECT sum(accepted), min(started_at) FROM micro_batch
+                WHERE source_kind = :kind AND source_id = :id AND finished_at > :since
+            ) AS answered
+        """),
         {
             "kind": int(Source.CAMPAIGN),
             "id": campaign_id,

@@ -1,7 +1,7 @@
 """After a provider call: what it said of each message, written down in one transaction.
 
-An acknowledgement counts only while the row is still this claim's and this call's: a stale process
-changes nothing, except that its proof of acceptance is taken.
+An acknowledgement counts only while the row is still this claim's and this call's, or while the
+micro-batch is open: a stale process changes nothing, except that its proof of acceptance is taken.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from segmind.consent import suppressions
 from segmind.consent.addresses import address_hash
 from segmind.consent.reasons import SuppressionReason
 from segmind.db.literals import literal
-from segmind.messages import contacts, evidence, retry
-from segmind.messages.claim import Claimed
+from segmind.messages import contacts, evidence, micro_batches, retry
 from segmind.messages.handover import Marked
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
 
 _TOO_MANY_REQUESTS = 429
@@ -64,7 +64,7 @@ class _Verdict(NamedTuple):
 def acknowledge(
     conn: Connection,
     key: bytes,
-    token: UUID,
+    token: UUID | None,
     marked: Marked,
     outcomes: Sequence[Outcome],
     now: datetime,
@@ -73,6 +73,7 @@ def acknowledge(
     policy: retry.RetryPolicy = retry.DEFAULT,
 ) -> Acknowledged:
     """Write down what the provider said of each message of ``marked``, in one transaction.
+    ``token``: the claim's; None: ``marked`` is a micro-batch, which is closed.
 
     DISPATCHING -> ACCEPTED | RETRY | IN_DOUBT | FAILED | EXPIRED, the attempt, ``message_sent`` in
     the log, the suppression of an address that the provider refuses for good.
@@ -81,7 +82,10 @@ def acknowledge(
         _judge(item.message, outcome, now, draw, policy)
         for item, outcome in zip(marked.going, outcomes, strict=True)
     ]
-    present = _move(conn, token, marked, verdicts, started_at, now)
+    if token is None:
+        present = _answer(conn, marked, verdicts, started_at, now)
+    else:
+        present = _move(conn, token, marked, verdicts, started_at, now)
     fresh = [v for v in verdicts if v.message.id in present]
     evidence.append_sent(
         conn,
@@ -169,28 +173,51 @@ def _move(
 
     By message id: whether its customer is still there (not erased), for the log.
     """
-    rows = conn.execute(
-        _MOVE,
-        {
-            "now": now,
-            "started_at": started_at,
-            "token": token,
-            "request_id": marked.request_id,
-            "provider": marked.provider,
-            "ids": literal([v.message.id for v in verdicts]),
-            "customers": literal([v.message.customer_id for v in verdicts]),
-            "states": literal([v.state.value for v in verdicts]),
-            "words": literal([_OUTCOME_WORDS[v.state] for v in verdicts]),
-            "dues": _said([v.due_at for v in verdicts]),
-            "provider_ids": _said([v.provider_id for v in verdicts]),
-            "classes": _said([v.error_class for v in verdicts]),
-            "codes": _said([v.code for v in verdicts]),
-            "details": _said([v.detail for v in verdicts]),
-            "statuses": _said([v.outcome.http_status for v in verdicts]),
-            "returned": literal([int(v.returned) for v in verdicts]),
-        },
-    )
+    rows = conn.execute(_MOVE, _columns(marked, verdicts, started_at, now) | {"token": token})
     return {message_id: bool(is_present) for message_id, is_present in rows.all()}
+
+
+def _answer(
+    conn: Connection,
+    marked: Marked,
+    verdicts: Sequence[_Verdict],
+    started_at: datetime,
+    now: datetime,
+) -> dict[int, bool]:
+    """Close the micro-batch and write the verdicts into its messages: the only time that they are
+    written for the call. What was simply accepted has no attempt of its own."""
+    taken = sum(v.state is State.ACCEPTED for v in verdicts)
+    if not micro_batches.close(conn, marked.request_id, taken, now):
+        return {}
+    values = _columns(marked, verdicts, started_at, now) | {
+        "segments": _said([item.segments for item in marked.going]),
+        "costs": literal([item.cost_micros for item in marked.going]),
+        "days": _said([item.message.cap_day for item in marked.going]),
+    }
+    rows = conn.execute(_ANSWER, values)
+    return {message_id: bool(is_present) for message_id, is_present in rows.all()}
+
+
+def _columns(
+    marked: Marked, verdicts: Sequence[_Verdict], started_at: datetime, now: datetime
+) -> dict[str, Any]:
+    return {
+        "now": now,
+        "started_at": started_at,
+        "request_id": marked.request_id,
+        "provider": marked.provider,
+        "ids": literal([v.message.id for v in verdicts]),
+        "customers": literal([v.message.customer_id for v in verdicts]),
+        "states": literal([v.state.value for v in verdicts]),
+        "words": literal([_OUTCOME_WORDS[v.state] for v in verdicts]),
+        "dues": _said([v.due_at for v in verdicts]),
+        "provider_ids": _said([v.provider_id for v in verdicts]),
+        "classes": _said([v.error_class for v in verdicts]),
+        "codes": _said([v.code for v in verdicts]),
+        "details": _said([v.detail for v in verdicts]),
+        "statuses": _said([v.outcome.http_status for v in verdicts]),
+        "returned": literal([int(v.returned) for v in verdicts]),
+    }
 
 
 def _said(values: Sequence[Any]) -> str:
@@ -198,16 +225,28 @@ def _said(values: Sequence[Any]) -> str:
     return literal(values) if any(v is not None for v in values) else "{}"
 
 
-_MOVE: Final = text("""
-    WITH given AS MATERIALIZED (
+_GIVEN: Final = """
         SELECT * FROM unnest(
             CAST(:ids AS bigint[]), CAST(:customers AS bigint[]), CAST(:states AS smallint[]),
             CAST(:words AS text[]), CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]),
             CAST(:classes AS text[]), CAST(:codes AS text[]), CAST(:details AS text[]),
-            CAST(:statuses AS int[]), CAST(:returned AS int[]))
-            AS g(id, customer_id, state, word, due_at, provider_id, class, code, detail, status,
-                 returned)
-    ), moved AS (
+            CAST(:statuses AS int[]), CAST(:returned AS int[])"""
+_GIVEN_NAMES: Final = (
+    "id, customer_id, state, word, due_at, provider_id, class, code, detail, status, returned"
+)
+_WRITTEN: Final = """
+        INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
+                             http_status, code, detail, provider_id)
+        SELECT g.id, moved.n, :provider, :started_at, :now, g.word, g.status, g.code, g.detail,
+               g.provider_id
+        FROM moved JOIN given g USING (id)"""
+_PRESENT: Final = """
+    SELECT moved.id, EXISTS (SELECT FROM customer c
+                             WHERE c.id = g.customer_id AND c.erased_at IS NULL)
+    FROM moved JOIN given g USING (id)"""
+
+_MOVE: Final = text(f"""
+    WITH given AS MATERIALIZED ({_GIVEN}) AS g({_GIVEN_NAMES})), moved AS (
         UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
             provider_id = COALESCE(g.provider_id, m.provider_id),
             sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
@@ -218,16 +257,26 @@ _MOVE: Final = text("""
         WHERE m.id = g.id AND m.claim_token = :token AND m.request_id = :request_id
           AND m.state = 2
         RETURNING m.id, m.attempt + g.returned AS n
-    ), written AS (
-        INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
-                             http_status, code, detail, provider_id)
-        SELECT g.id, moved.n, :provider, :started_at, :now, g.word, g.status, g.code, g.detail,
-               g.provider_id
-        FROM moved JOIN given g USING (id)
-    )
-    SELECT moved.id, EXISTS (SELECT FROM customer c
-                             WHERE c.id = g.customer_id AND c.erased_at IS NULL)
-    FROM moved JOIN given g USING (id)
+    ), written AS ({_WRITTEN})
+    {_PRESENT}
+""")
+
+_ANSWER: Final = text(f"""
+    WITH given AS MATERIALIZED ({_GIVEN}, CAST(:segments AS smallint[]),
+            CAST(:costs AS bigint[]), CAST(:days AS date[]))
+            AS g({_GIVEN_NAMES}, segments, cost, cap_day)), moved AS (
+        UPDATE message m SET state = g.state, attempt = m.attempt + 1 - g.returned,
+            request_id = :request_id, provider = :provider, segments = g.segments,
+            cost_micros = g.cost, cap_day = g.cap_day, due_at = COALESCE(g.due_at, m.due_at),
+            provider_id = COALESCE(g.provider_id, m.provider_id),
+            sent_at = CASE WHEN g.state = 3 THEN CAST(:now AS timestamptz) END,
+            error_class = g.class, error_code = g.code, error_message = g.detail,
+            lease_until = CASE WHEN g.state = 5 THEN now() END
+        FROM given g
+        WHERE m.id = g.id AND m.state = 0
+        RETURNING m.id, m.attempt + g.returned AS n
+    ), written AS ({_WRITTEN} WHERE g.word <> 'accepted')
+    {_PRESENT}
 """)
 
 

@@ -3,6 +3,9 @@
 A message is locked with SKIP LOCKED, so no two processes claim the same. The gate is asked in the
 same transaction: what may not be sent leaves the queue with its reason. Due times are the product's
 (``now``); leases are the database's clock, which all processes share.
+
+Single messages, automations and all retries are claimed one by one (READY or RETRY -> CLAIMED).
+Campaigns' first tries go another way (:mod:`segmind.messages.micro_batches`).
 """
 
 from __future__ import annotations
@@ -11,66 +14,20 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from segmind.consent.gate import (
-    Allowed,
-    Blocked,
-    ContactRequest,
-    Deferred,
-    may_contact,
-)
-from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
-from segmind.events.schema import Channel
+from segmind.events.schema import Channel, Source
 from segmind.messages import sources
-from segmind.messages.lifecycle import State
+from segmind.messages.judging import COLUMNS, Claimed, Locked, judge
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
 
 #: Longer than the longest provider call and what waits before it in the same process.
 LEASE_SECONDS: Final = 90.0
-
-
-class Claimed(NamedTuple):
-    """A message that this process may send, as long as its lease lasts."""
-
-    id: int
-    public_id: UUID
-    source: SourceKey
-    purpose: Purpose
-    customer_id: int | None
-    channel: Channel
-    address: str
-    template_version_id: int
-    vars: dict[str, Any]
-    attempt: int
-    expires_at: datetime
-
-
-class _Locked(NamedTuple):
-    """A row that this transaction holds."""
-
-    id: int
-    public_id: UUID
-    source_kind: int
-    source_id: int
-    purpose: str
-    customer_id: int | None
-    channel: int
-    address: str
-    address_hash: bytes
-    template_version_id: int
-    vars: dict[str, Any] | None
-    attempt: int
-    due_at: datetime
-    expires_at: datetime
-
-
-_COLUMNS: Final = ", ".join(f"m.{name}" for name in _Locked._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +58,19 @@ def fresh(
     channels: Collection[Channel] = tuple(Channel),
     lease: float = LEASE_SECONDS,
 ) -> Claim:
-    """Claim READY messages of one open source, ids above the watermark ``above``.
+    """Claim READY messages of one open source that is no campaign, ids above the watermark
+    ``above``.
 
     The watermark keeps the claim quick when old row versions cannot be vacuumed away.
+
+    Raises:
+        ValueError: it is a campaign, whose messages go by ``judging.judge_fresh``.
     """
+    if source.kind == Source.CAMPAIGN:
+        raise ValueError("A campaign's messages are not claimed one by one.")
     rows = conn.execute(
         text(f"""
-            SELECT {_COLUMNS} FROM message m
+            SELECT {COLUMNS} FROM message m
             WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
               AND m.channel = ANY(:channels)
               AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
@@ -122,7 +85,7 @@ def fresh(
             "channels": [int(channel) for channel in channels],
         },
     )
-    return _decide(conn, key, settings, [_Locked(*row) for row in rows.all()], now, lease)
+    return _decide(conn, key, settings, [Locked(*row) for row in rows.all()], now, lease)
 
 
 def waiting(
@@ -138,7 +101,7 @@ def waiting(
     """Claim messages of any open source whose waiting is over (retries, quiet hours, schedules)."""
     rows = conn.execute(
         text(f"""
-            SELECT {_COLUMNS} FROM message m
+            SELECT {COLUMNS} FROM message m
             LEFT JOIN outbox_source s USING (source_kind, source_id)
             WHERE m.state = 4 AND m.due_at <= :now AND m.channel = ANY(:channels)
               AND {sources.IS_OPEN}
@@ -146,64 +109,33 @@ def waiting(
         """),
         {"now": now, "limit": limit, "channels": [int(channel) for channel in channels]},
     )
-    return _decide(conn, key, settings, [_Locked(*row) for row in rows.all()], now, lease)
+    return _decide(conn, key, settings, [Locked(*row) for row in rows.all()], now, lease)
 
 
 def _decide(
     conn: Connection,
     key: bytes,
     settings: ProductSettings,
-    rows: Sequence[_Locked],
+    rows: Sequence[Locked],
     now: datetime,
     lease: float,
 ) -> Claim:
     """Ask the gate about the locked ``rows`` and move each to where it belongs."""
     token = uuid.uuid4()
-    if not rows:
-        return Claim(token, ())
-    live = [row for row in rows if row.expires_at > now]
-    verdicts = may_contact(conn, key, settings, [_request(row) for row in live], now)
-    allowed: list[_Locked] = []
+    judged = judge(conn, key, settings, rows, now)
     days: dict[date | None, list[int]] = {}
-    moves = [_Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
-    for row, verdict in zip(live, verdicts, strict=True):
-        if isinstance(verdict, Allowed):
-            allowed.append(row)
-            days.setdefault(verdict.place.day if verdict.place else None, []).append(row.id)
-        else:
-            moves.append(_move(row, verdict))
+    for row in judged.rows:
+        days.setdefault(row.cap_day, []).append(row.id)
     _take(conn, days, token, lease)
-    _put_away(conn, moves)
-    count = [move.state for move in moves].count
     return Claim(
         token=token,
-        rows=tuple(_claimed(row) for row in allowed),
-        seen=len(rows),
-        skipped=count(State.SKIPPED),
-        deferred=count(State.RETRY),
-        expired=count(State.EXPIRED),
-        last_id=max(row.id for row in rows),
+        rows=judged.rows,
+        seen=judged.seen,
+        skipped=judged.skipped,
+        deferred=judged.deferred,
+        expired=judged.expired,
+        last_id=judged.last_id,
     )
-
-
-class _Move(NamedTuple):
-    """Where a row goes that is not sent now."""
-
-    id: int
-    state: State
-    due_at: datetime
-    reason: str | None = None
-    detail: str | None = None
-
-
-def _move(row: _Locked, verdict: Blocked | Deferred) -> _Move:
-    match verdict:
-        case Blocked(reason, detail):
-            return _Move(row.id, State.SKIPPED, row.due_at, reason.value, detail or None)
-        case Deferred(until, reason):
-            late = until >= row.expires_at
-            state = State.EXPIRED if late else State.RETRY
-            return _Move(row.id, state, row.due_at if late else until, reason.value)
 
 
 def _take(
@@ -219,59 +151,3 @@ def _take(
             """),
             {"day": day, "token": token, "lease": lease, "ids": literal(ids)},
         )
-
-
-def _put_away(conn: Connection, moves: Sequence[_Move]) -> None:
-    """Write down why the others are not sent, or not now."""
-    if not moves:
-        return
-    conn.execute(
-        text("""
-            UPDATE message m SET
-                state = g.state, due_at = g.due_at, skip_reason = g.reason, cap_day = NULL,
-                error_message = COALESCE(g.detail, m.error_message),
-                claim_token = NULL, lease_until = NULL
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]),
-                        CAST(:dues AS timestamptz[]), CAST(:reasons AS text[]),
-                        CAST(:details AS text[])) AS g(id, state, due_at, reason, detail)
-            WHERE m.id = g.id
-        """),
-        {
-            "ids": literal([move.id for move in moves]),
-            "states": literal([int(move.state) for move in moves]),
-            "dues": literal([move.due_at for move in moves]),
-            "reasons": literal([move.reason for move in moves]),
-            "details": literal([move.detail for move in moves]),
-        },
-    )
-
-
-def _request(row: _Locked) -> ContactRequest:
-    return ContactRequest(
-        row.customer_id,
-        _CHANNELS[row.channel],
-        row.address,
-        _PURPOSES[row.purpose],
-        bytes(row.address_hash),
-    )
-
-
-def _claimed(row: _Locked) -> Claimed:
-    return Claimed(
-        row.id,
-        row.public_id,
-        SourceKey(row.source_kind, row.source_id),
-        _PURPOSES[row.purpose],
-        row.customer_id,
-        _CHANNELS[row.channel],
-        row.address,
-        row.template_version_id,
-        row.vars or {},
-        row.attempt,
-        row.expires_at,
-    )
-
-
-#: Enums by value: a look into a dict costs a tenth of asking the class.
-_CHANNELS: Final = {int(channel): channel for channel in Channel}
-_PURPOSES: Final = {str(purpose): purpose for purpose in Purpose}

@@ -2,7 +2,8 @@
 
 Nothing is sent twice through crashes: a claim commits before any call, a micro-batch is marked just
 before its call, and what ends without an answer is in doubt, to be settled by evidence
-(``reconcile``), never by time.
+(``reconcile``), never by time. Campaigns go the short way (``broadcasting``): claim and mark are
+one row for a micro-batch.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from segmind.db.engine import Store
 from segmind.events.schema import Channel, Source
 from segmind.messages import claim, retry, sources
 from segmind.messages.allowance import Allowance
+from segmind.messages.broadcasting import Broadcaster
 from segmind.messages.claim import LEASE_SECONDS, Claim
 from segmind.messages.dispatch_report import DispatchReport
 from segmind.messages.experience import Experience
@@ -90,6 +92,7 @@ class Dispatcher:
             draw=random.Random(seed),  # noqa: S311 - spreads retries, keeps no secret
             experience=self._shared.experience,
         )
+        self._broadcaster = Broadcaster(store, self._sender, now=now, lease=lease_seconds)
 
     def run_once(self) -> DispatchReport:
         """One round: what waited and is due, then one claim of every open source with messages."""
@@ -166,7 +169,7 @@ class Dispatcher:
             limited = sources.rates(conn, {row.source for row in claimed.rows})
         report = _counted(claimed)
         if claimed.rows:
-            report.add(self._sender.send(settings, claimed, limited, None))
+            report.add(self._sender.send(settings, claimed, limited))
         return report
 
     def _fresh(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
@@ -174,10 +177,22 @@ class Dispatcher:
         if ready.source.kind != Source.CAMPAIGN:
             return self._permitted(
                 settings,
-                lambda channels, limit: self._claim_and_send(
-                    settings, ready, channels, limit, None
-                ),
+                lambda channels, limit: self._claim_and_send(settings, ready, channels, limit),
             )
+        return self._broadcast(settings, ready)
+
+    def _broadcast(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
+        """Micro-batches of a campaign, as many messages as a claim holds, and no more than its
+        provider and its rate let go."""
+        report = DispatchReport()
+        while report.seen < self._claim_size:
+            step = self._micro_batch(settings, ready, self._claim_size - report.seen)
+            report.add(step)
+            if step.seen == 0 or step.throttled:
+                break
+        return report
+
+    def _micro_batch(self, settings: ProductSettings, ready: Ready, limit: int) -> DispatchReport:
         breaker = self._sender.breaker(ready.channel, settings)
         permitted = breaker.permit()
         if permitted == 0:
@@ -185,12 +200,17 @@ class Dispatcher:
         provider = self._sender.provider(ready.channel)
         limits = self._sender.limits(provider, settings, ready.source, ready.per_second)
         allowance = Allowance(self._store.engine, limits)
-        wanted = min(self._claim_size, permitted or self._claim_size)
+        wanted = min(limit, provider.batch_size, permitted or limit)
         granted = allowance.ahead(wanted)
         try:
             if not granted:
                 return DispatchReport(throttled=True)
-            return self._claim_and_send(settings, ready, [ready.channel], granted, allowance)
+            return self._above_watermark(
+                ready.source,
+                lambda above: self._broadcaster.send(
+                    settings, ready, allowance, above=above, limit=granted
+                ),
+            )
         finally:
             allowance.close()
             if permitted is not None:
@@ -201,56 +221,45 @@ class Dispatcher:
         settings: ProductSettings,
         ready: Ready,
         channels: Sequence[Channel],
-        rows: int,
-        allowance: Allowance | None,
-    ) -> DispatchReport:
-        claimed = self._claim(settings, ready.source, channels, rows)
-        report = _counted(claimed)
-        if claimed.rows:
-            limited = {} if ready.per_second is None else {ready.source: ready.per_second}
-            report.add(self._sender.send(settings, claimed, limited, allowance))
-        return report
-
-    def _claim(
-        self,
-        settings: ProductSettings,
-        source: SourceKey,
-        channels: Sequence[Channel],
         limit: int,
-    ) -> Claim:
+    ) -> DispatchReport:
+        def send(above: int) -> tuple[DispatchReport, int]:
+            with self._store.engine.begin() as conn:
+                claimed = claim.fresh(
+                    conn,
+                    self._key,
+                    settings,
+                    ready.source,
+                    self._now(),
+                    above=above,
+                    limit=limit,
+                    channels=channels,
+                    lease=self._lease,
+                )
+            report = _counted(claimed)
+            if claimed.rows:
+                limited = {} if ready.per_second is None else {ready.source: ready.per_second}
+                report.add(self._sender.send(settings, claimed, limited))
+            return report, claimed.last_id
+
+        return self._above_watermark(ready.source, send)
+
+    def _above_watermark(
+        self, source: SourceKey, send: Callable[[int], tuple[DispatchReport, int]]
+    ) -> DispatchReport:
+        """Send what is above the source's watermark, which then moves; ``send`` says how far."""
         key = (source, self._channels)
         marks = self._shared.watermarks
         mark = marks.get(key)
         if mark is None or time.monotonic() - mark.since > _WATERMARK_SECONDS:
             mark = marks[key] = _Watermark()
-        claimed = self._claim_above(settings, source, channels, mark.id, limit)
-        if claimed.seen == 0 and mark.id:
+        report, last_id = send(mark.id)
+        if report.seen == 0 and not report.throttled and mark.id:
             # Rows below the watermark were given back: start again from the bottom.
             mark = marks[key] = _Watermark()
-            claimed = self._claim_above(settings, source, channels, 0, limit)
-        mark.id = max(mark.id, claimed.last_id)
-        return claimed
-
-    def _claim_above(
-        self,
-        settings: ProductSettings,
-        source: SourceKey,
-        channels: Sequence[Channel],
-        above: int,
-        limit: int,
-    ) -> Claim:
-        with self._store.engine.begin() as conn:
-            return claim.fresh(
-                conn,
-                self._key,
-                settings,
-                source,
-                self._now(),
-                above=above,
-                limit=limit,
-                channels=channels,
-                lease=self._lease,
-            )
+            report, last_id = send(0)
+        mark.id = max(mark.id, last_id)
+        return report
 
 
 def _counted(claimed: Claim) -> DispatchReport:

@@ -21,6 +21,7 @@ class Engagement:
     """What is new about a message: how far it got, first instants (by people), counts."""
 
     reached: Reached = Reached.NONE
+    provider: str | None = None  # who reports, where a report names the message at its provider
     provider_id: str | None = None
     delivery_code: str | None = None
     delivered_at: datetime | None = None
@@ -38,6 +39,7 @@ class Engagement:
         self.reached = furthest(self.reached, REPORTED.get(report.word, Reached.NONE))
         if report.provider_id is not None:
             self.provider_id = min(self.provider_id or report.provider_id, report.provider_id)
+            self.provider = min(self.provider or report.provider, report.provider)
         if report.code is not None and report.word in NOT_DELIVERED:
             self.delivery_code = min(self.delivery_code or report.code, report.code)
         match report.word:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
 from segmind.messages import contacts, sources
-from segmind.messages.claim import Claimed
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
 from segmind.messages.rendering import Rendered, Unrenderable
 
@@ -81,12 +81,14 @@ def release(
     *,
     due_at: datetime | None = None,
 ) -> int:
-    """Give claimed rows back, unsent: READY, or with ``due_at`` waiting until then."""
+    """Give claimed rows back, unsent: READY, or with ``due_at`` waiting until then. What was tried
+    before waits in any case: READY is only what no provider was ever given."""
     state = State.READY if due_at is None else State.RETRY
     rows = conn.execute(
         text("""
-            UPDATE message SET state = :state, due_at = COALESCE(:due_at, due_at),
-                claim_token = NULL, lease_until = NULL
+            UPDATE message SET
+                state = CASE WHEN attempt > 0 THEN 4 ELSE CAST(:state AS smallint) END,
+                due_at = COALESCE(:due_at, due_at), claim_token = NULL, lease_until = NULL
             WHERE id = ANY(:ids) AND claim_token = :token AND state = 1 RETURNING id
         """),
         {
@@ -101,8 +103,11 @@ def release(
     return len(given_back)
 
 
-def fail_unrenderable(conn: Connection, token: UUID, failures: Sequence[Unrenderable]) -> int:
-    """CLAIMED -> FAILED for messages whose text could not be made, with field and line."""
+def fail_unrenderable(
+    conn: Connection, token: UUID | None, failures: Sequence[Unrenderable]
+) -> int:
+    """CLAIMED -> FAILED for messages whose text could not be made, with field and line; without a
+    token READY -> FAILED, for messages that the caller's transaction holds."""
     if not failures:
         return 0
     rows = conn.execute(
@@ -111,11 +116,13 @@ def fail_unrenderable(conn: Connection, token: UUID, failures: Sequence[Unrender
                 error_message = g.said, claim_token = NULL, lease_until = NULL
             FROM unnest(CAST(:ids AS bigint[]), CAST(:codes AS text[]), CAST(:said AS text[]))
                 AS g(id, code, said)
-            WHERE m.id = g.id AND m.claim_token = :token AND m.state = 1
+            WHERE m.id = g.id AND m.claim_token IS NOT DISTINCT FROM CAST(:token AS uuid)
+              AND m.state = :state
             RETURNING m.id
         """),
         {
             "token": token,
+            "state": int(State.READY if token is None else State.CLAIMED),
             "ids": [failure.message.id for failure in failures],
             "codes": [failure.error.field for failure in failures],
             "said": [str(failure.error) for failure in failures],

@@ -16,6 +16,7 @@ from segmind.events.schema import Channel
 from segmind.messages.lifecycle import Delivery, State
 from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
+from segmind.messages.under_way import STATE
 
 _MOST_ROWS = 500
 #: A part of an address is looked for among so many of the newest messages, a whole one among all.
@@ -125,9 +126,7 @@ def one(conn: Connection, public_id: UUID | str) -> MessageHistory:
     if not found:
         raise NoMessage(id=public_id)
     row = found[0]
-    attempts = conn.execute(
-        text("SELECT * FROM attempt WHERE message_id = :id ORDER BY id"), {"id": row["id"]}
-    ).mappings()
+    attempts = conn.execute(_ATTEMPTS, {"id": row["id"]}).mappings()
     received = conn.execute(
         text("""
             SELECT delivery, received_at, outcome FROM webhook_inbox
@@ -138,6 +137,19 @@ def one(conn: Connection, public_id: UUID | str) -> MessageHistory:
     message = _message(row)
     entries = tell(row, list(attempts), list(received), message.because)
     return MessageHistory(message, tuple(entries))
+
+
+#: Each call for a message. One that was simply accepted with its micro-batch has no row of its own.
+_ATTEMPTS = text("""
+    SELECT n, provider, started_at, finished_at, outcome, code, detail
+    FROM attempt WHERE message_id = :id
+    UNION ALL
+    SELECT m.attempt, b.provider, b.started_at, b.finished_at, 'accepted', NULL, NULL
+    FROM message m JOIN micro_batch b USING (request_id)
+    WHERE m.id = :id AND m.state = 3 AND NOT EXISTS (
+        SELECT FROM attempt a WHERE a.message_id = m.id AND a.n = m.attempt)
+    ORDER BY started_at, n
+""")
 
 
 def status(conn: Connection, public_id: UUID | str) -> Message:
@@ -194,9 +206,9 @@ def search(
 def counts_by_state(conn: Connection, source_kind: int, source_id: int) -> dict[State, int]:
     """How many messages of a source stand where; every state is there, and they add up to all."""
     rows = conn.execute(
-        text("""
-            SELECT state, count(*) FROM message
-            WHERE source_kind = :kind AND source_id = :id GROUP BY state
+        text(f"""
+            SELECT {STATE} AS state, count(*) FROM message m
+            WHERE source_kind = :kind AND source_id = :id GROUP BY 1
         """),
         {"kind": int(source_kind), "id": source_id},
     )
@@ -361,7 +373,8 @@ def _rows(
 ) -> Sequence[RowMapping]:
     rows = conn.execute(
         text(f"""
-            SELECT m.*, COALESCE(s.state, 'open') AS source_state, s.reason AS source_reason
+            SELECT m.*, {STATE} AS seen_state,
+                   COALESCE(s.state, 'open') AS source_state, s.reason AS source_reason
             FROM message m LEFT JOIN outbox_source s USING (source_kind, source_id)
             WHERE {where} ORDER BY m.id DESC LIMIT :limit
         """),
@@ -371,7 +384,7 @@ def _rows(
 
 
 def _message(row: RowMapping) -> Message:
-    state, delivery = State(row["state"]), Delivery(row["delivery"])
+    state, delivery = State(row["seen_state"]), Delivery(row["delivery"])
     word = status_word(state, delivery, row["source_state"], row["skip_reason"])
     names = Message.__slots__
     given = {name: row[name] for name in names if name in row}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
-from segmind.messages import contacts
+from segmind.messages import contacts, micro_batches
+from segmind.messages.claim import LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +20,37 @@ class ReapReport:
     in_doubt: int
 
 
+_SAID: Final = "The process that was sending it ended before the provider's answer."
+
+
 def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
     """Move messages whose lease is over. Any number may run at once; repeating it is harmless.
 
     Leases are judged by the database's clock; ``now`` (the product's) is only written down. A doubt
     begins when it is found, not when the lease ended: were the clock set forward in between, the
-    time in which the call may still succeed would seem to have passed.
+    time in which the call may still succeed would seem to have passed. But the call is said to have
+    begun when the lease did at the latest: that far back its provider is asked for the message.
     """
     released = _released(conn, limit)
     contacts.release(conn, released)
     doubtful = conn.execute(
         text("""
             WITH gone AS (
-                SELECT id FROM message WHERE state = 2 AND lease_until < now()
+                SELECT id, lease_until FROM message WHERE state = 2 AND lease_until < now()
                 ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED),
             moved AS (
                 UPDATE message m SET state = 5, claim_token = NULL, error_class = 'in_doubt',
                     error_code = 'interrupted', error_message = :said, lease_until = now()
                 FROM gone WHERE m.id = gone.id
-                RETURNING m.id, m.attempt, m.provider)
+                RETURNING m.id, m.attempt, m.provider, m.created_at, gone.lease_until)
             INSERT INTO attempt (message_id, n, provider, started_at, outcome, code, detail)
-            SELECT id, attempt, provider, :now, 'in_doubt', 'interrupted', :said FROM moved
+            SELECT id, attempt, provider, GREATEST(created_at, CAST(:now AS timestamptz)
+                       - (now() - lease_until) - make_interval(secs => :longest)),
+                   'in_doubt', 'interrupted', :said FROM moved
         """),
-        {
-            "limit": limit,
-            "now": now,
-            "said": "The process that was sending it ended before the provider's answer.",
-        },
+        {"limit": limit, "now": now, "said": _SAID, "longest": LEASE_SECONDS},
     ).rowcount
+    doubtful += micro_batches.lose(conn, now, _SAID)
     return ReapReport(released=len(released), in_doubt=doubtful)
 
 
@@ -55,7 +60,8 @@ def _released(conn: Connection, limit: int) -> list[int]:
             WITH gone AS (
                 SELECT id FROM message WHERE state = 1 AND lease_until < now()
                 ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED)
-            UPDATE message m SET state = 0, claim_token = NULL, lease_until = NULL
+            UPDATE message m SET state = CASE WHEN m.attempt > 0 THEN 4 ELSE 0 END,
+                claim_token = NULL, lease_until = NULL
             FROM gone WHERE m.id = gone.id RETURNING m.id
         """),
         {"limit": limit},

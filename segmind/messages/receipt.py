@@ -13,7 +13,8 @@ from segmind.channels.delivery import Delivery
 class Subject(NamedTuple):
     """What is known of the message that a report is about.
 
-    ``present_id``: the customer's id today, after merges; None where there is none any more.
+    ``present_id``: the customer's id today, after merges; None where there is none any more. The
+    row is locked, so ``state`` (``lifecycle.State``) holds for the whole transaction.
     """
 
     id: int
@@ -26,6 +27,7 @@ class Subject(NamedTuple):
     address_hash: bytes
     provider: str | None
     provider_id: str | None
+    state: int
     present_id: int | None
     is_erased: bool
 

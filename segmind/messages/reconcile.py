@@ -19,7 +19,6 @@ from segmind.consent.purpose import Purpose
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 from segmind.messages import contacts, evidence
-from segmind.messages.claim import Claimed
 from segmind.messages.doubt_policy import (
     EXACT_LOOK_UP,
     NEEDS_ATTENTION,
@@ -27,6 +26,7 @@ from segmind.messages.doubt_policy import (
     DoubtPolicy,
     judge,
 )
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
 from segmind.messages.links import LinkBook
 from segmind.messages.rendering import Rendered, Renderer

@@ -24,7 +24,7 @@ from segmind.db.literals import literal
 from segmind.events.ingest import NewEvent, append
 from segmind.messages import evidence, objections, subjects
 from segmind.messages.engagement import Engagement
-from segmind.messages.lifecycle import RANK
+from segmind.messages.lifecycle import RANK, State
 from segmind.messages.receipt import Receipt
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
             continue
         message_id = receipt.message.id
         sums[message_id].add(receipt.report, receipt.at)
-        if receipt.report.word not in _NO_PROOF:
+        if receipt.report.word not in _NO_PROOF and receipt.message.state != State.ACCEPTED:
             proofs[message_id] = sums[message_id].provider_id
     if not sums:
         return
@@ -131,6 +131,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
             UPDATE message m SET
                 delivery = CASE WHEN CASE g.reached {rank} END > CASE m.delivery {rank} END
                            THEN g.reached ELSE m.delivery END,
+                provider = COALESCE(m.provider, g.provider),
                 provider_id = COALESCE(m.provider_id, g.provider_id),
                 delivery_code = LEAST(m.delivery_code, g.delivery_code),
                 delivered_at = LEAST(m.delivered_at, g.delivered_at),
@@ -150,6 +151,7 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
 
 _SUM_COLUMNS: Final = {
     "reached": "smallint",
+    "provider": "text",
     "provider_id": "text",
     "delivery_code": "text",
     "delivered_at": "timestamptz",

@@ -17,7 +17,7 @@ from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
 from segmind.errors import SegmindError
 from segmind.events.schema import Channel
-from segmind.messages.claim import Claimed
+from segmind.messages.judging import Claimed
 from segmind.messages.links import LinkBook
 from segmind.templates import variables, versions
 from segmind.templates.compile import Compiled, Fault, compiled

@@ -65,15 +65,15 @@ class Sender:
         self._provider_rates = dict(provider_rates)
         self._policy = policy
         self._draw = draw
-        self._experience = experience
+        self.experience = experience
         self._key = address_key(store.settings.secret_key)
-        self._book = LinkBook(store.settings.secret_key, store.settings.public_url)
-        self._renderer = Renderer(self._book, lambda channel: self.provider(channel).name)
+        self.book = LinkBook(store.settings.secret_key, store.settings.public_url)
+        self.renderer = Renderer(self.book, lambda channel: self.provider(channel).name)
         self._taught: frozenset[str] = frozenset()
 
     def prepare(self, settings: ProductSettings) -> None:
         """Look at what has changed since the last round."""
-        self._book.base_url = settings.public_url or self._store.settings.public_url
+        self.book.base_url = settings.public_url or self._store.settings.public_url
         with self._store.engine.connect() as conn:
             self._taught = rates.taught(conn)
 
@@ -82,21 +82,19 @@ class Sender:
         settings: ProductSettings,
         claimed: Claim,
         limited: Mapping[SourceKey, int],
-        allowance: Allowance | None,
     ) -> DispatchReport:
-        """Send what was claimed. ``limited``: sends per second of sources that have such a limit;
-        ``allowance``: what was reserved ahead, when all of it is one source's."""
+        """Send what was claimed. ``limited``: sends per second of sources that have a limit."""
         url = settings.public_url or self._store.settings.public_url
         with self._store.engine.connect() as conn:
-            results = self._renderer.render(conn, claimed.rows, settings, url)
+            results = self.renderer.render(conn, claimed.rows, settings, url)
         bad = [result for result in results if isinstance(result, Unrenderable)]
         good = [result for result in results if isinstance(result, Rendered)]
         report = DispatchReport()
-        if bad or self._book.new:
+        if bad or self.book.new:
             with self._store.engine.begin() as conn:
                 report.failed = handover.fail_unrenderable(conn, claimed.token, bad)
-                self._book.keep(conn)
-            self._book.kept()
+                self.book.keep(conn)
+            self.book.kept()
 
         def kind(item: Rendered) -> tuple[Channel, SourceKey | None]:
             source = item.message.source
@@ -105,15 +103,11 @@ class Sender:
         # What has no rate of its own shares batches, whatever source it is of.
         for (channel, source), items in groupby(sorted(good, key=_by_kind(kind)), key=kind):
             provider = self.provider(channel)
-            own = allowance
-            if own is None:
-                rate = limited.get(source) if source is not None else None
-                limits = self.limits(provider, settings, source, rate)
-                own = Allowance(self._store.engine, limits)
+            rate = limited.get(source) if source is not None else None
+            own = Allowance(self._store.engine, self.limits(provider, settings, source, rate))
             queue = self._within_budget(claimed.token, provider, list(items), report)
             report.add(self._send_queue(claimed.token, provider, settings, queue, own))
-            if allowance is None:
-                own.close()
+            own.close()
         return report
 
     def _within_budget(
@@ -121,7 +115,7 @@ class Sender:
     ) -> list[Rendered]:
         """The queue without the retries for which there is no budget; those wait a little."""
         retries = [item for item in queue if item.message.attempt]
-        granted = self._experience.budget(provider.name).spend(
+        granted = self.experience.budget(provider.name).spend(
             len(queue) - len(retries), len(retries)
         )
         if granted == len(retries):
@@ -160,7 +154,7 @@ class Sender:
         batch: Sequence[Rendered],
         allowance: Allowance,
     ) -> DispatchReport:
-        weights = [_weight(provider, item) for item in batch]
+        weights = [weight_of(provider, item) for item in batch]
         granted = allowance.take(weights)
         report = DispatchReport()
         if granted < len(batch):
@@ -173,20 +167,49 @@ class Sender:
         with self._store.engine.begin() as conn:
             marked = handover.mark(conn, token, provider.name, batch, self._lease)
         if marked.held:
-            allowance.back(sum(_weight(provider, item) for item in marked.held))
+            allowance.back(sum(weight_of(provider, item) for item in marked.held))
             report.released += self._release(token, marked.held, None)
         if not marked.going:
             return report
-        until = began + self._lease - self._call_limit - self._margin
+        until = self.last_moment(began)
         if time.monotonic() >= until:
             # This process stood still (stopped, swapped out): the lease may be somebody else's by
             # the time the call is made. Leave the rows to the reaper; nothing was sent.
             log.warning("A batch was abandoned: its lease had run down before the call.")
             return report
+        report.add(self._call(token, provider, breaker, marked, started_at, until))
+        return report
+
+    def hand_over(
+        self,
+        token: UUID | None,
+        provider: Provider,
+        settings: ProductSettings,
+        marked: handover.Marked,
+        started_at: datetime,
+        until: float,
+    ) -> DispatchReport:
+        """Call the provider with what is marked, and write down what it says. ``token``: the
+        claim's; None: ``marked`` is a micro-batch. ``until``: the last moment for a request."""
+        breaker = self.breaker(Channel[provider.channel.name], settings)
+        return self._call(token, provider, breaker, marked, started_at, until)
+
+    def _call(
+        self,
+        token: UUID | None,
+        provider: Provider,
+        breaker: Breaker,
+        marked: handover.Marked,
+        started_at: datetime,
+        until: float,
+    ) -> DispatchReport:
         outcomes = outcomes_of(provider, marked.going, until)
         self._heed(provider, breaker, outcomes)
-        report.add(self._acknowledge(token, marked, outcomes, started_at))
-        return report
+        return self._acknowledge(token, marked, outcomes, started_at)
+
+    def last_moment(self, began: float) -> float:
+        """Until when (``time.monotonic()``) a request may begin whose lease began at ``began``."""
+        return began + self._lease - self._call_limit - self._margin
 
     def _heed(self, provider: Provider, breaker: Breaker, outcomes: Sequence[Outcome]) -> None:
         """Let the breaker know, and lower the pace of a provider that says "too many"."""
@@ -208,7 +231,7 @@ class Sender:
 
     def _acknowledge(
         self,
-        token: UUID,
+        token: UUID | None,
         marked: handover.Marked,
         outcomes: Sequence[Outcome],
         started_at: datetime,
@@ -252,7 +275,7 @@ class Sender:
     def breaker(self, channel: Channel, settings: ProductSettings) -> Breaker:
         """The breaker of the channel's provider and the workspace's sender on it."""
         sender = sender_of(channel, settings)
-        return self._experience.breakers.of(
+        return self.experience.breakers.of(
             self.provider(channel).name, sender.address if sender else ""
         )
 
@@ -285,7 +308,7 @@ def _by_kind(
     return key
 
 
-def _weight(provider: Provider, item: Rendered) -> int:
+def weight_of(provider: Provider, item: Rendered) -> int:
     return (item.segments or 1) if provider.capabilities.counts_parts else 1
 
 

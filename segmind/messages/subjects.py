@@ -77,7 +77,7 @@ _FIND: Final = text("""
         JOIN message n ON n.provider = g.p AND n.provider_id = g.i AND n.provider_id IS NOT NULL
     )
     SELECT m.id, m.public_id, m.source_kind, m.source_id, m.customer_id, m.channel, m.address,
-           m.address_hash, m.provider, m.provider_id,
+           m.address_hash, m.provider, m.provider_id, m.state,
            c.id AS present_id,
            m.customer_id IS NOT NULL AND (c.id IS NULL OR c.erased_at IS NOT NULL) AS is_erased
     FROM wanted JOIN message m USING (id)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from segmind.db.metadata import Instant, Json, metadata
 
@@ -208,6 +208,32 @@ attempt = Table(
     Column("code", Text),
     Column("detail", Text),
     Column("provider_id", Text),
+)
+
+#: Campaign messages on their way to a provider, a row for each call (messages.micro_batches): while
+#: it is open its messages are DISPATCHING, whatever their own rows say. The lists run side by side;
+#: they are emptied when the call's answer, or its end without one, stands in the messages.
+micro_batch = Table(
+    "micro_batch",
+    metadata,
+    Column("request_id", UUID, primary_key=True),
+    Column("source_kind", SmallInteger, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("message_ids", ARRAY(BigInteger), nullable=False),
+    Column("segments", ARRAY(SmallInteger)),
+    Column("costs_micros", ARRAY(BigInteger)),
+    Column("cap_days", ARRAY(Date)),
+    Column("started_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),  # database's clock
+    Column("finished_at", Instant),  # null: open
+    Column("accepted", Integer, nullable=False, server_default="0"),  # they have no attempt row
+    Index("ix_micro_batch_open", "lease_until", postgresql_where=text("finished_at IS NULL")),
+    Index("ix_micro_batch_source", "source_kind", "source_id", "finished_at"),
+    postgresql_with={
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_cost_delay": "0",
+    },
 )
 
 #: Receipts as they came: verified, stored, answered; reduced afterwards.

@@ -9,14 +9,29 @@ from types import SimpleNamespace
 
 import pytest
 from sending_bench import NOON, Bench, Scripted, registry_of
+from sqlalchemy import text
 
+from segmind.campaigns import progress
+from segmind.channels.delivery import Delivery, Word
 from segmind.channels.outcome import Accepted, InDoubt, Outcome
 from segmind.channels.provider import Found, NotFound, Parcel, Unknown
 from segmind.events.schema import Channel
-from segmind.messages import handover, reaper, reconcile, sending
+from segmind.messages import (
+    broadcasting,
+    handover,
+    inbox,
+    judging,
+    micro_batches,
+    queries,
+    reaper,
+    receipts,
+    reconcile,
+    sending,
+)
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
+from segmind.messages.under_way import UNDER_WAY
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import Cap, ProductSettings
 
@@ -45,6 +60,12 @@ def settle(bench: Bench, provider: Scripted, **options: object) -> reconcile.Rec
 
 def lease_over(bench: Bench) -> None:
     bench.run("UPDATE message SET lease_until = now() - interval '1 second'")
+    bench.run("UPDATE micro_batch SET lease_until = now() - interval '1 second'")
+
+
+def of_no_campaign(bench: Bench) -> None:
+    """Make single messages of them, which are claimed one by one."""
+    bench.run("UPDATE message SET source_kind = 3, source_id = 0")
 
 
 class _Killed(BaseException):
@@ -70,6 +91,7 @@ def test_a_claim_that_was_never_sent_goes_back(
 ) -> None:
     settings = ProductSettings(quiet_hours={}, caps={"email": Cap(per_day=1, per_week=7)})
     bench.broadcast(bench.customers(5), bench.version())
+    of_no_campaign(bench)
     victim = dispatcher(bench, Scripted(), settings=settings)
 
     def die(*args: object) -> None:
@@ -78,17 +100,114 @@ def test_a_claim_that_was_never_sent_goes_back(
     monkeypatch.setattr(victim._sender, "send", die)
     with pytest.raises(_Killed):
         victim.run_once()
-    assert bench.states() == {State.CLAIMED: 5}
+    assert bench.rows("SELECT DISTINCT state FROM message") == [(State.CLAIMED,)]
     with bench.store.engine.begin() as conn:
         assert reaper.run(conn, NOON) == reaper.ReapReport(0, 0)  # the lease still runs
     lease_over(bench)
     with bench.store.engine.begin() as conn:
         assert reaper.run(conn, NOON) == reaper.ReapReport(5, 0)
-    assert bench.states() == {State.READY: 5}
+    assert bench.rows("SELECT DISTINCT state FROM message") == [(State.READY,)]
     assert bench.value("SELECT sum(cardinality(days)) FROM contact_book") == 0
     provider = Scripted()
     dispatcher(bench, provider, settings=settings).run_until_idle()
     assert len(provider.sent) == 5
+
+
+def test_a_micro_batch_that_dies_before_its_mark_has_done_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ProductSettings(quiet_hours={}, caps={"email": Cap(per_day=1, per_week=7)})
+    bench.broadcast(bench.customers(5), bench.version())
+    victim = dispatcher(bench, Scripted(), settings=settings)
+
+    def die(*args: object) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(micro_batches, "begin", die)
+        with pytest.raises(_Killed):
+            victim.run_once()
+    assert bench.states() == {State.READY: 5}
+    assert bench.value("SELECT count(*) FROM contact_book") == 0
+    provider = Scripted()
+    dispatcher(bench, provider, settings=settings).run_until_idle()
+    assert len(provider.sent) == 5
+
+
+def test_what_was_tried_before_and_claimed_in_vain_waits_as_a_retry(bench: Bench) -> None:
+    bench.broadcast(bench.customers(1), bench.version())
+    bench.run("UPDATE message SET state = 1, attempt = 1, claim_token = gen_random_uuid()")
+    lease_over(bench)
+    with bench.store.engine.begin() as conn:
+        assert reaper.run(conn, NOON).released == 1
+    assert bench.states() == {State.RETRY: 1}
+
+
+@pytest.mark.parametrize("snapshot", ["fresh", "stale"])
+def test_no_message_is_in_two_micro_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, snapshot: str
+) -> None:
+    bench.broadcast(bench.customers(3), bench.version())
+
+    def dies(parcel: Parcel) -> Outcome:
+        raise _Killed
+
+    with pytest.raises(_Killed):
+        dispatcher(bench, Scripted(answer=dies)).run_once()
+    if snapshot == "stale":
+        # Who looked before the other's commit, and got the locks after it, sees no micro-batch.
+        old = str(judging._LOCK_FRESH).replace(f"m.id NOT IN ({UNDER_WAY})", "true")
+        assert UNDER_WAY not in old
+        monkeypatch.setattr(judging, "_LOCK_FRESH", text(old))
+    provider = Scripted()
+    assert dispatcher(bench, provider).run_until_idle().seen == 0
+    assert provider.sent == []
+    assert bench.states() == {State.DISPATCHING: 3}
+
+
+def test_a_receipt_proves_nothing_before_the_answer_is_written(bench: Bench) -> None:
+    bench.broadcast(bench.customers(1), bench.version())
+
+    def reported(parcel: Parcel) -> Outcome:
+        said = Delivery(
+            Word.DELIVERED, "scripted", NOON, "d1", message_public_id=parcel.message_public_id
+        )
+        with bench.store.engine.begin() as conn:
+            inbox.store(conn, [said], NOON)
+        receipts.reduce_inbox(bench.store, NOON)
+        assert bench.states() == {State.DISPATCHING: 1}
+        return Accepted("P1")
+
+    dispatcher(bench, Scripted(answer=reported)).run_once()
+    columns = "state, delivery, attempt, provider, provider_id, cost_micros"
+    assert bench.rows(f"SELECT {columns} FROM message") == [(3, 4, 1, "scripted", "P1", 400)]
+    assert bench.value("SELECT count(*) FROM event_recent WHERE kind = 10") == 1
+
+
+def test_while_the_call_lasts_everybody_sees_its_messages_under_way(bench: Bench) -> None:
+    bench.broadcast(bench.customers(2), bench.version())
+    seen: list[object] = []
+
+    def look(parcel: Parcel) -> Outcome:
+        with bench.store.engine.connect() as conn:
+            one = queries.status(conn, parcel.message_public_id)
+            found = queries.search(conn, queries.MessageFilter(status="sending"))
+            queued = queries.search(conn, queries.MessageFilter(status="queued"))
+            counted = progress.states_of(conn, 1)
+        seen.append((one.state, one.status, len(found.messages), len(queued.messages), counted))
+        return Accepted("P1")
+
+    dispatcher(bench, Scripted(answer=look)).run_once()
+    assert seen == [(State.DISPATCHING, "sending", 2, 0, {State.DISPATCHING: 2})] * 2
+
+
+def test_a_history_tells_of_the_call_that_took_it(bench: Bench) -> None:
+    bench.broadcast(bench.customers(1), bench.version())
+    dispatcher(bench, Scripted()).run_once()
+    public_id = str(bench.value("SELECT public_id FROM message"))
+    with bench.store.engine.connect() as conn:
+        told = [entry.said for entry in queries.one(conn, public_id).entries]
+    assert told == ["Put into the outbox", "Try 1: scripted accepted it"]
 
 
 @pytest.mark.parametrize("had_it", [True, False])
@@ -222,21 +341,26 @@ def test_a_stale_answer_never_touches_a_later_call(bench: Bench) -> None:
     assert bench.states() == {State.IN_DOUBT: 1}
 
 
+@pytest.mark.parametrize("what", ["campaign", "single"])
 def test_a_process_that_stood_still_does_not_send(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     bench.broadcast(bench.customers(3), bench.version())
+    if what == "single":
+        of_no_campaign(bench)
     provider = Scripted()
-    real, standing = handover.mark, [0.0]
+    home, name = (micro_batches, "begin") if what == "campaign" else (handover, "mark")
+    real, standing = getattr(home, name), [0.0]
     watch = SimpleNamespace(monotonic=lambda: time.monotonic() + standing[0], sleep=time.sleep)
     monkeypatch.setattr(sending, "time", watch)
+    monkeypatch.setattr(broadcasting, "time", watch)
 
-    def stopped(*args: object) -> handover.Marked:
-        marked = real(*args)  # type: ignore[arg-type]
+    def stopped(*args: object) -> object:
+        marked = real(*args)
         standing[0] = 60.0  # stands for SIGSTOP between the mark and the call
         return marked
 
-    monkeypatch.setattr(handover, "mark", stopped)
+    monkeypatch.setattr(home, name, stopped)
     dispatcher(bench, provider).run_once()
     assert provider.sent == []
     lease_over(bench)

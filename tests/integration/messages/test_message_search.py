@@ -25,7 +25,8 @@ def test_each_message_fits_the_condition_of_its_status_and_no_other(bench: Bench
         for word, condition in CONDITIONS.items():
             found = conn.execute(
                 text(f"""
-                    SELECT m.n FROM (VALUES {values}) AS m(n, state, delivery, source, skip_reason)
+                    SELECT m.id
+                    FROM (VALUES {values}) AS m(id, state, delivery, source, skip_reason)
                     JOIN LATERAL (SELECT m.source AS state) s ON true WHERE {condition}
                 """)
             ).scalars()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sending_bench import NOON, Bench, Scripted, registry_of
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from segmind.channels.delivery import Delivery, Word
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
@@ -30,6 +31,8 @@ from segmind.messages import (
     claim,
     handover,
     inbox,
+    judging,
+    micro_batches,
     reaper,
     receipts,
     reconcile,
@@ -38,6 +41,7 @@ from segmind.messages import (
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.handover import Marked
+from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import FINAL, State
 from segmind.messages.rendering import Rendered
 from segmind.messages.retry import RetryPolicy
@@ -92,8 +96,9 @@ class Outbox(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bench = Bench(self.store)
-        for table in ("message", "attempt", "webhook_inbox", "suppression", "outbox_source",
-                      "customer", "contact_book", "event_seen", "event_recent"):  # fmt: skip
+        for table in ("message", "attempt", "micro_batch", "webhook_inbox", "suppression",
+                      "outbox_source", "customer", "contact_book", "event_seen",
+                      "event_recent"):  # fmt: skip
             self.bench.run(f"TRUNCATE {table} CASCADE")
         self.version = self.bench.version()
         self.carrier = Carrier()
@@ -105,7 +110,7 @@ class Outbox(RuleBasedStateMachine):
         self.resent: set[UUID] = set()
         self.marked_sent: set[UUID] = set()
         self.forbidden: dict[UUID, int] = {}
-        self.zombies: list[tuple[UUID, Marked, list[Outcome]]] = []
+        self.zombies: list[tuple[UUID | None, Marked, list[Outcome]]] = []
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -124,26 +129,46 @@ class Outbox(RuleBasedStateMachine):
         self.dispatcher().run_once()
 
     @precondition(lambda self: self.campaigns)
-    @rule(data=st.data(), how=st.sampled_from(["claimed", "marked", "called", "called in vain"]))
+    @rule(data=st.data(), how=st.sampled_from(["judged", "marked", "called", "called in vain"]))
     def a_dispatcher_dies(self, data: st.DataObject, how: str) -> None:
         source = SourceKey(1, data.draw(st.integers(1, self.campaigns)))
-        key, engine = self.bench.key, self.store.engine
+        with self.store.engine.connect() as conn:
+            got = judging.judge_fresh(
+                conn, self.bench.key, OPEN, source, self.now, above=0, limit=3,
+                channel=Channel.EMAIL,
+            )  # fmt: skip
+            if how == "judged" or not got.rows:
+                return
+            marked = micro_batches.begin(
+                conn, source, self.carrier.name, self.rendered(conn, got.rows), self.now, 60.0
+            )
+            conn.commit()
+        if how != "marked" and marked is not None:
+            self.call(None, marked, how)
+
+    @rule(how=st.sampled_from(["claimed", "marked", "called", "called in vain"]))
+    def a_dispatcher_dies_with_retries(self, how: str) -> None:
+        engine = self.store.engine
         with engine.begin() as conn:
-            got = claim.fresh(conn, key, OPEN, source, self.now, above=0, limit=3, lease=60.0)
+            got = claim.waiting(conn, self.bench.key, OPEN, self.now, limit=3, lease=60.0)
         if how == "claimed" or not got.rows:
             return
-        with engine.connect() as conn:
-            sender = self.dispatcher()._sender
-            made = sender._renderer.render(conn, got.rows, OPEN, "http://127.0.0.1")
-        batch = [item for item in made if isinstance(item, Rendered)]
         with engine.begin() as conn:
-            sender._book.keep(conn)
+            batch = self.rendered(conn, got.rows)
             marked = handover.mark(conn, got.token, self.carrier.name, batch, 60.0)
-        if how == "marked" or not marked.going:
-            return
+        if how != "marked" and marked.going:
+            self.call(got.token, marked, how)
+
+    def rendered(self, conn: Connection, rows: Sequence[Claimed]) -> list[Rendered]:
+        sender = self.dispatcher()._sender
+        made = sender.renderer.render(conn, rows, OPEN, "http://127.0.0.1")
+        sender.book.keep(conn)
+        return [item for item in made if isinstance(item, Rendered)]
+
+    def call(self, token: UUID | None, marked: Marked, how: str) -> None:
         self.carrier.mood = "well" if how == "called" else "not taken, not told"
         outcomes = self.carrier.send([item.parcel for item in marked.going])
-        self.zombies.append((got.token, marked, outcomes))
+        self.zombies.append((token, marked, outcomes))
 
     @precondition(lambda self: self.zombies)
     @rule()
@@ -159,6 +184,7 @@ class Outbox(RuleBasedStateMachine):
         self.bench.run(
             "UPDATE message SET lease_until = now() - interval '1 day' WHERE state IN (1, 2, 5)"
         )
+        self.bench.run("UPDATE micro_batch SET lease_until = now() - interval '1 day'")
         with self.store.engine.begin() as conn:
             reaper.run(conn, self.now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -258,6 +259,7 @@ def _is_same_text(theirs: str, ours: str) -> bool:
     return bool(given) and (kept == given or kept == f"{_TRIAL_NOTICE}{given}")
 
 
+@functools.lru_cache(maxsize=8)
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     if host == "localhost":

@@ -1,0 +1,237 @@
+"""The gate's word about locked messages: who may go now, and where the others belong.
+
+Campaigns' first tries are only locked and judged here; a row for all of them marks them then
+(:mod:`segmind.messages.micro_batches`). Everything else is claimed row by row besides (``claim``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from segmind.consent.caps import Place
+from segmind.consent.gate import Allowed, Blocked, ContactRequest, Deferred, may_contact
+from segmind.consent.purpose import Purpose
+from segmind.db.literals import literal
+from segmind.events.schema import Channel
+from segmind.messages import sources
+from segmind.messages.lifecycle import State
+from segmind.messages.sources import SourceKey
+from segmind.messages.under_way import UNDER_WAY
+from segmind.workspace.product_settings import ProductSettings
+
+
+class Claimed(NamedTuple):
+    """A message that this process may send, as long as its lease lasts."""
+
+    id: int
+    public_id: UUID
+    source: SourceKey
+    purpose: Purpose
+    customer_id: int | None
+    channel: Channel
+    address: str
+    template_version_id: int
+    vars: dict[str, Any]
+    attempt: int
+    expires_at: datetime
+    cap_day: date | None = None  # of the contact that the gate has just reserved
+
+
+class Locked(NamedTuple):
+    """A row that this transaction holds."""
+
+    id: int
+    public_id: UUID
+    source_kind: int
+    source_id: int
+    purpose: str
+    customer_id: int | None
+    channel: int
+    address: str
+    address_hash: bytes
+    template_version_id: int
+    vars: dict[str, Any] | None
+    attempt: int
+    due_at: datetime
+    expires_at: datetime
+
+
+COLUMNS: Final = ", ".join(f"m.{name}" for name in Locked._fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate says of locked rows. ``places``: the contacts that it reserved, by message."""
+
+    rows: tuple[Claimed, ...]
+    places: Mapping[int, Place]
+    seen: int = 0
+    skipped: int = 0
+    deferred: int = 0
+    expired: int = 0
+    last_id: int = 0
+
+
+def judge_fresh(
+    conn: Connection,
+    key: bytes,
+    settings: ProductSettings,
+    source: SourceKey,
+    now: datetime,
+    *,
+    above: int,
+    limit: int,
+    channel: Channel,
+) -> Judged:
+    """Lock READY messages of one open campaign that are in no micro-batch, and ask the gate.
+
+    The rows that may go stay locked and READY until the caller's transaction marks them; without a
+    mark nothing has happened to them. The contacts in ``places`` are counted: give back those of
+    rows that do not go. ``above`` and ``limit`` as for ``fresh``.
+    """
+    values = {
+        "kind": source.kind,
+        "id": source.id,
+        "above": above,
+        "limit": limit,
+        "channel": int(channel),
+    }
+    for _ in range(_TRIES):
+        locked = [Locked(*row) for row in conn.execute(_LOCK_FRESH, values).all()]
+        # A new statement sees what the first could not: micro-batches that were committed after it
+        # began and before it got the lock of their rows.
+        taken = set(conn.execute(_UNDER_WAY).scalars()) if locked else set()
+        free = [row for row in locked if row.id not in taken] if taken else locked
+        if free or not locked:
+            break
+    return judge(conn, key, settings, free, now)
+
+
+_TRIES: Final = 3
+_UNDER_WAY: Final = text(UNDER_WAY)
+_LOCK_FRESH: Final = text(f"""
+    SELECT {COLUMNS} FROM message m
+    WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
+      AND m.channel = :channel AND m.id NOT IN ({UNDER_WAY})
+      AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
+                      AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
+    ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
+""")
+
+
+def judge(
+    conn: Connection,
+    key: bytes,
+    settings: ProductSettings,
+    rows: Sequence[Locked],
+    now: datetime,
+) -> Judged:
+    """Ask the gate about the locked ``rows`` and put away those that may not go now."""
+    if not rows:
+        return Judged((), {})
+    live = [row for row in rows if row.expires_at > now]
+    verdicts = may_contact(conn, key, settings, [_request(row) for row in live], now)
+    allowed: list[Claimed] = []
+    places: dict[int, Place] = {}
+    moves = [_Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
+    for row, verdict in zip(live, verdicts, strict=True):
+        if isinstance(verdict, Allowed):
+            if verdict.place is not None:
+                places[row.id] = verdict.place
+            allowed.append(_claimed(row, verdict.place))
+        else:
+            moves.append(_move(row, verdict))
+    _put_away(conn, moves)
+    count = [move.state for move in moves].count
+    return Judged(
+        rows=tuple(allowed),
+        places=places,
+        seen=len(rows),
+        skipped=count(State.SKIPPED),
+        deferred=count(State.RETRY),
+        expired=count(State.EXPIRED),
+        last_id=max(row.id for row in rows),
+    )
+
+
+class _Move(NamedTuple):
+    """Where a row goes that is not sent now."""
+
+    id: int
+    state: State
+    due_at: datetime
+    reason: str | None = None
+    detail: str | None = None
+
+
+def _move(row: Locked, verdict: Blocked | Deferred) -> _Move:
+    match verdict:
+        case Blocked(reason, detail):
+            return _Move(row.id, State.SKIPPED, row.due_at, reason.value, detail or None)
+        case Deferred(until, reason):
+            late = until >= row.expires_at
+            state = State.EXPIRED if late else State.RETRY
+            return _Move(row.id, state, row.due_at if late else until, reason.value)
+
+
+def _put_away(conn: Connection, moves: Sequence[_Move]) -> None:
+    """Write down why the others are not sent, or not now."""
+    if not moves:
+        return
+    conn.execute(
+        text("""
+            UPDATE message m SET
+                state = g.state, due_at = g.due_at, skip_reason = g.reason, cap_day = NULL,
+                error_message = COALESCE(g.detail, m.error_message),
+                claim_token = NULL, lease_until = NULL
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]),
+                        CAST(:dues AS timestamptz[]), CAST(:reasons AS text[]),
+                        CAST(:details AS text[])) AS g(id, state, due_at, reason, detail)
+            WHERE m.id = g.id
+        """),
+        {
+            "ids": literal([move.id for move in moves]),
+            "states": literal([int(move.state) for move in moves]),
+            "dues": literal([move.due_at for move in moves]),
+            "reasons": literal([move.reason for move in moves]),
+            "details": literal([move.detail for move in moves]),
+        },
+    )
+
+
+def _request(row: Locked) -> ContactRequest:
+    return ContactRequest(
+        row.customer_id,
+        _CHANNELS[row.channel],
+        row.address,
+        _PURPOSES[row.purpose],
+        bytes(row.address_hash),
+    )
+
+
+def _claimed(row: Locked, place: Place | None) -> Claimed:
+    return Claimed(
+        row.id,
+        row.public_id,
+        SourceKey(row.source_kind, row.source_id),
+        _PURPOSES[row.purpose],
+        row.customer_id,
+        _CHANNELS[row.channel],
+        row.address,
+        row.template_version_id,
+        row.vars or {},
+        row.attempt,
+        row.expires_at,
+        None if place is None else place.day,
+    )
+
+
+#: Enums by value: a look into a dict costs a tenth of asking the class.
+_CHANNELS: Final = {int(channel): channel for channel in Channel}
+_PURPOSES: Final = {str(purpose): purpose for purpose in Purpose}
