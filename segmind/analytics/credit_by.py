@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
+from segmind.analytics import order_book
 from segmind.analytics.attribution import Ledger, summed
 from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.shares import largest_remainder
 from segmind.customers.facts import Facts
 from segmind.db.copy import copy_out
 from segmind.events import derive
-from segmind.events.schema import Kind, Source
-from segmind.events.spans import Span
+from segmind.events.schema import Source
 
 Dimension = Literal["source", "step", "variant", "channel", "segment", "product", "day"]
 DIMENSIONS: Final[dict[Dimension, tuple[str, ...]]] = {
@@ -118,7 +118,7 @@ def by_product(facts: Facts, ledger: Ledger) -> pl.DataFrame:
     by_order = credits.group_by("order_row", maintain_order=True).agg(
         pl.col(*_KEY).first(), pl.col("credited").sum()
     )
-    lines = _lines(facts, ledger)
+    lines = _lines(facts, ledger, by_order["customer_id"].unique())
     parts = by_order.join(lines, on=_KEY, maintain_order="left")
     if parts.is_empty():
         return summed(
@@ -137,18 +137,15 @@ def by_product(facts: Facts, ledger: Ledger) -> pl.DataFrame:
     return summed(parts.with_columns(credited=pl.Series(shares)), ["product_id"])
 
 
-def _lines(facts: Facts, ledger: Ledger) -> pl.DataFrame:
-    """_KEY, product_id, value (not negative) of the period's orders by product."""
-    columns = ("customer_id", *derive.ORDER_KEY_SOURCES, "product_id", "value")
-    window = Span(ledger.period.since, ledger.period.until)
-    value = pl.col("value").fill_null(0).clip(lower_bound=0)
+def _lines(facts: Facts, ledger: Ledger, customers: pl.Series) -> pl.DataFrame:
+    """_KEY, product_id, value (not negative): these customers' orders of the period by product."""
+    period = ledger.period
     return (
-        facts.log.rows.scan([window], columns, kinds=(Kind.ORDER_COMPLETED,))
-        .select("customer_id", *derive.order_key(), "product_id", value)
+        order_book.book(facts)
+        .lines_of(customers, period.since, period.until)
         .group_by(*_KEY, "product_id")
-        .agg(pl.col("value").sum())
+        .agg(pl.col("value").clip(lower_bound=0).sum())
         .sort(*_KEY, "product_id")
-        .collect()
     )
 
 

@@ -7,6 +7,7 @@ customers who got lines or refunds since, or who were merged: theirs are put tog
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from segmind.events.schema import Kind
 
 Ints = NDArray[np.int64]
 _KEY: Final = ["customer_id", *derive.ORDER_KEY]
-_COLUMNS: Final = ("customer_id", "ts", "kind", *derive.ORDER_KEY_SOURCES, "value")
+_COLUMNS: Final = ("customer_id", "ts", "kind", *derive.ORDER_KEY_SOURCES, "product_id", "value")
 
 #: Answers that one version of the book remembers: a page asks for a period several times.
 _ASKED_KEPT: Final = 4
@@ -59,8 +60,8 @@ class Orders:
 
     @classmethod
     def of(cls, lines: pl.DataFrame, refunds: pl.DataFrame) -> Orders:
-        """``lines``: _KEY, ts, value; ``refunds`` that name an order: customer_id, order_key, ts,
-        value."""
+        """``lines``: _KEY, ts and value, other columns are left aside; ``refunds`` that name an
+        order: customer_id, order_key, ts, value."""
         made = (
             lines.group_by(_KEY)
             .agg(pl.col("ts").min(), pl.col("value").sum())
@@ -96,7 +97,7 @@ class _Settled:
     orders: Orders
     lines: Sums
     refunds: Sums
-    rows: pl.DataFrame  # _KEY, ts, value of lines; sorted by customer
+    rows: pl.DataFrame  # _KEY, ts, product_id, value of lines; sorted by customer
     back: pl.DataFrame  # customer_id, order_key, ts, value of refunds that name an order
 
 
@@ -113,6 +114,8 @@ class OrderBook:
         self.lines = [settled.lines, _sums(fresh, Kind.ORDER_COMPLETED)]
         self.refunds = [settled.refunds, _sums(fresh, Kind.ORDER_REFUNDED)]
         self._settled = settled.orders
+        self._rows = pl.concat([settled.rows, lines], rechunk=False)
+        self._merges = source.merges
         self._asked: dict[tuple[int, int, int], pl.DataFrame] = {}
         is_touched = pl.col("customer_id").is_in(touched.implode())
         mapped = source.merges.mapped(pl.col("customer_id"))
@@ -131,6 +134,14 @@ class OrderBook:
                 self._asked.clear()
             self._asked[asked] = pl.concat([*made, self._anew.made_in(*asked)])
         return self._asked[asked]
+
+    def lines_of(self, customers: pl.Series, since: datetime, until: datetime) -> pl.DataFrame:
+        """The lines in ``[since, until)`` of these customers (ids of now): _KEY, ts, product_id,
+        value (0 where it is not known)."""
+        theirs = pl.col("customer_id").is_in(self._merges.behind(customers).implode())
+        within = pl.col("ts").is_between(since, until, closed="left")
+        found = self._rows.filter(within, theirs)
+        return found.with_columns(self._merges.mapped(pl.col("customer_id")))
 
 
 def book(facts: Facts) -> OrderBook:
@@ -152,7 +163,9 @@ def _prepare(rows: pl.DataFrame) -> _Settled:
 
 def _lines(rows: pl.DataFrame) -> pl.DataFrame:
     lines = rows.filter(pl.col("kind") == int(Kind.ORDER_COMPLETED))
-    return lines.select("customer_id", *derive.order_key(), "ts", pl.col("value").fill_null(0))
+    return lines.select(
+        "customer_id", *derive.order_key(), "ts", "product_id", pl.col("value").fill_null(0)
+    )
 
 
 def _back(rows: pl.DataFrame) -> pl.DataFrame:

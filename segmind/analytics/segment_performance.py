@@ -36,12 +36,18 @@ def table(facts: Facts, members: Mapping[int, pl.Series], period: Period) -> pl.
     count, also from before they entered.
     """
     orders, sessions, net = _acts(facts, period)
+    # Few of the members bought: only of those are orders and revenue looked up.
+    spenders = np.flatnonzero((orders != 0) | (net != 0))
+    is_member = np.zeros(len(orders), np.bool_)
     rows = []
     for segment_id, ids in members.items():
         mine, size = ids.to_numpy(), len(ids)
         mine = mine[mine < len(orders)]
-        bought = orders[mine]
-        buyers, revenue = int(np.count_nonzero(bought)), int(net[mine].sum())
+        is_member[mine] = True
+        theirs = spenders[is_member[spenders]]
+        is_member[mine] = False
+        bought = orders[theirs]
+        buyers, revenue = int(np.count_nonzero(bought)), int(net[theirs].sum())
         rows.append(
             {
                 "segment_id": segment_id,
