@@ -103,12 +103,7 @@ class Broadcaster:
         started_at: datetime,
     ) -> _Prepared:
         """Render what may go, within the allowance, and mark it. The caller commits."""
-        report = DispatchReport(
-            seen=judged.seen,
-            skipped=judged.skipped,
-            deferred=judged.deferred,
-            expired=judged.expired,
-        )
+        report = DispatchReport.of(judged)
         if not judged.rows:
             return _Prepared(report, None, judged.last_id)
         url = settings.public_url or self._store.settings.public_url

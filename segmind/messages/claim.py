@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from segmind.db.literals import literal
 from segmind.events.schema import Channel, Source
 from segmind.messages import sources
-from segmind.messages.judging import COLUMNS, Claimed, Locked, judge
+from segmind.messages.judging import COLUMNS, Claimed, Judged, Locked, judge
 from segmind.messages.sources import SourceKey
 from segmind.workspace.product_settings import ProductSettings
 
@@ -34,16 +34,16 @@ LEASE_SECONDS: Final = 90.0
 class Claim:
     """One claim: its token fences everything that is done with its rows.
 
-    ``seen`` counts all rows that left the queue; ``last_id`` is the new watermark.
+    ``judged``: all rows that left the queue, and what the gate said of them.
     """
 
     token: UUID
-    rows: tuple[Claimed, ...]
-    seen: int = 0
-    skipped: int = 0
-    deferred: int = 0
-    expired: int = 0
-    last_id: int = 0
+    judged: Judged
+
+    @property
+    def rows(self) -> tuple[Claimed, ...]:
+        """Those that may be sent."""
+        return self.judged.rows
 
 
 def fresh(
@@ -127,15 +127,7 @@ def _decide(
     for row in judged.rows:
         days.setdefault(row.cap_day, []).append(row.id)
     _take(conn, days, token, lease)
-    return Claim(
-        token=token,
-        rows=judged.rows,
-        seen=judged.seen,
-        skipped=judged.skipped,
-        deferred=judged.deferred,
-        expired=judged.expired,
-        last_id=judged.last_id,
-    )
+    return Claim(token, judged)
 
 
 def _take(

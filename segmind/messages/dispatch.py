@@ -22,7 +22,7 @@ from segmind.events.schema import Channel, Source
 from segmind.messages import claim, retry, sources
 from segmind.messages.allowance import Allowance
 from segmind.messages.broadcasting import Broadcaster
-from segmind.messages.claim import LEASE_SECONDS, Claim
+from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.dispatch_report import DispatchReport
 from segmind.messages.experience import Experience
 from segmind.messages.sending import Sender
@@ -167,7 +167,7 @@ class Dispatcher:
                 lease=self._lease,
             )
             limited = sources.rates(conn, {row.source for row in claimed.rows})
-        report = _counted(claimed)
+        report = DispatchReport.of(claimed.judged)
         if claimed.rows:
             report.add(self._sender.send(settings, claimed, limited))
         return report
@@ -236,11 +236,11 @@ class Dispatcher:
                     channels=channels,
                     lease=self._lease,
                 )
-            report = _counted(claimed)
+            report = DispatchReport.of(claimed.judged)
             if claimed.rows:
                 limited = {} if ready.per_second is None else {ready.source: ready.per_second}
                 report.add(self._sender.send(settings, claimed, limited))
-            return report, claimed.last_id
+            return report, claimed.judged.last_id
 
         return self._above_watermark(ready.source, send)
 
@@ -260,12 +260,3 @@ class Dispatcher:
             report, last_id = send(0)
         mark.id = max(mark.id, last_id)
         return report
-
-
-def _counted(claimed: Claim) -> DispatchReport:
-    return DispatchReport(
-        seen=claimed.seen,
-        skipped=claimed.skipped,
-        deferred=claimed.deferred,
-        expired=claimed.expired,
-    )

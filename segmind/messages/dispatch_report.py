@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from segmind.messages.judging import Judged
+
 
 @dataclass(slots=True)
 class DispatchReport:
@@ -20,6 +22,16 @@ class DispatchReport:
     released: int = 0
     stale: int = 0
     throttled: bool = False
+
+    @classmethod
+    def of(cls, judged: Judged) -> DispatchReport:
+        """What the gate's word alone did."""
+        return cls(
+            seen=judged.seen,
+            skipped=judged.skipped,
+            deferred=judged.deferred,
+            expired=judged.expired,
+        )
 
     def add(self, other: DispatchReport) -> None:
         """Count ``other`` in."""

@@ -67,7 +67,8 @@ COLUMNS: Final = ", ".join(f"m.{name}" for name in Locked._fields)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the gate says of locked rows. ``places``: the contacts that it reserved, by message."""
+    """What the gate says of locked rows. ``rows`` may go; ``places``: the contacts that it reserved
+    for them, by message; ``seen``: how many were locked; ``last_id``: the new watermark."""
 
     rows: tuple[Claimed, ...]
     places: Mapping[int, Place]
