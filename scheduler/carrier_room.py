@@ -52,14 +52,10 @@ class CarrierRoom:
 
 
 def spare_what_is_loaded() -> None:
-    """Let the collector of cycles look only at what comes from now on, and at more of it at a time.
-
-    A batch makes tens of thousands of objects that are gone a moment later; looking through all
-    that the process has loaded each time cost a tenth of a dispatcher's processor time.
-    """
+    """Let the collector of cycles look only at what comes from now on: looking through all that the
+    process has loaded each time cost a tenth of a dispatcher's processor time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def _credentials(store: Store) -> tuple[object, ...]:
