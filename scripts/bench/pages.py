@@ -1,6 +1,6 @@
 """How long a page takes in the browser, from the click on its name until it stands.
 
-Usage: pages.py [--base http://127.0.0.1:8000] [--chromium /usr/bin/chromium] [--times 5]
+Usage: pages.py [--base http://127.0.0.1:8631] [--chromium /usr/bin/chromium] [--times 5]
 
 Visits a running Segmind as a person does: in one tab, from page to page by the menu. A page stands
 when its title is there, its script has run, and no part of it is a placeholder or stale any more.
@@ -50,7 +50,7 @@ _UNFINISHED: Final = """() => {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Time pages in the browser.")
-    parser.add_argument("--base", default="http://127.0.0.1:8000")
+    parser.add_argument("--base", default="http://127.0.0.1:8631")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--times", type=int, default=5)
     options = parser.parse_args()

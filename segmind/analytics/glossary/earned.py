@@ -140,7 +140,9 @@ AREA: Final = Area(
             ("Lift side by side",), "currency",
             "lift of every campaign and automation that holds somebody out",
             "as Lift, of campaigns launched in the period and of automations by who came in it; "
-            "each interval holds for itself", "`analytics.lift.measure`, `analytics.rolling_lift`",
+            "each interval holds for itself; what is said of all of them together, and p of all "
+            "together, is corrected for their number (Holm 1979)",
+            "`analytics.lift.measure`, `analytics.rolling_lift`",
         ),
         Term(
             ("Incremental return",), "times", "what a spent unit brought that nothing else would",

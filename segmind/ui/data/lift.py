@@ -22,6 +22,7 @@ from segmind.automations.held_out import NoHoldout
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.groups import NotLaunchedYet, experiment_of, holding_out
 from segmind.events.schema import Source
+from segmind.experiments import several
 from segmind.experiments.effect import Effect
 from segmind.experiments.experiment import DAYS, Experiment, Rolling
 from segmind.experiments.sentences import sentence
@@ -171,11 +172,17 @@ def across(asked: Asked, days: int) -> pl.DataFrame:
     """Every campaign launched in the stretch and every automation, of those that hold somebody out,
     the newest campaigns first: name, kind, customers, held, share, held_share, incremental, low,
     high (units of the currency; null: not measured), p_revenue, p_orders, says (the interval, or
-    why there is none, in words), sound, open (address of its page)."""
+    why there is none, in words), sound, open (address of its page), p_together (p_revenue where
+    all of them are looked at: Holm's)."""
     currency = workspace.settings().currency
     found = of_sources(period_of(asked), days)
     rows = [_row(kind, number, its, currency) for (kind, number), its in found.items()]
     table = pl.DataFrame(rows, schema=_ACROSS, orient="row")
+    known = {str(n): p for n, p in enumerate(table["p_revenue"]) if p is not None}
+    together = several.corrected(known)
+    table = table.with_columns(
+        pl.Series("p_together", [together.get(str(n)) for n in range(table.height)], pl.Float64)
+    )
     return table.sort("kind", "id", descending=[False, True], maintain_order=True).drop("id")
 
 

@@ -168,10 +168,7 @@ def _reasons(found: Report) -> None:
             hide_index=True,
             placeholder=figures.DASH,
             column_config={
-                "Reason": st.column_config.TextColumn(width="large"),
-                "When": st.column_config.TextColumn(width="small"),
-                "Customers": st.column_config.NumberColumn(width="small"),
-                "Messages": st.column_config.LinkColumn(display_text="Show", width="small"),
+                "Messages": st.column_config.LinkColumn(display_text="Show"),
             },
             alt="Reasons for which customers got no message",
         )

@@ -14,11 +14,14 @@ from segmind.ui.data import lift, workspace
 from segmind.ui.navigation import page
 
 _SHOWN = 20
+#: A p-value below it counts as an effect.
+_CHANCE = 0.05
 _DEFINITION = (
     "Net revenue per customer who was to be written to, less that per customer held out, times the "
     "former, with its 95 % interval: of campaigns launched in this period, and of automations by "
     "who came to their split in it. Each interval holds for itself: of twenty things without any "
-    "effect about one looks as if it had one."
+    "effect about one looks as if it had one. The sentence below is about all of them together "
+    "(Holm)."
 )
 
 
@@ -55,7 +58,7 @@ def show(stretch: Stretch, days: int) -> None:
             "Ordered": st.column_config.NumberColumn(format="percent"),
             "Ordered, held out": st.column_config.NumberColumn(format="percent"),
         },
-        takeaway=_takeaway(found),
+        takeaway=takeaway(found),
         empty="None of them can be measured yet; the table says why.",
         stretch=False,
     )
@@ -74,22 +77,32 @@ def _table(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("low").alias("At least"),
         pl.col("high").alias("At most"),
         pl.col("p_revenue").alias("p revenue"),
+        pl.col("p_together").alias("p of all together"),
         pl.col("p_orders").alias("p orders"),
         pl.col("says").alias("In words"),
         pl.col("open").alias("Open"),
     )
 
 
-def _takeaway(found: pl.DataFrame) -> str:
-    clear = found.filter((pl.col("low") > 0) | (pl.col("high") < 0))
-    if clear.is_empty():
-        return (
-            f"None of {figures.plural(found.height, 'thing')} measured shows an effect beyond "
-            "chance on revenue. That is no proof that there is none: see how wide the intervals "
-            "are."
-        )
-    names = ", ".join(clear["name"].head(3))
-    return f"{clear.height} of {found.height} show an effect beyond chance: {names}."
+def takeaway(found: pl.DataFrame) -> str:
+    """What can be said of all of them at once: of many, chance alone makes some look clear."""
+    measured = found.filter(pl.col("p_revenue").is_not_null())
+    clear = measured.filter(pl.col("p_together") < _CHANCE)
+    if not clear.is_empty():
+        names = ", ".join(clear["name"].head(3))
+        return f"Of {measured.height} measured, these show an effect beyond chance: {names}."
+    alone = measured.filter(pl.col("p_revenue") < _CHANCE)["name"]
+    seems = (
+        f" {', '.join(alone.head(3))} would, looked at alone; but of so many, chance makes one "
+        "look so."
+        if alone.len()
+        else ""
+    )
+    return (
+        f"None of {figures.plural(measured.height, 'thing')} measured shows an effect beyond "
+        f"chance on revenue.{seems} That is no proof that there is none: see how wide the "
+        "intervals are."
+    )
 
 
 def _unsound(found: pl.DataFrame) -> None:
