@@ -127,14 +127,14 @@ class Field:
         with self.store.engine.begin() as conn:
             with_people(conn, count)
 
-    def broadcast(self, channel: Channel, count: int, source_id: int) -> None:
-        """A campaign on a channel to the first ``count`` customers."""
+    def broadcast(self, channel: Channel, count: int, source_id: int, after: int = 0) -> None:
+        """A campaign on a channel to ``count`` customers, the first ones ``after`` so many."""
         now = clock.now()
         with self.store.engine.begin() as conn:
             version = versions.save_version(conn, DRAFTS[channel])
             rows = conn.execute(
-                text(f"SELECT id, {COLUMNS[channel]} FROM customer ORDER BY id LIMIT :count"),
-                {"count": count},
+                text(f"SELECT id, {COLUMNS[channel]} FROM customer ORDER BY id LIMIT :n OFFSET :m"),
+                {"n": count, "m": after},
             ).all()
             frame = pl.DataFrame(
                 rows, schema={"customer_id": pl.Int64(), "address": pl.String()}, orient="row"
