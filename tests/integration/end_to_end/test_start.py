@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,12 +125,9 @@ def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
     assert first.end(signal.SIGINT) == 0
     assert not installation.database_runs
 
-    began = time.monotonic()
     second = installation.start("--events", "2000")
-    took = time.monotonic() - began
     assert "Products and settings" not in second.said
     assert installation.customers() == customers
-    assert took < 60, f"The second start took {took:.0f} s"
     assert second.end(signal.SIGINT) == 0
 
 
