@@ -14,12 +14,12 @@ import polars as pl
 from sqlalchemy import Connection, func, select
 
 from segmind.db.engine import Store
-from segmind.events import catalogue, merges, names, products, tail
+from segmind.events import catalogue, kept_tail, merges, names, products
 from segmind.events.catalogue import Entry
 from segmind.events.files import fault_of
+from segmind.events.kept_tail import KeptTail
 from segmind.events.rolled import Rolled
 from segmind.events.rows import Rows, SealedFile
-from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.tables import product
 from segmind.events.usable import usable_rollups
 
@@ -51,6 +51,14 @@ class _Memory:
 
     def __init__(self) -> None:
         self._parts: dict[str, tuple[object, Any]] = {}
+        self._tail = KeptTail.nothing()
+
+    def follow_tail(self, conn: Connection, most: int | None = None) -> KeptTail:
+        """The recent rows in ``conn``'s snapshot; of those of the last look only the news."""
+        found = kept_tail.follow(conn, self._tail, most)
+        if most is None or found.seqs.size < most:
+            self._tail = found
+        return found
 
     def recall(self, part: str, fingerprint: object, make: Callable[[], T]) -> T:
         """The content of ``part``, made anew unless its fingerprint is the remembered one."""
@@ -76,10 +84,8 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
     listing = (catalogue.newest(conn, EVENT), catalogue.newest(conn, ROLLUP))
     entries = memory.recall("entries", listing, lambda: catalogue.entries(conn, KINDS))
     faults = {e.path: fault for e in entries if (fault := _fault(store.lake, e))}
-    recent_print = f"{tail.fingerprint(conn)}.{listing[0][0]}.{listing[0][1]}"
-    recent = memory.recall(
-        "recent", recent_print, lambda: tail.read(conn).select(list(EVENT_COLUMNS))
-    )
+    recent = memory.follow_tail(conn)
+    recent_print = f"{recent.fingerprint}.{listing[0][0]}.{listing[0][1]}"
     merge_print = merges.fingerprint(conn)
     merged = memory.recall("merges", merge_print, lambda: merges.read(conn))
     product_print = conn.execute(select(func.max(product.c.updated_at))).scalar()
@@ -90,7 +96,7 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
     )
 
     def make() -> View:
-        rows = Rows(_sealed(store.lake, entries, faults), recent, merged)
+        rows = Rows(_sealed(store.lake, entries, faults), recent.rows, merged)
         return View(
             version=version,
             incomplete=tuple(f"{p} is {f}" for p, f in faults.items() if p.startswith(EVENT)),
@@ -101,6 +107,11 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
         )
 
     return memory.recall("view", (version, listing, zone.key), make)
+
+
+def recent_rows(conn: Connection, store: Store, most: int) -> KeptTail:
+    """The oldest ``most`` recent rows in ``conn``'s snapshot (REPEATABLE READ)."""
+    return _memory_of(store).follow_tail(conn, most)
 
 
 def _memory_of(store: Store) -> _Memory:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, text
 
 from segmind.db.engine import Store
 from segmind.errors import SegmindError
-from segmind.events import catalogue, tail
+from segmind.events import catalogue, reading
 from segmind.events.daily_files import by_day, write_events
 from segmind.events.swap import SEAL_LOCK, run_alone
 from segmind.events.tables import event_recent
@@ -66,15 +66,15 @@ def _reclaim(store: Store) -> None:
 
 
 def _seal(conn: Connection, store: Store, limit: int) -> Sealed:
-    rows = tail.read(conn, limit)
-    if rows.is_empty():
+    recent = reading.recent_rows(conn, store, limit)
+    if not recent.seqs.size:
         return Sealed(0, 0)
-    files = [write_events(store.lake, day, part) for day, part in by_day(rows).items()]
+    files = [write_events(store.lake, day, part) for day, part in by_day(recent.rows).items()]
     # The snapshot hides whatever was committed since: only rows that were read can be deleted,
     # even where a slow transaction brings a smaller seq later.
-    last = rows["seq"].max()
+    last = int(recent.seqs.max())
     deleted = conn.execute(event_recent.delete().where(event_recent.c.seq <= last)).rowcount
-    if deleted != rows.height:
-        raise SealMismatch(deleted=deleted, written=rows.height)
+    if deleted != recent.seqs.size:
+        raise SealMismatch(deleted=deleted, written=recent.seqs.size)
     catalogue.insert_all(conn, files)
-    return Sealed(rows=rows.height, files=len(files))
+    return Sealed(rows=recent.seqs.size, files=len(files))
