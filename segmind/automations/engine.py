@@ -27,6 +27,7 @@ from segmind.automations.flight import Claimed, Doing
 from segmind.automations.flow import InFlight
 from segmind.automations.heeding import Heeded
 from segmind.automations.lifecycle import State
+from segmind.automations.look import Looks
 from segmind.automations.rules import matching_in
 from segmind.automations.walk import walk
 from segmind.automations.world import FactsWorld
@@ -85,16 +86,16 @@ def heed(store: Store, now: Present) -> Heeded:
 
 def _each_live(
     store: Store,
-    pass_: Callable[[Store, Automation, Callable[[], datetime]], Done],
+    pass_: Callable[[Store, Automation, Looks], Done],
     now: Present,
 ) -> list[Done]:
-    clock = _clock(now)
+    looks = Looks(store, _clock(now))
     with store.engine.connect() as conn:
         live = automations.list_automations(conn, state=State.LIVE)
     done = []
     for automation in live:
         try:
-            done.append(pass_(store, automation, clock))
+            done.append(pass_(store, automation, looks))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:

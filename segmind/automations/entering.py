@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,13 +15,14 @@ from segmind.automations.automation import Automation
 from segmind.automations.counts import ENTERED, WHOLE
 from segmind.automations.entry import Earlier, Entry, Trigger, choose
 from segmind.automations.flow import Since
+from segmind.automations.look import Looks
 from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.triggers import DateTrigger, ScheduleTrigger
 from segmind.automations.walk import exits, first_due
 from segmind.automations.wall_clock import occurrences
 from segmind.automations.world import FactsWorld
-from segmind.customers.facts import Facts, read_facts
+from segmind.customers.facts import Facts
 from segmind.db.engine import Store
 from segmind.db.literals import literal
 
@@ -41,17 +42,16 @@ class Entered:
 _memory = passes.Memory()
 
 
-def scan(store: Store, automation: Automation, clock: Callable[[], datetime]) -> Entered:
-    """Start the runs that what is new up to the present of ``clock`` triggers."""
-    now = clock()
-    facts = read_facts(store)
+def scan(store: Store, automation: Automation, looks: Looks) -> Entered:
+    """Start the runs that what is new up to the present of ``looks`` triggers."""
+    look = looks.present()
+    now, facts = look.now, look.facts
     if not _may_be_due(store, automation, facts, now):
         return Entered()
     with passes.turn(store, automation, COLUMN) as turn:
         if turn is None:
             return Entered()
         conn, standing = turn
-        facts = read_facts(store)
         pass_ = _Pass(conn, automation, FactsWorld(facts, now, matching_in(conn)), standing)
         judged = _memory.judged(store, automation)
         entered, judged = pass_.enter(_memory.files(store, automation), judged)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,13 +21,13 @@ from segmind.automations.automation import Automation, definition_of
 from segmind.automations.counts import Counts
 from segmind.automations.definition import Definition
 from segmind.automations.flow import Ask, InFlight
+from segmind.automations.look import Looks
 from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.steps import WaitFor
 from segmind.automations.walk import exits, leavers
 from segmind.automations.withdrawing import withdraw
 from segmind.automations.world import FactsWorld
-from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.db.literals import literal
 from segmind.events.schema import Source
@@ -64,16 +63,14 @@ class Heeded:
 _memory = passes.Memory()
 
 
-def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) -> Heeded:
-    """Look at the events that arrived since the last pass, up to the present of ``clock``."""
+def heed(store: Store, automation: Automation, looks: Looks) -> Heeded:
+    """Look at the events that arrived since the last pass, up to the present of ``looks``."""
     with passes.turn(store, automation, COLUMN) as turn:
         if turn is None:
             return Heeded()
         conn, standing = turn
-        begun = _database_clock(conn)
-        # Read after that instant: what was ingested before it is in these facts, and before now.
-        now = clock()
-        facts = read_facts(store)
+        look = looks.present()
+        now, facts = look.now, look.facts
         done = Heeded()
         is_new = not _memory.is_same(store, automation, facts)
         if is_new:
@@ -91,7 +88,7 @@ def heed(store: Store, automation: Automation, clock: Callable[[], datetime]) ->
                 more += left
             counts.add(conn, automation.id, more)  # last: nothing is waited for any more
             passes.mark(conn, automation, COLUMN, now)
-        until = max(begun + FRESH, _database_clock(conn) + LEAST)
+        until = max(look.begun + FRESH, _database_clock(conn) + LEAST)
         sources.keep_fresh(conn, Source.AUTOMATION, automation.id, until)
     if is_new:
         _memory.keep(store, automation, facts, now)
