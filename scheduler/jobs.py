@@ -40,6 +40,9 @@ from segmind.workspace import product_settings, signing_secret
 RECEIPTS = 2_000
 #: Days of history computed in one go: a new segment has its past within half an hour.
 HISTORY_DAYS = 2
+#: Share of the time that automations look at what is new, each of heeding and entering: messages
+#: are let out for seconds after a look, so that a look a second is often enough.
+LOOKING = 0.25
 #: How far back opens and clicks are judged again: what shows a scanner comes within seconds.
 JUDGED_AGAIN = timedelta(minutes=30)
 
@@ -187,8 +190,20 @@ JOBS: Final = (
     Job("tests", "Name the winners of tests, send the rest what won", 1.0, decide_tests),
     Job("finish", "Close campaigns of which every message is settled", 1.0, finish_campaigns),
     Job("brake", "Pause campaigns that fail for too many", 2.0, brake_campaigns),
-    Job("heed", "End automation runs by what customers have just done", 0.5, heed_orders),
-    Job("enter", "Start automation runs by what is new in the log", 1.0, enter_automations),
+    Job(
+        "heed",
+        "End automation runs by what customers have just done",
+        0.5,
+        heed_orders,
+        share=LOOKING,
+    ),
+    Job(
+        "enter",
+        "Start automation runs by what is new in the log",
+        1.0,
+        enter_automations,
+        share=LOOKING,
+    ),
     Job("advance", "Move automation runs that are due", 1.0, advance_automations),
     Job("beat", "Say that this scheduler lives", 2.0, beat),
     Job("reap", "Give back what a dead process had claimed", 5.0, reap),

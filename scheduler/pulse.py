@@ -46,6 +46,11 @@ class Pulse:
             before, beat.failing = beat.failing, type(error).__name__ if error else None
             return before != beat.failing
 
+    def took(self, job: str) -> float:
+        """Seconds that the job's last run took."""
+        with self._lock:
+            return self._beats[job].took
+
     def lag(self) -> float:
         """By how many seconds the latest job that is not running is late."""
         with self._lock:

@@ -26,6 +26,8 @@ log = logging.getLogger("segmind.scheduler")
 
 #: Asked to stop, the process ends within this time; what still runs then is rolled back.
 STOP_SECONDS = 4.5
+#: A job that has had its share of the time rests for so many seconds at most.
+LONGEST_REST = 1.0
 #: Ticks of the short jobs are this far apart at the start, so that they do not all begin at once.
 STAGGER_SECONDS = 0.05
 
@@ -34,13 +36,20 @@ STAGGER_SECONDS = 0.05
 class Job:
     """One line of the table: a sentence, how often (seconds), and what to do.
 
-    ``run`` must be harmless to repeat and to run in several processes at once.
+    ``run`` must be harmless to repeat and to run in several processes at once. ``share``: of the
+    time that it runs at most; after a run that took long it lets ticks pass, for LONGEST_REST
+    seconds at most, so that what looks at every new event leaves room for those who bring them.
     """
 
     name: str
     sentence: str
     every: float
     run: Callable[[Store, Context], object]
+    share: float = 1.0
+
+    def rest(self, took: float) -> float:
+        """Seconds to rest after a run that took so many."""
+        return min(LONGEST_REST, took * (1 / self.share - 1))
 
 
 class Ticker:
@@ -57,6 +66,7 @@ class Ticker:
         self._context = context
         self._jobs = jobs
         self._on_database_down = on_database_down
+        self._resting: dict[str, float] = {}  # by job: until when (monotonic)
         self._scheduler = BlockingScheduler(
             # A thread for each: a long job keeps no short one waiting.
             executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
@@ -104,6 +114,8 @@ class Ticker:
         if self._context.stopping.is_set():
             return
         pulse = self._context.pulse
+        if time.monotonic() < self._resting.get(job.name, 0.0):
+            return
         pulse.started(job.name)
         try:
             job.run(self._store, self._context)
@@ -118,6 +130,7 @@ class Ticker:
         else:
             if pulse.finished(job.name):
                 log.info("%s works.", job.name)
+        self._resting[job.name] = time.monotonic() + job.rest(pulse.took(job.name))
 
     def _finish(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS

@@ -16,7 +16,6 @@ from segmind.automations.counts import ENTERED, WHOLE
 from segmind.automations.entry import Earlier, Entry, Trigger, choose
 from segmind.automations.flow import Since
 from segmind.automations.look import Looks
-from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.triggers import DateTrigger, ScheduleTrigger
 from segmind.automations.walk import exits, first_due
@@ -52,7 +51,7 @@ def scan(store: Store, automation: Automation, looks: Looks) -> Entered:
         if turn is None:
             return Entered()
         conn, standing = turn
-        pass_ = _Pass(conn, automation, FactsWorld(facts, now, matching_in(conn)), standing)
+        pass_ = _Pass(conn, automation, look.world(conn), standing)
         judged = _memory.judged(store, automation)
         entered, judged = pass_.enter(_memory.files(store, automation), judged)
         passes.mark(conn, automation, COLUMN, now)

@@ -22,7 +22,6 @@ from segmind.automations.counts import Counts
 from segmind.automations.definition import Definition
 from segmind.automations.flow import Ask, InFlight
 from segmind.automations.look import Looks
-from segmind.automations.rules import matching_in
 from segmind.automations.scan import News
 from segmind.automations.steps import WaitFor
 from segmind.automations.walk import exits, leavers
@@ -80,7 +79,7 @@ def heed(store: Store, automation: Automation, looks: Looks) -> Heeded:
                 seen_to=min(standing.seen_to or standing.live_since, now) - scanning.OVERLAP,
                 read=_memory.files(store, automation),
             )
-            world = FactsWorld(facts, now, matching_in(conn))
+            world = look.world(conn)
             more: Counts = Counter()
             for version, definition in _versions_in_flight(store, conn, automation, now):
                 heeded, left = _heed(conn, automation.id, version, definition, world, news)

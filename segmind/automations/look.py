@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from segmind.automations.rules import matching_in
+from segmind.automations.world import FactsWorld
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
+from segmind.segments.moment import Moment
+from segmind.segments.sources import Sources
 
 #: Seconds for which a look is shared: short beside the seconds for which messages are let out.
 SHARED_FOR: Final = 0.25
@@ -25,11 +29,16 @@ SHARED_FOR: Final = 0.25
 @dataclass(frozen=True, slots=True)
 class Look:
     """``facts`` as of ``now``, the product's time. ``begun``: by the database's clock; whatever was
-    committed before it is in the facts."""
+    committed before it is in the facts. ``sources``: what one asks of them, others need not."""
 
     begun: datetime
     now: datetime
     facts: Facts
+    sources: Sources
+
+    def world(self, conn: Connection) -> FactsWorld:
+        """The world as it was then; segments are looked up by ``conn``."""
+        return FactsWorld(self.facts, self.now, matching_in(conn), self.sources)
 
 
 class Looks:
@@ -48,5 +57,7 @@ class Looks:
             with self._store.engine.connect() as conn:
                 begun: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
             now = self._clock()
-            self._newest = Look(begun, now, read_facts(self._store))
+            facts = read_facts(self._store)
+            sources = Sources(facts, Moment(now, facts.zone))
+            self._newest = Look(begun, now, facts, sources)
         return self._newest

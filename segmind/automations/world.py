@@ -55,12 +55,15 @@ def act_of(event: str, where: Sequence[Any], field: str) -> Act:
 class FactsWorld:
     """The world as the facts have it at ``now``."""
 
-    def __init__(self, facts: Facts, now: datetime, matching: Matching) -> None:
+    def __init__(
+        self, facts: Facts, now: datetime, matching: Matching, sources: Sources | None = None
+    ) -> None:
+        """``sources``: those of the same facts and instant, where several worlds share them."""
         self.facts = facts
         self.now = now
         self._matching = matching
         self._moment = Moment(now, facts.zone)
-        self._sources = Sources(facts, self._moment)
+        self._sources = sources or Sources(facts, self._moment)
 
     @property
     def horizon(self) -> datetime:

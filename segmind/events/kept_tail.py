@@ -76,6 +76,8 @@ def _compared(
     """Which of the kept numbers are ``present`` (ascending), and which of these are not kept."""
     if not present.size or not kept.size:
         return np.zeros(kept.size, np.bool_), present
+    if np.array_equal(kept, present):
+        return np.ones(kept.size, np.bool_), present[:0]
     places = np.searchsorted(present, kept)
     places[places == present.size] = 0
     stays = present[places] == kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -20,8 +20,9 @@ from segmind.events.files import fault_of
 from segmind.events.kept_tail import KeptTail
 from segmind.events.rolled import Rolled
 from segmind.events.rows import Rows, SealedFile
+from segmind.events.schema import empty_events
 from segmind.events.tables import product
-from segmind.events.usable import usable_rollups
+from segmind.events.usable import usable_rollups, with_recent
 
 #: Kinds of files that the log consists of.
 EVENT: Final = "event"
@@ -52,12 +53,17 @@ class _Memory:
     def __init__(self) -> None:
         self._parts: dict[str, tuple[object, Any]] = {}
         self._tail = KeptTail.nothing()
+        self._following = threading.Lock()
 
     def follow_tail(self, conn: Connection, most: int | None = None) -> KeptTail:
-        """The recent rows in ``conn``'s snapshot; of those of the last look only the news."""
-        found = kept_tail.follow(conn, self._tail, most)
-        if most is None or found.seqs.size < most:
-            self._tail = found
+        """The recent rows in ``conn``'s snapshot; of those of the last look only the news.
+
+        One thread at a time: news that several want at once are fetched once.
+        """
+        with self._following:
+            found = kept_tail.follow(conn, self._tail, most)
+            if most is None or found.seqs.size < most:
+                self._tail = found
         return found
 
     def recall(self, part: str, fingerprint: object, make: Callable[[], T]) -> T:
@@ -95,13 +101,19 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
         [recent_print, merge_print, str(product_print), str(len(its_names)), *sorted(faults)]
     )
 
+    def of_files() -> Rolled:
+        files = Rows(_sealed(store.lake, entries, faults), empty_events(), merged)
+        return usable_rollups(store.lake, entries, faults, files, zone)
+
     def make() -> View:
-        rows = Rows(_sealed(store.lake, entries, faults), recent.rows, merged)
+        files_print = (listing, merge_print, zone.key, *sorted(faults.items()))
+        known = memory.recall("files", files_print, of_files)
+        rows = replace(known.rows, recent=recent.rows)
         return View(
             version=version,
             incomplete=tuple(f"{p} is {f}" for p, f in faults.items() if p.startswith(EVENT)),
             rows=rows,
-            rolled=usable_rollups(store.lake, entries, faults, rows, zone),
+            rolled=with_recent(known, rows),
             products=its_products,
             names=its_names,
         )
@@ -117,7 +129,9 @@ def recent_rows(conn: Connection, store: Store, most: int) -> KeptTail:
 def _memory_of(store: Store) -> _Memory:
     key = (str(store.engine.url), store.lake)
     with _lock:
-        memory = _memories.setdefault(key, _Memory())
+        if key not in _memories:
+            _memories[key] = _Memory()
+        memory = _memories[key]
         _memories.move_to_end(key)
         while len(_memories) > _KEPT:
             _memories.popitem(last=False)

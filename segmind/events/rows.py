@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from segmind import stopping
+from segmind.events import rare_rows
 from segmind.events.merges import Merges
 from segmind.events.schema import EVENT_COLUMNS, empty_events
 from segmind.events.spans import Span, any_holds
@@ -51,12 +52,21 @@ class Rows:
         Files outside the spans are not opened; inside, row groups are skipped by kind and time.
         """
         near = [f for f in self.files if any(s.meets(f.min_ts, f.max_ts) for s in spans)]
-        rows = _concat([*_scans([f.path for f in near]), self.recent.lazy()])
+        if rare_rows.are_kept(kinds, columns):
+            rows = self._rare(near)
+        else:
+            rows = _concat([*_scans([f.path for f in near]), self.recent.lazy()])
         if not any(span == Span() for span in spans):
             rows = rows.filter(any_holds(spans, pl.col("ts")))
         if kinds is not None:
             rows = rows.filter(_is_any("kind", kinds))
         return self._of_customers(rows, customers).select(columns)
+
+    def _rare(self, near: Sequence[SealedFile]) -> pl.LazyFrame:
+        small = [f for f in near if f.rows <= rare_rows.MOST_ROWS]
+        others = _scans([f.path for f in near if f.rows > rare_rows.MOST_ROWS])
+        parts = [*others, *(rare_rows.of_file(f.path).lazy() for f in small), self.recent.lazy()]
+        return _concat([part.drop("properties", strict=False) for part in parts])
 
     def portions(self, span: Span, columns: Sequence[str], kind: int) -> Iterator[pl.LazyFrame]:
         """The events of one kind in the span as told (merged ids are not mapped), in portions that

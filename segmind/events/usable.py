@@ -8,6 +8,7 @@ and is not among the sources has arrived since: its rows are unseen, and so is t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,10 @@ def usable_rollups(
     rows: Rows,
     zone: ZoneInfo,
 ) -> Rolled:
-    """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``."""
+    """The rollups among ``entries`` that tell the truth about ``rows``, in ``zone``.
+
+    The recent ones of ``rows`` are left to ``with_recent``: files change seldom, these at once.
+    """
     sources, days = _with_their_sources(lake, entries, rows, zone)
     for day, its in list(days.items()):
         if any(path.relative_to(lake).as_posix() in faults for path in its.paths):
@@ -41,10 +45,21 @@ def usable_rollups(
     if not days or known_merges is None:
         return Rolled.nothing(rows, zone)
     unseen = list(_unseen(rows, sources, zone))
-    if sum(file.rows for file, _ in unseen if file) > MOST_UNSEEN:
+    if sum(file.rows for file, _ in unseen) > MOST_UNSEEN:
         return Rolled.nothing(rows, zone)
     merged = rows.merges.newer_than(known_merges)
     return Rolled(zone=zone, days=days, rows=rows, unseen=unseen, merged=merged)
+
+
+def with_recent(rolled: Rolled, rows: Rows) -> Rolled:
+    """The same rollups beside ``rows``, which differ from theirs in the recent ones."""
+    if not rolled.days:
+        return Rolled.nothing(rows, rolled.zone)
+    unseen = list(rolled.unseen)
+    end = day_span(max(rolled.days), rolled.zone).until
+    if rows.recent.height and rows.recent["ts"].min() < end:  # type: ignore[operator]
+        unseen.append((None, [Span(None, end)]))
+    return replace(rolled, rows=rows, unseen=unseen)
 
 
 def _with_their_sources(
@@ -90,7 +105,7 @@ def days_of(file: SealedFile, zone: ZoneInfo) -> list[date]:
 
 def _unseen(
     rows: Rows, sources: dict[date, set[int]], zone: ZoneInfo
-) -> Iterator[tuple[SealedFile | None, list[Span]]]:
+) -> Iterator[tuple[SealedFile, list[Span]]]:
     last = max(sources)
     for file in rows.files:
         spans = [
@@ -100,9 +115,6 @@ def _unseen(
         ]
         if spans:
             yield file, spans
-    end = day_span(last, zone).until
-    if rows.recent.height and rows.recent["ts"].min() < end:  # type: ignore[operator]
-        yield None, [Span(None, end)]
 
 
 def _known_merges(lake: Path, entries: Sequence[Entry], faults: dict[str, str]) -> Merges | None:
