@@ -42,7 +42,7 @@ RECEIPTS = 2_000
 HISTORY_DAYS = 2
 #: Share of the time that automations look at what is new, each of heeding and entering: messages
 #: are let out for seconds after a look, so that a look a second is often enough.
-LOOKING = 0.25
+LOOKING = 0.15
 #: How far back opens and clicks are judged again: what shows a scanner comes within seconds.
 JUDGED_AGAIN = timedelta(minutes=30)
 

@@ -27,7 +27,7 @@ log = logging.getLogger("segmind.scheduler")
 #: Asked to stop, the process ends within this time; what still runs then is rolled back.
 STOP_SECONDS = 4.5
 #: A job that has had its share of the time rests for so many seconds at most.
-LONGEST_REST = 1.0
+LONGEST_REST = 1.5
 #: Ticks of the short jobs are this far apart at the start, so that they do not all begin at once.
 STAGGER_SECONDS = 0.05
 

@@ -36,6 +36,8 @@ MOST_CALLS: Final = 5_000
 BATCHES_AT_ONCE: Final = 16
 #: Transactions at once: one computes while the other waits for its commit.
 AT_ONCE: Final = 2
+#: Seconds to wait for company beside a transaction: a tenth of what one takes.
+GATHER: Final = 0.015
 #: Calls in one transaction: enough to share its cost, few enough to answer soon.
 MOST_TOGETHER: Final = 2_500
 _ATTEMPTS: Final = 4
@@ -203,7 +205,11 @@ Takings = Together[_Arrived, list[CallResult]]
 def takings() -> Takings:
     """Takes the calls of all requests of a process: those that come together in one transaction."""
     return Together(
-        _take_together, lambda arrived: len(arrived.batch.calls), turns=AT_ONCE, most=MOST_TOGETHER
+        _take_together,
+        lambda arrived: len(arrived.batch.calls),
+        turns=AT_ONCE,
+        most=MOST_TOGETHER,
+        gather=GATHER,
     )
 
 

@@ -2,11 +2,13 @@
 
 A transaction, its round trips and its commit cost as much for one batch of events as for ten. Who
 comes while others are at work waits for a turn, and finds what came meanwhile done with his own.
+Who gets a turn beside another group waits a moment for company: the other one has the processor.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
@@ -18,6 +20,7 @@ Result = TypeVar("Result")
 class _Ticket(Generic[Item, Result]):
     def __init__(self, item: Item) -> None:
         self.item = item
+        self.is_waiting = True  # until a group takes it
         self.is_done = threading.Event()
         self.result: Result | None = None
         self.error: BaseException | None = None
@@ -28,7 +31,8 @@ class Together(Generic[Item, Result]):
 
     ``act`` gives a result for each item. Where it fails for several, each is tried alone, so that
     nobody pays for another's fault. ``turns``: groups at work at once; ``most``: what the sizes in
-    a group sum up to at most (one item always fits).
+    a group sum up to at most (one item always fits). ``gather``: seconds to wait for company where
+    another group is at work.
     """
 
     def __init__(
@@ -38,10 +42,13 @@ class Together(Generic[Item, Result]):
         *,
         turns: int,
         most: int,
+        gather: float = 0.0,
     ) -> None:
         self._act = act
         self._size = size
         self._most: Final = most
+        self._gather: Final = gather
+        self._at_work = 0
         self._turns = threading.Semaphore(turns)
         self._lock = threading.Lock()
         self._waiting: deque[_Ticket[Item, Result]] = deque()
@@ -51,9 +58,12 @@ class Together(Generic[Item, Result]):
         ticket = _Ticket[Item, Result](item)
         with self._lock:
             self._waiting.append(ticket)
-        # As many turns are taken as there are tickets, and each does the oldest ones: all get done.
+        # Whoever's ticket still waits at his turn does the oldest ones: all get done.
         with self._turns:
-            self._do(self._next())
+            if ticket.is_waiting:
+                if self._at_work:
+                    time.sleep(self._gather)
+                self._do(self._next())
         ticket.is_done.wait()
         if ticket.error is not None:
             raise ticket.error
@@ -68,17 +78,26 @@ class Together(Generic[Item, Result]):
                 if group and total > self._most:
                     break
                 group.append(self._waiting.popleft())
+                group[-1].is_waiting = False
+            self._at_work += bool(group)
         return group
 
     def _do(self, group: list[_Ticket[Item, Result]]) -> None:
         if not group:
             return
         try:
+            self._act_on(group)
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
+    def _act_on(self, group: list[_Ticket[Item, Result]]) -> None:
+        try:
             results = self._act([ticket.item for ticket in group])
         except BaseException as error:
             if len(group) > 1 and isinstance(error, Exception):
                 for ticket in group:
-                    self._do([ticket])
+                    self._act_on([ticket])
                 return
             for ticket in group:
                 ticket.error = error  # raised by who waits for it
