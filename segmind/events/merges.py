@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from segmind.db.copy import copy_out
 
@@ -51,12 +51,6 @@ class Merges:
         news = self.frame.join(older.frame, on=["from_id", "into_id"], how="anti")
         into = news["into_id"].unique()
         return into.rename("customer_id")
-
-
-def fingerprint(conn: Connection) -> str:
-    """Changes whenever a merge is added."""
-    row = conn.execute(text("SELECT count(*), max(merged_at) FROM customer_merge")).one()
-    return f"{row[0]}.{row[1].timestamp() if row[1] else 0}"
 
 
 def read(conn: Connection) -> Merges:

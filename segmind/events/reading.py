@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, text
 
 from segmind.db.engine import Store
 from segmind.events import catalogue, kept_tail, merges, names, products
@@ -21,7 +21,6 @@ from segmind.events.kept_tail import KeptTail
 from segmind.events.rolled import Rolled
 from segmind.events.rows import Rows, SealedFile
 from segmind.events.schema import empty_events
-from segmind.events.tables import product
 from segmind.events.usable import usable_rollups, with_recent
 
 #: Kinds of files that the log consists of.
@@ -87,16 +86,15 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
     memory = _memory_of(store)
     # Each part is fingerprinted inside the snapshot: whatever order threads run in, a remembered
     # part is used only for a snapshot that holds the very same rows.
-    listing = (catalogue.newest(conn, EVENT), catalogue.newest(conn, ROLLUP))
+    prints = _prints(conn)
+    listing, merge_print, product_print = prints.listing, prints.merges, prints.products
     entries = memory.recall("entries", listing, lambda: catalogue.entries(conn, KINDS))
     faults = {e.path: fault for e in entries if (fault := _fault(store.lake, e))}
     recent = memory.follow_tail(conn)
     recent_print = f"{recent.fingerprint}.{listing[0][0]}.{listing[0][1]}"
-    merge_print = merges.fingerprint(conn)
     merged = memory.recall("merges", merge_print, lambda: merges.read(conn))
-    product_print = conn.execute(select(func.max(product.c.updated_at))).scalar()
     its_products = memory.recall("products", product_print, lambda: products.frame(conn))
-    its_names = names.all_names(conn)
+    its_names = memory.recall("names", prints.names, lambda: names.all_names(conn))
     version = "/".join(
         [recent_print, merge_print, str(product_print), str(len(its_names)), *sorted(faults)]
     )
@@ -119,6 +117,37 @@ def read(conn: Connection, store: Store, zone: ZoneInfo) -> View:
         )
 
     return memory.recall("view", (version, listing, zone.key), make)
+
+
+class _Prints(NamedTuple):
+    """What changes whenever a part does: files come and go by their rows, merges and names are only
+    added, and whoever changes a product stamps it last."""
+
+    listing: tuple[tuple[int, int], tuple[int, int]]
+    merges: str
+    products: object
+    names: int
+
+
+def _prints(conn: Connection) -> _Prints:
+    """All of them in one round trip: it is made for every question."""
+    row = conn.execute(_PRINTS, {"event": EVENT, "rollup": ROLLUP}).one()
+    merged = f"{row[4]}.{row[5].timestamp() if row[5] else 0}"
+    return _Prints(((row[0], row[1]), (row[2], row[3])), merged, row[6], row[7])
+
+
+_PRINTS: Final = text(
+    """
+    SELECT e.n, e.newest, r.n, r.newest, m.n, m.newest, p.newest, c.n
+    FROM (SELECT count(*) AS n, coalesce(max(id), 0) AS newest FROM event_file
+          WHERE kind = :event) AS e,
+         (SELECT count(*) AS n, coalesce(max(id), 0) AS newest FROM event_file
+          WHERE kind = :rollup) AS r,
+         (SELECT count(*) AS n, max(merged_at) AS newest FROM customer_merge) AS m,
+         (SELECT max(updated_at) AS newest FROM product) AS p,
+         (SELECT count(*) AS n FROM event_name) AS c
+    """
+)
 
 
 def recent_rows(conn: Connection, store: Store, most: int) -> KeptTail:
