@@ -51,6 +51,11 @@ class Pulse:
         with self._lock:
             return self._beats[job].took
 
+    def rests(self, job: str, seconds: float) -> None:
+        """The job is due so many seconds later than by its cadence."""
+        with self._lock:
+            self._beats[job].due += seconds
+
     def lag(self) -> float:
         """By how many seconds the latest job that is not running is late."""
         with self._lock:

@@ -130,7 +130,9 @@ class Ticker:
         else:
             if pulse.finished(job.name):
                 log.info("%s works.", job.name)
-        self._resting[job.name] = time.monotonic() + job.rest(pulse.took(job.name))
+        if rest := job.rest(pulse.took(job.name)):
+            self._resting[job.name] = time.monotonic() + rest
+            pulse.rests(job.name, rest)
 
     def _finish(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS

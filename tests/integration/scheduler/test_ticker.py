@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from scheduler.context import Context
-from scheduler.ticker import STOP_SECONDS, Job, Ticker
+from scheduler.ticker import LONGEST_REST, STOP_SECONDS, Job, Ticker
 from segmind.db.engine import Store
 
 STORE = cast(Store, None)  # these jobs need none
@@ -64,6 +64,15 @@ def test_a_long_job_keeps_no_short_one_waiting_and_never_runs_beside_itself() ->
     assert (long.runs, long.most) == (1, 1)
     assert short.most == 1
     assert stopping < STOP_SECONDS
+
+
+def test_a_job_that_has_had_its_share_of_the_time_lets_ticks_pass() -> None:
+    greedy, modest, context = Counting(seconds=0.1), Counting(seconds=0.1), Context()
+    shared = Job("modest", "do modest", 0.05, modest, share=0.1)
+    run_until([job("greedy", greedy), shared], lambda: greedy.runs >= 6, context)
+    assert modest.runs <= 2  # it rests 0.9 s after each run of 0.1 s
+    assert shared.rest(0.0) == 0.0
+    assert shared.rest(60.0) == LONGEST_REST
 
 
 def test_a_job_that_raises_is_tried_again_and_harms_no_other(

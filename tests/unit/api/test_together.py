@@ -67,3 +67,17 @@ def test_groups_are_no_larger_than_allowed_and_nobody_is_forgotten(turns: int) -
         assert list(pool.map(together.run, items)) == [item * 2 for item in items]
     assert sorted(item for group in work.groups for item in group) == sorted(items)
     assert all(len(group) == 1 or sum(group) <= 10 for group in work.groups)
+
+
+def test_who_gets_a_turn_beside_another_group_waits_for_company() -> None:
+    work = Work()
+    together = Together(work, lambda _: 1, turns=2, most=100, gather=0.5)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(together.run, 1)
+        assert work.has_begun.wait(10)
+        others = [pool.submit(together.run, n) for n in range(2, 5)]
+        while len(together._waiting) < len(others):
+            pass
+        work.may_go_on.set()
+        assert [first.result(10), *(o.result(10) for o in others)] == [2, 4, 6, 8]
+    assert work.groups[0] == [1] and sorted(work.groups[1]) == [2, 3, 4]
