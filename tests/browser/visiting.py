@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,12 @@ class Visit:
         return int(said.replace(",", "").replace("\u202f", "").strip())
 
     def shot(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+        """Keep a picture of the whole page, where pictures are asked for (SEGMIND_PICTURES=1)."""
+        if os.environ.get("SEGMIND_PICTURES"):
+            self.picture(name)
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the whole page: charts are drawn anew, twice, for it."""
         ARTEFACTS.mkdir(exist_ok=True)
         before = self.page.viewport_size or {"width": 1360, "height": 900}
         height = self.page.evaluate(
