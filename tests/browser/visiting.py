@@ -51,6 +51,10 @@ class Visit:
         page.wait_for_selector('[data-testid="stSkeleton"]', state="detached")
         page.wait_for_selector('[data-stale="true"]', state="detached")
 
+    def rest(self) -> None:
+        """Leave the app while something is waited for: a page that follows it takes half a core."""
+        self.page.goto("about:blank")
+
     def at(self, key: str) -> Locator:
         """The element that the app keyed ``key``."""
         return self.page.locator(f".st-key-{key}")
