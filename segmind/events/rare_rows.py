@@ -19,9 +19,11 @@ from segmind.events.schema import EVENT_COLUMNS, Kind
 
 #: Files of more rows are few, and those of closed days, which rollups answer for.
 MOST_ROWS: Final = 600_000
+#: Files that one question takes from here, its newest; twice as many are kept.
+MOST_FILES: Final = 128
 _RARE: Final = frozenset({int(Kind.ORDER_COMPLETED), int(Kind.ORDER_REFUNDED)})
 _COLUMNS: Final = tuple(name for name in EVENT_COLUMNS if name != "properties")
-_FILES_KEPT: Final = 256
+_FILES_KEPT: Final = 2 * MOST_FILES
 
 _kept: OrderedDict[Path, pl.DataFrame] = OrderedDict()
 _lock: Final = threading.Lock()

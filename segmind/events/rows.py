@@ -63,9 +63,11 @@ class Rows:
         return self._of_customers(rows, customers).select(columns)
 
     def _rare(self, near: Sequence[SealedFile]) -> pl.LazyFrame:
-        small = [f for f in near if f.rows <= rare_rows.MOST_ROWS]
-        others = _scans([f.path for f in near if f.rows > rare_rows.MOST_ROWS])
-        parts = [*others, *(rare_rows.of_file(f.path).lazy() for f in small), self.recent.lazy()]
+        newest = sorted(near, key=lambda f: f.max_ts, reverse=True)[: rare_rows.MOST_FILES]
+        kept = {f.path for f in newest if f.rows <= rare_rows.MOST_ROWS}
+        others = _scans([f.path for f in near if f.path not in kept])
+        rare = [rare_rows.of_file(f.path).lazy() for f in near if f.path in kept]
+        parts = [*others, *rare, self.recent.lazy()]
         return _concat([part.drop("properties", strict=False) for part in parts])
 
     def portions(self, span: Span, columns: Sequence[str], kind: int) -> Iterator[pl.LazyFrame]:
