@@ -51,6 +51,8 @@ def scan(store: Store, automation: Automation, looks: Looks) -> Entered:
         if turn is None:
             return Entered()
         conn, standing = turn
+        # Another scheduler may have passed since the look: what it began is read in this
+        # transaction, and a trigger's entry key starts a run once.
         pass_ = _Pass(conn, automation, look.world(conn), standing)
         judged = _memory.judged(store, automation)
         entered, judged = pass_.enter(_memory.files(store, automation), judged)
