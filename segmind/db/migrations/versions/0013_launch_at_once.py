@@ -1,0 +1,31 @@
+"""A launch puts its audience in at once; indexes that another covers are gone."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0013"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+#: Campaigns that were in the middle of a launch: nothing of them was sent, for the gate opens last.
+HALF_LAUNCHED = (
+    "audience_size IS NOT NULL AND frozen_at IS NULL AND status IN ('launching', 'paused')"
+)
+
+
+def upgrade() -> None:
+    """Let half-done launches begin anew, as of the instant at which they began."""
+    half = f"(SELECT id FROM campaign WHERE {HALF_LAUNCHED})"
+    op.execute(
+        f"DELETE FROM message WHERE source_kind = 1 AND source_id IN {half}"
+        " AND state = 0 AND purpose <> 'test'"
+    )
+    op.execute(f"DELETE FROM campaign_recipient WHERE campaign_id IN {half}")
+    op.execute(f"DELETE FROM campaign_exclusion WHERE campaign_id IN {half}")
+    op.execute(f"UPDATE campaign SET audience_size = NULL, waterfall = NULL WHERE {HALF_LAUNCHED}")
+
+
+def downgrade() -> None:
+    """Nothing was taken away that would be missed."""
