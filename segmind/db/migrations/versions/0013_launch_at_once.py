@@ -1,7 +1,8 @@
-"""A launch puts its audience in at once; indexes that another covers are gone."""
+"""A launch puts its audience in at once; what another index finds is in one index only."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
@@ -25,7 +26,16 @@ def upgrade() -> None:
     op.execute(f"DELETE FROM campaign_recipient WHERE campaign_id IN {half}")
     op.execute(f"DELETE FROM campaign_exclusion WHERE campaign_id IN {half}")
     op.execute(f"UPDATE campaign SET audience_size = NULL, waterfall = NULL WHERE {HALF_LAUNCHED}")
+    op.drop_index("ix_message_address_hash", "message")
+    op.create_index(
+        "ix_message_address_hash",
+        "message",
+        ["address_hash", "id"],
+        postgresql_where=sa.text("source_kind <> 1 OR purpose = 'test'"),
+    )
 
 
 def downgrade() -> None:
-    """Nothing was taken away that would be missed."""
+    """Hold the addresses of all messages in the index again."""
+    op.drop_index("ix_message_address_hash", "message")
+    op.create_index("ix_message_address_hash", "message", ["address_hash", "id"])
