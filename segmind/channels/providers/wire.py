@@ -57,7 +57,8 @@ class Wire(asyncio.Protocol):
         """
         if self._transport is None:
             raise Broken("The connection was closed.")
-        self._waiter = waiter = self._loop.create_future()
+        waiter: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiter = waiter
         self._reading = Reading()
         self.used_at = now = self._loop.time()
         self._patience = seconds
