@@ -6,6 +6,8 @@ row; what a row does not fill is left out by a mask.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,6 +38,8 @@ def copy_frame(
     Raises:
         DBAPIError: as any statement does; IntegrityError for a row that breaks a constraint.
     """
+    if frame.is_empty():
+        return 0
     names = [*shared.columns, *frame.columns]
     statement = f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
     same = len(names).to_bytes(2, "big") + _rows(b"", shared, json)
@@ -43,12 +47,23 @@ def copy_frame(
     try:
         with cursor, cursor.copy(statement) as copy:
             copy.write(_HEAD)
-            for rows in frame.iter_slices(_SLICE):
-                copy.write(_rows(same, rows, json))
+            for rows in _written(same, frame, json):
+                copy.write(rows)
             copy.write(_TAIL)
     except psycopg.Error as error:
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
     return frame.height
+
+
+def _written(same: bytes, frame: pl.DataFrame, json: str) -> Iterator[bytes]:
+    """The rows slice by slice, each written while the server is busy with the one before."""
+    with ThreadPoolExecutor(1) as beside:
+        slices = frame.iter_slices(_SLICE)
+        coming = beside.submit(_rows, same, next(slices), json)
+        for rows in slices:
+            ready, coming = coming, beside.submit(_rows, same, rows, json)
+            yield ready.result()
+        yield coming.result()
 
 
 class _Cells(NamedTuple):
@@ -91,8 +106,10 @@ def _cells(column: pl.Series, *, is_json: bool) -> _Cells:
         told = told.cast(pl.Int64) - _YEAR_2000
     numbers = told.to_numpy()
     written = numbers.astype(numbers.dtype.newbyteorder(">")).view(np.uint8)
-    size = pl.when(column.is_null()).then(_NULL).otherwise(numbers.itemsize)
-    return _Cells(pl.select(size.cast(pl.Int32)).to_series().to_numpy(), written)
+    lengths = np.full(len(column), numbers.itemsize, dtype=np.int32)
+    if column.null_count():
+        lengths[column.is_null().to_numpy()] = _NULL
+    return _Cells(lengths, written)
 
 
 def _lengths(sizes: pl.Series) -> npt.NDArray[np.int32]:
