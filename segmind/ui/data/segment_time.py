@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -99,10 +99,10 @@ def _movements(rule: str, since: datetime, until: datetime, version: str) -> Mov
 
 def migration(ids: Sequence[int], since: datetime, until: datetime) -> Migration[int]:
     """The moves between segments, the first of which come first. Raises InvalidRule."""
-    return _migration(_rules(ids), since, until, facts.version())
+    return _migration(_rules(ids), since, until, facts.settled_version())
 
 
-@st.cache_data(ttl=120, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=900, max_entries=16, refresh_mode="background", show_spinner=False)
 def _migration(
     rules: tuple[tuple[int, str], ...], since: datetime, until: datetime, version: str
 ) -> Migration[int]:
@@ -112,7 +112,7 @@ def _migration(
         return migrate(asked, facts.facts(), since, until, segment.resolver(conn))
 
 
-@st.cache_data(ttl=120, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=900, max_entries=16, refresh_mode="background", show_spinner=False)
 def _rfm_migration(since: datetime, until: datetime, version: str) -> Migration[str]:
     del version
     return migrate(rfm_rules(), facts.facts(), since, until)
@@ -120,7 +120,7 @@ def _rfm_migration(since: datetime, until: datetime, version: str) -> Migration[
 
 def rfm_migration(since: datetime, until: datetime) -> Migration[str]:
     """The moves between RFM groups by the orders of a year."""
-    return _rfm_migration(since, until, facts.version())
+    return _rfm_migration(since, until, facts.settled_version())
 
 
 def overlap(ids: Sequence[int], as_of: datetime | None) -> Overlap:
@@ -149,11 +149,6 @@ def next_move(rule: Rule, customer_id: int) -> NextMove:
 def notice(as_of: datetime) -> str:
     """What to say beside an answer for this moment; empty if there is nothing."""
     return notice_of(facts.facts(), as_of)
-
-
-def whole_hour(at: datetime, *, back: timedelta = timedelta(0)) -> datetime:
-    """The full hour before ``at``, less ``back``: so that a shown answer can be remembered."""
-    return at.replace(minute=0, second=0, microsecond=0) - back
 
 
 def _rules(ids: Sequence[int]) -> tuple[tuple[int, str], ...]:

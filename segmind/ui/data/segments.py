@@ -41,9 +41,6 @@ from segmind.workspace.permissions import Action
 #: Nobody waits longer for a count.
 _MOST_SECONDS: Final = 120.0
 
-#: Customers up to which traits are read anew whenever anything changed.
-_SMALL = 5_000
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -180,8 +177,7 @@ def words() -> Words:
 def vocabulary() -> Vocabulary:
     """What rules can speak of here."""
     asked = facts.facts()
-    # A large shop's traits are known by a sample anyway: they need not follow every event.
-    traits, values = _traits(asked.version if asked.count <= _SMALL else "large")
+    traits, values = _traits(facts.settled_version())
     return Vocabulary(
         events=known_events(asked.log.names()),
         traits=traits,

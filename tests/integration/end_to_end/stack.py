@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def until(
-    look: Callable[[], T | None], what: str, *, patience: float = PATIENCE, every: float = 0.1
+    look: Callable[[], T | None], what: str, *, patience: float = PATIENCE, every: float = 0.2
 ) -> T:
     """What ``look`` gives once it gives something true; fails with ``what`` when it never does."""
     deadline = time.monotonic() + patience

@@ -12,7 +12,7 @@ from segmind.db.engine import Store
 from segmind.errors import NotFound
 from segmind.events import ingest
 from segmind.events.ingest import NewEvent
-from segmind.segments import membership, segment, sizes
+from segmind.segments import member_files, membership, segment, sizes
 from segmind.segments.member_files import MembersMissing, NotRefreshed
 from segmind.segments.rule import parse
 
@@ -90,6 +90,26 @@ def test_who_entered_and_who_left_become_events_once(shop) -> None:
         (NOW, 2, 0, 0),
         (later, 2, 1, 1),
     ]
+
+
+def test_members_who_all_stay_keep_their_file(shop) -> None:
+    store, people, viewers = shop
+    membership.refresh_all(store, NOW)
+    with store.engine.connect() as conn:
+        first = member_files.find(conn, store.lake, viewers)
+    membership.refresh_all(store, NOW + MINUTE)
+    assert membership.members(store, viewers).to_list() == people[:2]
+    with store.engine.begin() as conn:
+        assert member_files.find(conn, store.lake, viewers) == first
+        view(conn, people[2], NOW + 2 * MINUTE, times=2)
+    membership.refresh_all(store, NOW + 2 * MINUTE)
+    assert membership.members(store, viewers).to_list() == people[:3]
+    with store.engine.connect() as conn:
+        assert [s.as_of for s in sizes.history(conn, viewers)] == [
+            NOW,
+            NOW + MINUTE,
+            NOW + 2 * MINUTE,
+        ]
 
 
 def test_a_runner_that_comes_late_changes_nothing(shop) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
+from segmind.events.spans import start_of
 from segmind.segments import rfm
 from segmind.segments.migration import Migration
 from segmind.ui import figures, problems
@@ -64,7 +65,7 @@ def show() -> None:
 
 
 def _dates() -> tuple[datetime, datetime]:
-    """Two moments: the beginnings of two days of the workspace; the last may be now."""
+    """Two moments: the beginnings of two days of the workspace."""
     zone = workspace.settings().zone
     today = now().astimezone(zone).date()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -83,11 +84,8 @@ def _dates() -> tuple[datetime, datetime]:
             key="mvs_until",
             required=True,
             width=200,
-            help="Of today: up to the last full hour.",
         )
-    start = datetime.combine(first, datetime.min.time(), zone).astimezone(UTC)
-    end = datetime.combine(last, datetime.min.time(), zone).astimezone(UTC)
-    return start, segment_time.whole_hour(now()) if last == today else end
+    return start_of(first, zone), start_of(last, zone)
 
 
 def _figures(found: Migration[Any]) -> None:
