@@ -1,8 +1,8 @@
 """HTTP/1.1 over kept connections on a bare asyncio protocol: one request, one answer.
 
-An SMS is a request, and aiohttp's client takes 350 to 430 microseconds of processor time for one
-that takes 70 here, more than everything else about the message. No redirect, cookie, retry,
-compression or endless wait; what is not plainly HTTP is refused.
+An SMS or a push is a request, and aiohttp's client takes 340 to 430 microseconds of processor time
+for one that takes 150 here. No redirect, cookie, retry, compression or endless wait; what is not
+plainly HTTP is refused.
 """
 
 from __future__ import annotations

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from segmind.campaigns import launch as launching
 from segmind.campaigns.lifecycle import IllegalMove, Status
+from segmind.campaigns.progress import progress
 from segmind.campaigns.review import NotLaunchable
+from segmind.db import migrations
 from segmind.errors import InvalidInput
 
 
@@ -74,6 +81,8 @@ def test_a_launch_that_was_killed_has_put_nobody_in_and_is_begun_again(
     assert (desk.count("message"), desk.count("campaign_exclusion")) == (0, 0)
     assert desk.get(campaign).status is Status.LAUNCHING
     assert desk.source(campaign) == "paused"
+    with desk.store.engine.connect() as conn:
+        assert progress(conn, campaign.id, desk.at(1)).share == 0.0
     desk.launch(campaign, 30)
     after = desk.get(campaign)
     assert (after.status, after.audience_size, desk.count("message")) == (Status.SENDING, 10, 10)
@@ -144,6 +153,36 @@ def test_a_launch_that_reached_somebody_before_is_paused_and_says_so(
     assert desk.launch(campaign) is Status.PAUSED
     assert desk.get(campaign).problem == "The audience is 10, the outbox holds 9."
     assert desk.count("message") == 10
+
+
+def test_a_launch_that_an_upgrade_meets_half_done_begins_anew(desk: Any) -> None:
+    desk.customers(6)
+    campaign, sent = desk.campaign(), desk.campaign()
+    for each in (campaign, sent):
+        desk.launch(each)
+    script = ScriptDirectory(str(Path(migrations.__path__[0]))).get_revision("0013").module
+    with desk.store.engine.begin() as conn:
+        # As it was before: some in the outbox, the others still in the store.
+        conn.execute(
+            text(
+                "WITH gone AS (DELETE FROM message WHERE source_id = :id AND id % 2 = 0"
+                " RETURNING source_id, customer_id, address)"
+                " INSERT INTO campaign_recipient (campaign_id, customer_id, address)"
+                " SELECT * FROM gone"
+            ),
+            {"id": campaign.id},
+        )
+        conn.execute(
+            text("UPDATE campaign SET status = 'launching', frozen_at = NULL WHERE id = :id"),
+            {"id": campaign.id},
+        )
+        conn.execute(text("UPDATE outbox_source SET state = 'paused'"))
+        with Operations.context(MigrationContext.configure(conn)):
+            script.downgrade()
+            script.upgrade()
+    assert (desk.count("message"), desk.count("campaign_recipient")) == (6, 0)
+    assert desk.launch(campaign, 5) is Status.SENDING
+    assert (desk.count("message"), desk.get(campaign).audience_size) == (12, 6)
 
 
 def test_what_is_cancelled_is_never_launched(desk: Any) -> None:
