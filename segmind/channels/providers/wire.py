@@ -23,7 +23,7 @@ KEPT_SECONDS: Final = 15.0
 
 
 class NotReached(OSError):
-    """The connection was never made: not one byte of the request left."""
+    """There was no connection: not one byte of the request left."""
 
 
 class Broken(OSError):
@@ -53,10 +53,10 @@ class Wire(asyncio.Protocol):
         on, and at most two more for all of it. Whatever ends otherwise closes the connection.
 
         Raises:
-            Broken, TimeoutError.
+            NotReached: the connection was gone before; Broken, TimeoutError.
         """
         if self._transport is None:
-            raise Broken("The connection was closed.")
+            raise NotReached("The connection was closed before the request.")
         waiter: asyncio.Future[Answer] = self._loop.create_future()
         self._waiter = waiter
         self._reading = Reading()
