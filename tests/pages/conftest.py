@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from segmind import clock
@@ -21,6 +23,16 @@ MAIN = str(ROOT / "segmind" / "ui" / "main.py")
 LOCAL = Visit(client="127.0.0.1", host="127.0.0.1:8631")
 
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components() -> Iterator[None]:
+    """Looks for Streamlit's components among the installed packages once: it is done whenever a
+    page is opened, takes longer than most pages, and always finds the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
 
 
 @pytest.fixture
