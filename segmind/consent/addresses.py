@@ -5,7 +5,6 @@ Every rule exists twice, for one string and for a Polars column, and a test hold
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from typing import Final
@@ -108,22 +107,16 @@ def address_hash(key: bytes, channel: Channel | str | int, address: str) -> byte
 
 
 def address_hashes(key: bytes, channel: Channel | str | int, normal: pl.Series) -> list[bytes]:
-    """``address_hash`` of every address of a series that is in its normal form; ``key`` has at most
-    64 bytes.
-
-    HMAC as RFC 2104 writes it: ``hmac.digest`` takes 4.4 microseconds for each, this 1.2, and a
-    launch hashes a million.
-    """
-    block = key.ljust(_BLOCK_BYTES, b"\0")
-    inner = bytes(byte ^ 0x36 for byte in block) + f"{as_channel(channel).label}:".encode()
-    outer = bytes(byte ^ 0x5C for byte in block)
-    digest = hashlib.sha256
-    return [
-        digest(outer + digest(inner + (text or "").encode()).digest()).digest() for text in normal
-    ]
-
-
-_BLOCK_BYTES: Final = 64  # of SHA-256
+    """``address_hash`` of every address of a series that is in its normal form."""
+    # The key and what all begin with are hashed once: half of what ``hmac.digest`` takes for each,
+    # and a launch hashes a million.
+    begun = hmac.new(key, f"{as_channel(channel).label}:".encode(), "sha256")
+    hashes = []
+    for text in normal:
+        each = begun.copy()
+        each.update((text or "").encode())
+        hashes.append(each.digest())
+    return hashes
 
 
 def masked(channel: Channel | str | int, address: str | None) -> str:

@@ -11,6 +11,7 @@ import functools
 import os
 import threading
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,33 +19,42 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import yarl
 
-from segmind.channels.providers.answer import LARGEST_ANSWER, Answer
-from segmind.channels.providers.wire import Broken, Wires
-
-__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "Answer", "Network", "network"]
-
 #: Seconds to connect and to wait for an answer.
 CONNECT_SECONDS: float = 3.05
 READ_SECONDS: float = 10.0
+LARGEST_ANSWER: Final = 4 * 1024 * 1024
 #: However a vendor behaves, nobody waits longer than this for one piece of work.
 _LONGEST_WORK: Final = 120.0
 
 T = TypeVar("T")
 
 
-class Network:
-    """The loop, its thread and its connections. No redirect, cookie, retry or endless wait.
+class AnswerTooLarge(aiohttp.ClientError):
+    """The answer is larger than 4 MB."""
 
-    No limit of connections either: who waits for one could not be told from who waits for an
-    answer. ``transport.Window`` bounds what is under way. aiohttp knows the ways of proxies.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor answered. ``headers`` are found by any case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is no UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Network:
+    """The loop, its thread and its connections. No redirect, cookie, retry or endless wait."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vendors", daemon=True)
         self._thread.start()
-        self._wires = Wires()
-        self._session: aiohttp.ClientSession | None = None  # for proxies only
+        self._session: aiohttp.ClientSession | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work`` on the loop and wait for it; from any other thread.
@@ -71,39 +81,24 @@ class Network:
         wait for the answer to begin and to go on, and two more the whole of it.
 
         Raises:
-            aiohttp.ClientError, TimeoutError, OSError: there was no whole answer; ``NotReached``
-            among them: not even a connection.
+            aiohttp.ClientError, TimeoutError, OSError: there was no whole answer.
         """
         wait = READ_SECONDS if seconds is None else seconds
-        proxy = _proxy(url)
-        if proxy is not None:
-            return await self._through(proxy, method, url, headers, body, wait)
-        return await self._wires.request(
-            method, _parsed(url), headers, body, connect=CONNECT_SECONDS, seconds=wait
-        )
-
-    async def _through(
-        self,
-        proxy: str,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        wait: float,
-    ) -> Answer:
         async with self._opened().request(
             method,
             _parsed(url),
             data=body,
             headers=headers,
             allow_redirects=False,
-            proxy=proxy,
+            proxy=_proxy(url),
             timeout=_timeout(wait),
         ) as answer:
             return Answer(answer.status, await _read(answer), answer.headers)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            # No limit here: who waits for a connection could not be told from who waits for an
+            # answer. ``transport.Window`` bounds what is under way.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15.0, ttl_dns_cache=60),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -121,7 +116,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
         parts.append(part)
         size += len(part)
         if size > LARGEST_ANSWER:
-            raise Broken("The answer is larger than 4 MB.")
+            raise AnswerTooLarge
     return b"".join(parts)
 
 
@@ -137,12 +132,9 @@ def _timeout(seconds: float) -> aiohttp.ClientTimeout:
 @functools.lru_cache(maxsize=256)
 def _parsed(url: str) -> yarl.URL:
     try:
-        parsed = yarl.URL(url, encoded=True)
+        return yarl.URL(url, encoded=True)
     except ValueError as error:
         raise aiohttp.InvalidURL(url) from error
-    if parsed.scheme not in ("http", "https") or not parsed.raw_host:
-        raise aiohttp.InvalidURL(url)
-    return parsed
 
 
 def _proxy(url: str) -> str | None:

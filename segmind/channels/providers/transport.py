@@ -24,7 +24,6 @@ import aiohttp
 from segmind.channels import deadline
 from segmind.channels.outcome import LONGEST_WAIT, Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.channels.providers.network import network
-from segmind.channels.providers.wire import NotReached
 
 #: A batch begins no request later than this many seconds after it was handed over, so that
 #: ``send`` comes back within a minute whatever the vendor does.
@@ -60,8 +59,7 @@ def proved_not_sent(error: BaseException) -> bool:
     """Whether the connection was never made, so that not one byte of the request left."""
     return isinstance(
         error,
-        NotReached  # DNS, refused, unroutable, too slow, TLS
-        | aiohttp.ClientConnectorError  # the same on the way to a proxy
+        aiohttp.ClientConnectorError  # DNS, refused, unroutable, TLS
         | aiohttp.ConnectionTimeoutError
         | aiohttp.InvalidURL
         | ConnectionRefusedError
