@@ -1,12 +1,11 @@
-"""Launching: the audience is frozen once, then goes into the outbox in portions.
+"""Launching: the audience is drawn and put into the outbox whole, in one transaction.
 
-What is promised: a launch that is killed at any instant and started again, by this process or
-another, reaches the same audience, and nobody twice. How: the audience is drawn and stored in one
-transaction, as of the instant at which the launch began; each portion leaves that store and enters
-the outbox in one transaction; nothing is sent before the last portion is in.
+What is promised: a launch that is killed, paused or cancelled at any instant has put nobody in;
+begun again, by this process or another, it draws its audience as of the instant at which it began,
+and reaches nobody twice. Nothing is sent before all of it is in.
 
-With a test of variants the launch is that of the test's part; who is left in the store waits for
-the winner (:mod:`segmind.campaigns.deciding`).
+With a test of variants the launch is that of the test's part; who is left in
+``campaign_recipient`` waits for the winner (:mod:`segmind.campaigns.deciding`).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from segmind.campaigns.tables import campaign as table
 from segmind.campaigns.tables import campaign_run
 from segmind.consent.addresses import address_key
 from segmind.customers.erasure import ERASING
-from segmind.db.copy import copy_in, copy_out
+from segmind.db.copy import copy_in
 from segmind.db.engine import Store
 from segmind.db.locks import lock_shared, try_lock
 from segmind.events.schema import Source
@@ -38,10 +37,6 @@ from segmind.experiments.holdouts import in_holdout
 from segmind.experiments.variants import variant_of
 from segmind.messages import outbox, sources
 from segmind.workspace import audit, product_settings
-
-#: Recipients that enter the outbox in one transaction: about 0.2 seconds of work, which is how long
-#: a pause or a cancellation waits.
-PORTION = 20_000
 
 
 def launch(store: Store, campaign_id: int, now: datetime, actor: str = "scheduler") -> Status:
@@ -58,8 +53,7 @@ def launch(store: Store, campaign_id: int, now: datetime, actor: str = "schedule
         campaign = campaigns.get(conn, campaign_id, lock=True)
         if campaign.status not in RUNNING and not _begin(conn, campaign, now, actor):
             return campaign.status
-    while _take(store, campaign_id, now):
-        pass
+    _freeze(store, campaign_id, now)
     with store.engine.connect() as conn:
         return campaigns.get(conn, campaign_id).status
 
@@ -96,43 +90,43 @@ def _begin(conn: Connection, campaign: Campaign, now: datetime, actor: str) -> b
     return True
 
 
-def _take(store: Store, campaign_id: int, now: datetime) -> bool:
-    """One transaction's worth of the launch; False when there is nothing (more) to do here."""
-    with store.engine.begin() as conn:
+def _freeze(store: Store, campaign_id: int, now: datetime) -> None:
+    """Put the whole audience in; nobody, if the launch is not to go on (any more)."""
+    with store.engine.connect() as conn, conn.begin() as whole:
         # One process at a time: the audience of another would be drawn for nothing.
         if not try_lock(conn, f"campaign.launch:{campaign_id}"):
-            return False
+            return
         # Nobody is erased while addresses are read and written down here; who was erased before
         # is not read any more, who is erased afterwards is found where he was written down.
         lock_shared(conn, ERASING)
         campaign = campaigns.get(conn, campaign_id)
         if campaign.status is not Status.LAUNCHING:
-            return False
-        if campaign.audience_size is None:
-            _store_audience(conn, campaign, audience_of(store, conn, campaign))
-            return True
+            return
+        drawn = audience_of(store, conn, campaign)
+        entered, waiting = _put_in(store, conn, campaign, drawn, now)
+        # The campaign itself is not held before: who pauses or cancels it waits for nothing.
         campaign = campaigns.get(conn, campaign_id, lock=True)
         if campaign.status is not Status.LAUNCHING:
-            return False
-        portion = take_portion(conn, campaign_id, PORTION)
-        if portion.is_empty():
-            _complete(conn, campaign, now)
-            return False
-        enqueue(store, conn, campaign, portion, campaign.launched_at or now, now)
-        return True
+            whole.rollback()
+            return
+        _complete(conn, campaign, drawn, now)
+        if missing := missing_sentence(drawn.recipients.height, entered, waiting):
+            moves.pause(conn, campaign.id, now, "scheduler", problem=missing)
 
 
-def _store_audience(conn: Connection, campaign: Campaign, drawn: Audience) -> None:
-    """Store who will get it and who will not and why, all or nothing."""
+def _put_in(
+    store: Store, conn: Connection, campaign: Campaign, drawn: Audience, now: datetime
+) -> tuple[int, int]:
+    """Write down who will get it, and who will not and why. How many messages entered the outbox,
+    and how many customers wait for the winner of the test."""
     mine = pl.lit(campaign.id).alias("campaign_id")
-    recipients = drawn.recipients.select(mine, "customer_id", "address", variant_drawn(campaign))
-    copy_in(conn, "campaign_recipient", recipients)
     copy_in(conn, "campaign_exclusion", drawn.exclusions.select(mine, "customer_id", "reason"))
-    conn.execute(
-        table.update()
-        .where(table.c.id == campaign.id)
-        .values(waterfall=drawn.waterfall.as_json(), audience_size=recipients.height)
-    )
+    people = drawn.recipients.with_columns(variant_drawn(campaign))
+    waiting = people.filter(pl.col("variant").is_null())
+    copy_in(conn, "campaign_recipient", waiting.select(mine, "customer_id", "address", "variant"))
+    shown = people.filter(pl.col("variant").is_not_null())
+    entered = enqueue(store, conn, campaign, shown, campaign.launched_at or now, now)
+    return entered, waiting.height
 
 
 def variant_drawn(campaign: Campaign) -> pl.Expr:
@@ -146,89 +140,62 @@ def variant_drawn(campaign: Campaign) -> pl.Expr:
     return pl.when(is_tested).then(shown).alias("variant")
 
 
-def take_portion(
-    conn: Connection, campaign_id: int, limit: int, winner: str | None = None
-) -> pl.DataFrame:
-    """Take recipients out of the store: customer_id, address, variant. Those drawn for a variant;
-    with a ``winner`` those who waited for it."""
-    chosen = "IS NOT NULL" if winner is None else "IS NULL"
-    return copy_out(
-        conn,
-        "DELETE FROM campaign_recipient WHERE campaign_id = %s AND customer_id IN ("
-        f" SELECT customer_id FROM campaign_recipient WHERE campaign_id = %s AND variant {chosen}"
-        " ORDER BY customer_id LIMIT %s) RETURNING customer_id, address, COALESCE(variant, %s)",
-        {"customer_id": pl.Int64(), "address": pl.String(), "variant": pl.String()},
-        (campaign_id, campaign_id, limit, winner or ""),
-    )
-
-
 def enqueue(
     store: Store,
     conn: Connection,
     campaign: Campaign,
-    portion: pl.DataFrame,
+    people: pl.DataFrame,
     due_at: datetime,
     now: datetime,
-) -> None:
-    """Put a portion into the outbox, everybody with the content of their variant."""
+) -> int:
+    """Put customers (customer_id, address, variant) into the outbox, each with the content of
+    their variant; how many were new."""
     versions = frozen_versions(conn, campaign)
-    for (name,), part in portion.group_by("variant"):
-        outbox.enqueue_many(
-            conn,
-            address_key(store.settings.secret_key),
-            Source.CAMPAIGN,
-            campaign.id,
-            part.select("customer_id", "address"),
-            versions[str(name)],
-            campaign.channel.value,
-            due_at=due_at,
-            expires_at=now + moves.VALID_FOR,
-            now=now,
-            step=str(name) or None,
-        )
+    variant = pl.col("variant")
+    return outbox.enqueue_many(
+        conn,
+        address_key(store.settings.secret_key),
+        Source.CAMPAIGN,
+        campaign.id,
+        people.select(
+            "customer_id",
+            "address",
+            pl.when(variant != "").then(variant).alias("step"),
+            variant.replace_strict(versions, return_dtype=pl.Int64).alias("template_version_id"),
+        ),
+        None,
+        campaign.channel.value,
+        due_at=due_at,
+        expires_at=now + moves.VALID_FOR,
+        now=now,
+    )
 
 
-def _complete(conn: Connection, campaign: Campaign, now: datetime) -> None:
-    """The last portion is in: open the gate, unless the outbox does not hold the audience."""
+def _complete(conn: Connection, campaign: Campaign, drawn: Audience, now: datetime) -> None:
+    """The audience is in: open the gate."""
     test = campaign.variant_test
-    done: dict[str, Any] = {"frozen_at": now}
+    done: dict[str, Any] = {
+        "frozen_at": now,
+        "updated_at": now,
+        "status": Status.SENDING.value,
+        "waterfall": drawn.waterfall.as_json(),
+        "audience_size": drawn.recipients.height,
+    }
     if test is not None:
         done |= {
             "decide_at": now + timedelta(hours=test.hours),
             "last_test_message_id": _last_message(conn, campaign.id),
         }
     conn.execute(table.update().where(table.c.id == campaign.id).values(done))
-    if missing := missing_from_outbox(conn, campaign):
-        moves.pause(conn, campaign.id, now, "scheduler", problem=missing)
-        return
-    conn.execute(
-        table.update()
-        .where(table.c.id == campaign.id)
-        .values(status=Status.SENDING.value, updated_at=now)
-    )
     sources.set_state(conn, Source.CAMPAIGN, campaign.id, "open", "launched", now)
 
 
-def missing_from_outbox(conn: Connection, campaign: Campaign) -> str | None:
-    """A sentence, if messages and who still waits for one are not the frozen audience; else None.
-
-    Costs a count of the campaign's messages.
-    """
-    values = {"kind": int(Source.CAMPAIGN), "id": campaign.id}
-    enqueued = conn.execute(
-        text(
-            "SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
-            " AND purpose <> 'test'"
-        ),
-        values,
-    ).scalar_one()
-    waiting = conn.execute(
-        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id"), values
-    ).scalar_one()
-    if enqueued + waiting == campaign.audience_size:
+def missing_sentence(audience: int, enqueued: int, waiting: int) -> str | None:
+    """What is wrong, if messages and who still waits for one are not the frozen audience."""
+    if enqueued + waiting == audience:
         return None
     waits = f", and {waiting} wait" if waiting else ""
-    return f"The audience is {campaign.audience_size}, the outbox holds {enqueued}{waits}."
+    return f"The audience is {audience}, the outbox holds {enqueued}{waits}."
 
 
 def _last_message(conn: Connection, campaign_id: int) -> int | None:

@@ -42,8 +42,10 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Settled / audience, between 0 and 1; 1 for an audience of nobody."""
-        return min(1.0, self.settled / self.audience) if self.audience else 1.0
+        """Settled / audience, between 0 and 1; of an audience of nobody 1, once it is drawn."""
+        if not self.audience:
+            return float(self.status is not Status.LAUNCHING)
+        return min(1.0, self.settled / self.audience)
 
 
 def progress(conn: Connection, campaign_id: int, now: datetime) -> Progress:

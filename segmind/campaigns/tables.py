@@ -60,17 +60,16 @@ campaign_run = Table(
     Column("started_at", Instant, nullable=False, server_default=func.now()),
 )
 
-#: The frozen audience on its way into the outbox: what is still here is still to be enqueued,
-#: so the rows are the checkpoint of a launch. Once ``frozen_at`` is set, only those are left who
-#: wait for the winner of a test. No foreign key here and below: launched campaigns are never
-#: deleted, and the check costs as much as the row.
+#: Who of a launched audience waits for the winner of a test: who is still here is still to be
+#: enqueued. No foreign key here and below: launched campaigns are never deleted, and the check
+#: costs as much as the row.
 campaign_recipient = Table(
     "campaign_recipient",
     metadata,
     Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("address", Text, nullable=False),
-    # The variant drawn; '' where there is one content only; null: sent what wins the test.
+    # Null: sent what wins the test.
     Column("variant", Text, server_default=""),
 )
 

@@ -68,7 +68,7 @@ def forget_customers(
         """),
         ids,
     )
-    # A launch under way counts its recipients: their rows stay, under a name that is nobody's.
+    # A test counts who waits for its winner: their rows stay, under a name that is nobody's.
     conn.execute(
         text("""
             UPDATE campaign_recipient SET address = 'erased:' || customer_id

@@ -11,15 +11,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import polars as pl
-from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from segmind.consent.addresses import address_hash, address_hashes, as_channel, normal_form
 from segmind.consent.addresses import normalise as normal_address
 from segmind.consent.purpose import Purpose
-from segmind.db.copy import copy_in
+from segmind.db.frame_copy import copy_frame
 from segmind.errors import Conflict, InvalidInput
-from segmind.events.schema import Channel, Source
+from segmind.events.schema import UTC_INSTANT, Channel, Source
 from segmind.messages import public_ids
 from segmind.messages.lifecycle import State
 
@@ -28,6 +28,7 @@ OPTIONAL_COLUMNS: Final = {
     "run_id": pl.Int64(),
     "step": pl.String(),
     "vars": pl.String(),  # JSON object
+    "template_version_id": pl.Int64(),
 }
 
 
@@ -74,7 +75,7 @@ def enqueue_many(
     source_kind: Source | int,
     source_id: int,
     recipients: pl.DataFrame,
-    template_version_id: int,
+    template_version_id: int | None,
     channel: Channel | str | int,
     due_at: datetime,
     expires_at: datetime,
@@ -86,7 +87,7 @@ def enqueue_many(
     """Put one message per row of ``recipients`` in; returns how many were new.
 
     ``recipients``: customer_id (Int64), address (String), and of ``OPTIONAL_COLUMNS`` what there
-    is; a ``step`` column wins over the argument. A campaign reaches an address once, an
+    is; such a column wins over the argument of its name. A campaign reaches an address once, an
     automation's run a step once, whatever is repeated: the caller may start again at any point.
     ``key`` is ``consent.addresses.address_key(...)``.
     """
@@ -95,68 +96,66 @@ def enqueue_many(
     which = as_channel(channel)
     optional = [name for name in OPTIONAL_COLUMNS if name in recipients.columns]
     rows = recipients.select("customer_id", normal_form(which, pl.col("address")), *optional)
-    hashes = [hashed.hex() for hashed in address_hashes(key, which, rows["address"])]
+    hashes = address_hashes(key, which, rows["address"])
     # In the order of the hash: the unique index then grows page by page, not at random.
-    rows = rows.with_columns(pl.Series("address_hash", hashes, dtype=pl.String)).sort(
+    rows = rows.with_columns(pl.Series("address_hash", hashes, dtype=pl.Binary)).sort(
         "address_hash"
     )
     rows = rows.with_columns(public_ids.many(rows.height, now))
-    shared = {
-        "source_kind": int(source_kind),
-        "source_id": source_id,
-        "purpose": str(Purpose(purpose)),
-        "channel": int(which),
-        "template_version_id": template_version_id,
-        "state": int(State.RETRY if due_at > now else State.READY),
-        "due_at": due_at,
-        "expires_at": expires_at,
-        "created_at": now,
-    }
-    own_step = pl.col("step") if "step" in rows.columns else pl.lit(None, pl.String)
-    rows = rows.with_columns(pl.coalesce(own_step, pl.lit(step, pl.String)).alias("step"))
+    if "step" in optional:
+        rows = rows.with_columns(pl.col("step").fill_null(pl.lit(step, pl.String)))
+    shared = pl.DataFrame(
+        {
+            "source_kind": int(source_kind),
+            "source_id": source_id,
+            "purpose": str(Purpose(purpose)),
+            "channel": int(which),
+            "state": int(State.RETRY if due_at > now else State.READY),
+            "due_at": due_at,
+            "expires_at": expires_at,
+            "created_at": now,
+            "step": step,
+            "template_version_id": template_version_id,
+        },
+        schema=_SHARED,
+    ).drop([name for name in optional if name in _SHARED])
     try:
         with conn.begin_nested():
-            new = copy_in(conn, "message", _as_messages(rows, shared))
-    except UniqueViolation:
-        new = _what_is_new(conn, rows, shared)
-    return new
+            return copy_frame(conn, "message", rows, shared, json="vars")
+    except IntegrityError:  # somebody of them is there already
+        return _what_is_new(conn, rows, shared)
 
 
-def _as_messages(rows: pl.DataFrame, shared: Mapping[str, Any]) -> pl.DataFrame:
-    """The rows as the table has them, to be copied straight into it: all new, as a rule, and half
-    the price of an INSERT that looks for conflicts first."""
-    return rows.with_columns(
-        ("\\x" + pl.col("address_hash")).alias("address_hash"),
-        *(pl.lit(value).alias(name) for name, value in shared.items()),
-    )
+_SHARED: Final = {
+    "source_kind": pl.Int16(),
+    "source_id": pl.Int64(),
+    "purpose": pl.String(),
+    "channel": pl.Int16(),
+    "state": pl.Int16(),
+    "due_at": UTC_INSTANT,
+    "expires_at": UTC_INSTANT,
+    "created_at": UTC_INSTANT,
+    "step": pl.String(),
+    "template_version_id": pl.Int64(),
+}
 
 
-def _what_is_new(conn: Connection, rows: pl.DataFrame, shared: Mapping[str, Any]) -> int:
+def _what_is_new(conn: Connection, rows: pl.DataFrame, shared: pl.DataFrame) -> int:
     """Put those rows in that are not there yet; how many."""
+    names = ", ".join([*shared.columns, *rows.columns])
     conn.execute(
-        text("""
-            CREATE TEMPORARY TABLE IF NOT EXISTS enqueue_rows (
-                customer_id bigint, address text, run_id bigint, step text, vars jsonb,
-                address_hash text, public_id uuid
-            ) ON COMMIT DROP
-        """)
+        text(
+            "CREATE TEMPORARY TABLE enqueue_rows ON COMMIT DROP AS"
+            f" SELECT {names} FROM message WITH NO DATA"
+        )
     )
-    copy_in(conn, "enqueue_rows", rows)
+    copy_frame(conn, "enqueue_rows", rows, shared, json="vars")
     new = conn.execute(
-        text("""
-            INSERT INTO message (
-                public_id, source_kind, source_id, run_id, step, purpose, customer_id, channel,
-                address, address_hash, template_version_id, vars, state, due_at, expires_at,
-                created_at)
-            SELECT public_id, :source_kind, :source_id, run_id, step, :purpose, customer_id,
-                   :channel, address, decode(address_hash, 'hex'), :template_version_id, vars,
-                   :state, :due_at, :expires_at, :created_at
-            FROM enqueue_rows
-            ON CONFLICT DO NOTHING
-        """),
-        dict(shared),
+        text(
+            f"INSERT INTO message ({names}) SELECT {names} FROM enqueue_rows ON CONFLICT DO NOTHING"
+        )
     )
-    conn.execute(text("TRUNCATE enqueue_rows"))
+    conn.execute(text("DROP TABLE enqueue_rows"))
     return int(new.rowcount)
 
 

@@ -312,18 +312,50 @@ def _conditions(
         where.append("m.created_at < :until")
         values["until"] = wanted.until
     if wanted.address is not None:
-        where.append(_address_condition(wanted.address, values, key))
+        where.append(_address_condition(conn, wanted.address, values, key))
     if wanted.text and (sought := wanted.text.strip()):
         where.append(_text_condition(conn, sought, values, key))
     return where, values
 
 
-def _address_condition(address: str, values: dict[str, Any], key: bytes | None) -> str:
+def _address_condition(
+    conn: Connection, address: str, values: dict[str, Any], key: bytes | None
+) -> str:
     if key is None:
         values["address"] = address.strip()
         return "m.address = :address"
-    values["hashes"] = [address_hash(key, channel, address) for channel in Channel]
-    return "m.address_hash = ANY(:hashes)"
+    values["of_address"] = _by_address(conn, address, key)
+    return "m.id = ANY(:of_address)"
+
+
+def _by_address(conn: Connection, address: str, key: bytes) -> list[int]:
+    """Ids of the messages to an address: of each campaign there is one at most, found by the index
+    that says so; those of everything else have an index of their own."""
+    found = conn.execute(
+        text("""
+            WITH RECURSIVE campaign AS (
+                (SELECT source_id FROM message WHERE source_kind = 1 AND purpose <> 'test'
+                 ORDER BY source_id LIMIT 1)
+                UNION ALL
+                SELECT (SELECT source_id FROM message
+                        WHERE source_kind = 1 AND purpose <> 'test' AND source_id > c.source_id
+                        ORDER BY source_id LIMIT 1)
+                FROM campaign c WHERE c.source_id IS NOT NULL
+            )
+            SELECT id FROM message
+            WHERE (source_kind <> 1 OR purpose = 'test') AND address_hash = ANY(:hashes)
+            UNION ALL
+            SELECT m.id FROM campaign c
+            CROSS JOIN unnest(CAST(:channels AS smallint[]), CAST(:hashes AS bytea[])) AS g(ch, h)
+            JOIN message m ON m.source_kind = 1 AND m.purpose <> 'test'
+                AND m.source_id = c.source_id AND m.channel = g.ch AND m.address_hash = g.h
+        """),
+        {
+            "channels": [int(channel) for channel in Channel],
+            "hashes": [address_hash(key, channel, address) for channel in Channel],
+        },
+    )
+    return list(found.scalars())
 
 
 def _text_condition(
@@ -338,7 +370,8 @@ def _text_condition(
             values["ids"] = ids
             return "m.id = ANY(:ids)"
         if key is not None and any(is_valid(c, sought) for c in (Channel.EMAIL, Channel.SMS)):
-            return _address_condition(sought, values, key)
+            values["ids"] = _by_address(conn, sought, key)
+            return "m.id = ANY(:ids)"
         escaped = sought.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         values |= {"like": f"%{escaped}%", "looked_through": LOOKED_THROUGH}
         newest = "(SELECT COALESCE(max(id), 0) FROM message) - :looked_through"

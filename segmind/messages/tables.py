@@ -139,7 +139,13 @@ message = Table(
         "batch_id",
         postgresql_where=text("batch_id IS NOT NULL"),
     ),
-    Index("ix_message_address_hash", "address_hash", "id"),
+    # Those of campaigns are found by uq_message_campaign_address, campaign by campaign.
+    Index(
+        "ix_message_address_hash",
+        "address_hash",
+        "id",
+        postgresql_where=text("source_kind <> 1 OR purpose = 'test'"),
+    ),
     # Rows lie about in the order in which they were sent: what is newer than an instant is found
     # by a thousandth of an ordinary index's size and upkeep.
     Index(

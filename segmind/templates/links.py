@@ -44,6 +44,8 @@ class Links:
 
     def followed(self, url: str, *, track: bool = True) -> str:
         """The address to put into the message for ``url``: itself, its tracked form, or ``#``."""
+        if url == self.unsubscribe_url:
+            return url  # ours, and each message has another: not worth keeping below
         url, is_allowed, is_web = _looked_at(url)
         if not is_allowed:
             return "#"

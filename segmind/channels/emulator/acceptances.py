@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from segmind.channels.channel import Channel
 
 
@@ -55,11 +57,11 @@ class AcceptanceLog:
     def append(self, request: int, channel: Channel, taken: Sequence[Taken], at: float) -> None:
         """Write down what one request handed over."""
         name = str(channel)
-        lines = "".join(
-            json.dumps([request, name, t.message_id, t.address, t.provider_id, at, t.collapse_id])
-            + "\n"
+        written = [
+            (request, name, t.message_id, t.address, t.provider_id, at, t.collapse_id)
             for t in taken
-        ).encode()
+        ]
+        lines = b"".join([_json(line) + b"\n" for line in written])
         if self._file >= 0:
             os.write(self._file, lines)
         else:
@@ -81,6 +83,13 @@ class AcceptanceLog:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _json(line: tuple[object, ...]) -> bytes:
+    try:
+        return msgspec.json.encode(line)  # a tenth of the time of the standard library's
+    except UnicodeEncodeError:  # half a letter, which only JSON's own escapes can write
+        return json.dumps(line).encode()
 
 
 def parsed(lines: Iterable[bytes]) -> list[Acceptance]:

@@ -104,7 +104,7 @@ class Fcm:
     name: Final = NAME
     channel: Final = Channel.PUSH
     capabilities: Final = Capabilities(receipts=False, look_up=False, repeat_is_harmless=True)
-    batch_size: Final = 100
+    batch_size: Final = 200
 
     def __init__(self, settings: FcmSettings) -> None:
         silence_vendor_logs()

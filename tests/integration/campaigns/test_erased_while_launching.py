@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 
@@ -12,34 +15,45 @@ from segmind.customers import erasure
 from segmind.messages.erasure import forgetting
 from tests.integration.campaigns.conftest import Desk
 
+NO_TEST = None
+TEST = {
+    "variants": [{"content": {**Desk.email, "subject": "Another"}}],
+    "share_percent": 50,
+    "metric": "clicks",
+    "hours": 4,
+}
 
-@pytest.mark.parametrize("portions", [0, 1, 2])
-def test_an_erasure_between_portions_leaves_no_address(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, portions: int
+
+@pytest.mark.parametrize("moment", ["audience_of", "_put_in", "_complete"])
+@pytest.mark.parametrize("test", [NO_TEST, TEST], ids=["one text", "a test"])
+def test_an_erasure_within_a_launch_leaves_no_address(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, moment: str, test: dict[str, Any] | None
 ) -> None:
     desk.customers(9)
-    campaign = desk.campaign()
-    monkeypatch.setattr(launching, "PORTION", 4)
-    taken = launching._take
-    calls = 0
+    campaign = desk.campaign(variant_test=test)
+    key = address_key(desk.store.settings.secret_key)
 
-    def take(*given: object) -> bool:
-        nonlocal calls
-        more = taken(*given)  # type: ignore[arg-type]
-        if calls == portions:
-            key = address_key(desk.store.settings.secret_key)
-            with desk.store.engine.begin() as conn:
-                for each in conn.execute(text("SELECT min(id) FROM customer UNION SELECT max(id) "
-                                              "FROM customer")).scalars().all():  # fmt: skip
-                    erasure.erase(conn, each, desk.now, [forgetting(key, desk.now)])
-        calls += 1
-        return more
+    def erase() -> None:
+        with desk.store.engine.begin() as conn:
+            for each in conn.execute(
+                text("SELECT min(id) FROM customer UNION SELECT max(id) FROM customer")
+            ).scalars().all():  # fmt: skip
+                erasure.erase(conn, each, desk.now, [forgetting(key, desk.now)])
 
-    monkeypatch.setattr(launching, "_take", take)
+    beside = threading.Thread(target=erase)
+    step = getattr(launching, moment)
+
+    def step_beside_an_erasure(*given: Any) -> Any:
+        beside.start()  # it waits for the launch
+        return step(*given)
+
+    monkeypatch.setattr(launching, moment, step_beside_an_erasure)
     assert desk.launch(campaign) is Status.SENDING
-    rows = desk.rows("SELECT customer_id, address FROM message ORDER BY customer_id")
-    assert len(rows) == 9
+    beside.join(10)
+    assert not beside.is_alive()
+    assert desk.count("message") + desk.count("campaign_recipient") == 9
     for table in ("message", "campaign_recipient", "customer"):
         found = desk.rows(f"SELECT t::text FROM {table} t WHERE t::text ~ 'c[19]@example'")
         assert found == [], table
-    assert sum("@example" in str(row.address) for row in rows) == 7
+    kept = desk.rows("SELECT address FROM message UNION ALL SELECT address FROM campaign_recipient")
+    assert sum("@example" in str(row.address) for row in kept) == 7

@@ -14,7 +14,6 @@ from sqlalchemy import text
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import deciding, tend
-from segmind.campaigns import launch as launching
 from segmind.campaigns.campaign import Campaign, InvalidCampaign
 from segmind.campaigns.deciding import DecidedAlready, NotRunning, choose, decide_due
 from segmind.campaigns.fates import fates
@@ -229,7 +228,6 @@ def test_killed_anywhere_one_winner_is_named_and_everybody_is_written_to_once(
         desk.customers(25)
     campaign = compared(desk, share_percent=50)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(launching, "PORTION", portion)
         patched.setattr(deciding, "PORTION", portion)
         desk.launch(campaign)
         send, judge = deciding.send_portion, deciding._judge

@@ -74,6 +74,8 @@ def test_public_ids_are_version_7_and_unique(bench: Bench) -> None:
     assert len(set(ids)) == 50
     assert {i[14] for i in ids} == {"7"}
     assert len({i[:13] for i in ids}) == 1
+    assert {i[19] for i in ids} <= set("89ab")
+    assert ids == sorted(ids)
 
 
 def send(bench: Bench, **asked: object) -> outbox.MessageRef:

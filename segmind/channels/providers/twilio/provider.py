@@ -92,7 +92,7 @@ class Twilio:
         counts_parts=True,
         xml_answer=EMPTY_TWIML,
     )
-    batch_size: Final = 100
+    batch_size: Final = 200
 
     def __init__(self, settings: TwilioSettings, secret_key: bytes) -> None:
         silence_vendor_logs()
