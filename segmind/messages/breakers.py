@@ -62,25 +62,32 @@ class Position(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The outcomes of one call, counted."""
+    """The outcomes of one call, counted by message; ``requests`` and ``too_many`` by request: a
+    refused e-mail for five hundred is one refusal."""
 
     calls: int = 0
     failed: int = 0
     throttled: int = 0
+    requests: int = 0
+    too_many: int = 0
     not_reached: int = 0
     setup: str | None = None
     wait: float | None = None
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Answers:
-        """What ``outcomes`` say of the provider; what was never begun says nothing."""
+        """What ``outcomes`` say of the provider; what was never begun says nothing. Messages of
+        one request share one outcome."""
         calls = failed = throttled = not_reached = 0
+        requests: set[int] = set()
+        too_many: set[int] = set()
         setup: str | None = None
         wait: float | None = None
         for outcome in outcomes:
             if isinstance(outcome, Retry) and not outcome.begun:
                 continue
             calls += 1
+            requests.add(id(outcome))
             status = outcome.http_status
             if isinstance(outcome, InDoubt):
                 failed += status is None or status >= _SERVER_ERROR
@@ -90,11 +97,12 @@ class Answers:
                 if isinstance(outcome, Retry):
                     if status == _TOO_MANY_REQUESTS:
                         throttled += 1
+                        too_many.add(id(outcome))
                         wait = max(wait or 0.0, outcome.after_seconds or 0.0)
                     elif outcome.code in _NOT_REACHED:
                         not_reached += 1
                         failed += 1
-        return cls(calls, failed, throttled, not_reached, setup, wait)
+        return cls(calls, failed, throttled, len(requests), len(too_many), not_reached, setup, wait)
 
 
 @dataclass(slots=True)
@@ -175,7 +183,7 @@ class Breaker:
             return sum(calls for _, calls in recent) / max(1.0, now - recent[0][0])
 
     def throttled_share(self) -> float:
-        """Which share of the calls of late met a "too many requests"; 0 for a handful of calls."""
+        """Which share of the requests of late met a "too many"; 0 for a handful of requests."""
         with self._lock:
             return self._throttled
 
@@ -203,8 +211,11 @@ class Breaker:
         while self._seen and self._seen[0][0] < now - self.policy.window:
             self._seen.popleft()
         calls = sum(seen.calls for _, seen in self._seen)
-        throttled = sum(seen.throttled for _, seen in self._seen)
-        self._throttled = throttled / calls if calls >= self.policy.fewest else 0.0
+        # By request: counted by message, one refused e-mail for five hundred halved the pace, and
+        # refusals of two requests in a hundred brought it down to one message a second.
+        requests = sum(seen.requests for _, seen in self._seen)
+        too_many = sum(seen.too_many for _, seen in self._seen)
+        self._throttled = too_many / requests if requests >= self.policy.fewest else 0.0
         failed = sum(seen.failed + seen.throttled for _, seen in self._seen)
         if calls >= self.policy.fewest and failed >= self.policy.share * calls:
             self._again(answers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.messages.breakers import Breaker, Position
 
@@ -26,7 +28,8 @@ def made() -> tuple[Breaker, Clock]:
 
 
 def heed(breaker: Breaker, *outcomes: Outcome) -> None:
-    breaker.heed(outcomes)
+    """Each a request of its own."""
+    breaker.heed([replace(outcome) for outcome in outcomes])
 
 
 def test_half_of_twenty_failures_open_it_and_nineteen_calls_do_not() -> None:
@@ -126,6 +129,23 @@ def test_a_lone_too_many_changes_nothing() -> None:
     heed(breaker, TOO_MANY, *[GOOD] * 99)
     assert breaker.permit() is None
     assert breaker.throttled_share() == 0.01
+
+
+def test_a_refused_request_for_five_hundred_is_one_refusal() -> None:
+    breaker, clock = made()
+    for n in range(40):
+        outcome = replace(TOO_MANY if n == 30 else GOOD)
+        breaker.heed([outcome] * 500)
+        clock.at += 0.2
+    assert breaker.permit() is None
+    assert breaker.throttled_share() == 1 / 40
+
+
+def test_few_requests_teach_no_pace_however_many_they_were_for() -> None:
+    breaker, _ = made()
+    breaker.heed([replace(TOO_MANY)] * 500)
+    assert breaker.throttled_share() == 0.0
+    assert breaker.shut_for() == 4.0
 
 
 def test_a_refused_set_up_opens_it_for_a_minute_at_once() -> None:
