@@ -43,11 +43,13 @@ class Together(Generic[Item, Result]):
         turns: int,
         most: int,
         gather: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._act = act
         self._size = size
         self._most: Final = most
         self._gather: Final = gather
+        self._sleep = sleep
         self._at_work = 0
         self._turns = threading.Semaphore(turns)
         self._lock = threading.Lock()
@@ -62,7 +64,7 @@ class Together(Generic[Item, Result]):
         with self._turns:
             if ticket.is_waiting:
                 if self._at_work:
-                    time.sleep(self._gather)
+                    self._sleep(self._gather)
                 self._do(self._next())
         ticket.is_done.wait()
         if ticket.error is not None:

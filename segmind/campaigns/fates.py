@@ -78,7 +78,7 @@ def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
     )
     counted = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows]
     waiting = conn.execute(
-        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id AND variant IS NULL"),
+        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id"),
         {"id": campaign.id},
     ).scalar_one()
     return add_up(

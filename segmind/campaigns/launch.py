@@ -123,7 +123,7 @@ def _put_in(
     copy_in(conn, "campaign_exclusion", drawn.exclusions.select(mine, "customer_id", "reason"))
     people = drawn.recipients.with_columns(variant_drawn(campaign))
     waiting = people.filter(pl.col("variant").is_null())
-    copy_in(conn, "campaign_recipient", waiting.select(mine, "customer_id", "address", "variant"))
+    copy_in(conn, "campaign_recipient", waiting.select(mine, "customer_id", "address"))
     shown = people.filter(pl.col("variant").is_not_null())
     entered = enqueue(store, conn, campaign, shown, campaign.launched_at or now, now)
     return entered, waiting.height

@@ -69,8 +69,6 @@ campaign_recipient = Table(
     Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("address", Text, nullable=False),
-    # Null: sent what wins the test.
-    Column("variant", Text, server_default=""),
 )
 
 #: The contents of a test, frozen at the launch; the control among them.

@@ -7,7 +7,7 @@ numpy, all of a column at once, and the bytes of nulls are left out by a mask.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, Final
@@ -28,12 +28,14 @@ class Type:
     since: int = 0
 
 
+#: PostgreSQL counts microseconds from the year 2000: those from 1970 until then.
+YEAR_2000: Final = 946_684_800_000_000
 BIGINT: Final = Type(">i8", "i8")
 INTEGER: Final = Type(">i4", "i4")
 SMALLINT: Final = Type(">i2", "i2")
 BOOLEAN: Final = Type("?", "?")
-#: Microseconds since 1970, UTC; PostgreSQL counts them from the year 2000.
-INSTANT: Final = Type(">i8", "i8", 946_684_800_000_000)
+#: Microseconds since 1970, UTC.
+INSTANT: Final = Type(">i8", "i8", YEAR_2000)
 #: 16 bytes, never null.
 UUID: Final = Type("V16")
 TEXT: Final = Type()
@@ -53,12 +55,23 @@ def copy_in(conn: Connection, table: str, columns: Mapping[str, Column]) -> None
     told = {name: its for name, its in columns.items() if its[1].count(None) < len(its[1])}
     # Texts come last: what stands before them has one form in all rows.
     ordered = sorted(told, key=lambda name: told[name][0] is TEXT)
-    block = b"".join((_HEAD, *_rows([told[name] for name in ordered]), _TAIL))
-    statement = f"COPY {table} ({', '.join(ordered)}) FROM STDIN (FORMAT binary)"
+    send(conn, table, ordered, [b"".join(_rows([told[name] for name in ordered]))])
+
+
+def send(conn: Connection, table: str, names: Sequence[str], rows: Iterable[bytes]) -> None:
+    """Append rows that are laid out already, in pieces of any size, with values of ``names``.
+
+    Raises:
+        DBAPIError: as any statement does.
+    """
+    statement = f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
     cursor: Any = conn.connection.cursor()
     try:
         with cursor, cursor.copy(statement) as copy:
-            copy.write(block)
+            copy.write(_HEAD)
+            for piece in rows:
+                copy.write(piece)
+            copy.write(_TAIL)
     except psycopg.Error as error:
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import psycopg
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+
+from segmind.db import binary_copy
 
 #: Rows in one matrix: it stays in the processor's cache.
 _SLICE: Final = 4_096
-_HEAD: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, no extension of the header
-_TAIL: Final = b"\xff\xff"
-#: Polars counts microseconds from 1970, PostgreSQL from 2000.
-_YEAR_2000: Final = 946_684_800_000_000
 _NULL: Final = -1
 
 
@@ -41,17 +37,8 @@ def copy_frame(
     if frame.is_empty():
         return 0
     names = [*shared.columns, *frame.columns]
-    statement = f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
     same = len(names).to_bytes(2, "big") + _rows(b"", shared, json)
-    cursor: Any = conn.connection.cursor()
-    try:
-        with cursor, cursor.copy(statement) as copy:
-            copy.write(_HEAD)
-            for rows in _written(same, frame, json):
-                copy.write(rows)
-            copy.write(_TAIL)
-    except psycopg.Error as error:
-        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
+    binary_copy.send(conn, table, names, _written(same, frame, json))
     return frame.height
 
 
@@ -103,7 +90,7 @@ def _cells(column: pl.Series, *, is_json: bool) -> _Cells:
     if column.dtype == pl.Binary:
         return _Cells(_lengths(column.bin.size()), _bytes(b"".join(told.to_list())))
     if isinstance(column.dtype, pl.Datetime):
-        told = told.cast(pl.Int64) - _YEAR_2000
+        told = told.cast(pl.Int64) - binary_copy.YEAR_2000
     numbers = told.to_numpy()
     written = numbers.astype(numbers.dtype.newbyteorder(">")).view(np.uint8)
     lengths = np.full(len(column), numbers.itemsize, dtype=np.int32)

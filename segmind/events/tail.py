@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
+from segmind.db.binary_copy import YEAR_2000
 from segmind.events.schema import EVENT_COLUMNS
 
 #: More than any ``seq``.
@@ -25,8 +26,6 @@ _LAST: Final = 2**63 - 1
 _SEQS: Final = "SELECT string_agg(int8send(seq), ''::bytea) FROM event_recent"
 #: Rows that are one value at a time, at most: 30 MB.
 _BLOCK: Final = 100_000
-#: PostgreSQL counts microseconds from the year 2000.
-_EPOCH: Final = 946_684_800_000_000
 
 #: Columns of fixed width, and how their values lie in a block.
 _FIXED: Final = {
@@ -144,7 +143,7 @@ class _Form:
             return pl.Series([None], dtype=kind).new_from_index(0, len(rows))
         values = _native(rows[name])
         if isinstance(kind, pl.Datetime):
-            return pl.Series(values + _EPOCH).cast(kind)
+            return pl.Series(values + YEAR_2000).cast(kind)
         column = pl.Series(values).cast(kind)
         if name not in self.sometimes:
             return column

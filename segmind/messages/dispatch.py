@@ -185,8 +185,8 @@ class Dispatcher:
         return self._broadcast(settings, ready)
 
     def _broadcast(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
-        """Micro-batches of a campaign, as many messages as a claim holds or more in as little time,
-        and no more than its provider and its rate let go."""
+        """Micro-batches of a campaign: at least as many messages as a claim holds, and for at least
+        ``_ROUND_SECONDS``, unless its provider or its rate let go no more."""
         report = DispatchReport()
         until = time.monotonic() + _ROUND_SECONDS
         while report.seen < self._claim_size or time.monotonic() < until:

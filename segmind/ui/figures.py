@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from segmind.workspace.currency import decimals
@@ -85,6 +85,11 @@ def plural(n: float, one: str, many: str | None = None) -> str:
 def instant(at: datetime | None, zone: ZoneInfo) -> str:
     """``21 Nov 2026 09:00``, in ``zone``."""
     return DASH if at is None else f"{at.astimezone(zone):%-d %b %Y %H:%M}"
+
+
+def day(on: date) -> str:
+    """``21 Nov``."""
+    return f"{on:%-d %b}"
 
 
 def clock_time(at: datetime, zone: ZoneInfo) -> str:

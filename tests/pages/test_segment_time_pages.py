@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from segmind import clock
 from segmind.db.engine import Store
-from segmind.segments import membership
+from segmind.segments import history, membership
 from segmind.segments import segment as segments
 from tests.pages.conftest import Open, assert_well, texts
 
@@ -95,9 +95,26 @@ def test_a_customer_sees_when_time_alone_moves_them(
     assert "no longer holds" in said
 
 
+def test_a_card_tells_the_change_since_the_day_a_week_ago(
+    loyal: int, ui: Store, open_page: Open
+) -> None:
+    now = clock.now() + timedelta(days=3)  # a week after the second day of the log
+    with clock.frozen(now):
+        membership.refresh_all(ui, now)
+        history.fill(ui, now, [loyal])
+        app = open_page("segments")
+    assert_well(app)
+    since = now.date() - timedelta(days=7)
+    changes = [each for each in app.metric if each.delta]
+    assert [(each.value, each.delta, each.proto.delta_description) for each in changes] == [
+        ("1", "+1", f"since {since:%-d %b}")
+    ]
+
+
 def test_moves_and_overlaps_are_matrices_that_add_up(loyal: int, open_page: Open) -> None:
     app = open_page("moves")
     assert_well(app)
+    assert "fields of customers as of" in texts(app)
     assert {each.label for each in app.metric} == {"Changed", "Stayed", "Came", "Left"}
     flows, table = (each.value for each in app.dataframe)
     assert table["All"].to_list()[-1] == 3

@@ -7,7 +7,6 @@ https://www.twilio.com/docs/iam/test-credentials
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import re
 from collections.abc import Callable
@@ -15,9 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote_plus
-
-import msgspec
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from segmind.channels.channel import Channel
 from segmind.channels.emulator.acceptances import Taken
@@ -29,8 +26,6 @@ from segmind.channels.sms_parts import count
 PREFIX: Final = "/2010-04-01/"
 _LONGEST_BODY: Final = 1_600
 _E164: Final = re.compile(r"\+[1-9]\d{6,14}")
-#: Our id in a callback's address.
-_OURS: Final = re.compile(r"[?&]m=([^&#]*)")
 
 #: Recipient -> error code and sentence.
 MAGIC: Final = {
@@ -111,9 +106,9 @@ class TwilioVendor:
         sid = f"SM{self._boot}{number:024x}"
         callback = form.get("StatusCallback", "")
         letter = Letter(sid, to, sender, body, callback, now)
-        ours = _OURS.search(callback)
-        reply = Reply(201, msgspec.json.encode(self._shown(letter)))
-        return Taking(reply, [Taken(ours[1] if ours else "", to, sid, None, letter)])
+        ours = parse_qs(urlsplit(callback).query).get("m", [""])[0]
+        reply = Reply(201, json.dumps(self._shown(letter)).encode())
+        return Taking(reply, [Taken(ours, to, sid, None, letter)])
 
     def _list(self, request: Request, now: float) -> Reply:
         query = parse_qs(request.query)
@@ -129,7 +124,7 @@ class TwilioVendor:
         return Reply(200, json.dumps(data).encode())
 
     def _shown(self, letter: Letter) -> dict[str, Any]:
-        at = _date(int(letter.at))
+        at = format_datetime(datetime.fromtimestamp(letter.at, UTC))
         by_service = letter.sender.startswith("MG")
         return {
             "account_sid": self._account,
@@ -184,10 +179,5 @@ def _form(body: bytes) -> dict[str, str]:
     out = {}
     for pair in body.decode("latin-1").split("&"):
         name, _, value = pair.partition("=")
-        out[name] = unquote_plus(value) if "%" in value or "+" in value else value
+        out[name] = unquote_plus(value)
     return out
-
-
-@functools.lru_cache(maxsize=64)
-def _date(second: int) -> str:
-    return format_datetime(datetime.fromtimestamp(second, UTC))

@@ -21,11 +21,10 @@ def version() -> str:
     return facts().version
 
 
-def settled_version() -> str:
-    """``version`` of a small shop; of a large one the same for ever.
+def settled_version(asked: Facts) -> str:
+    """The version of a small shop; of a large one the same for ever.
 
     For what takes long and hardly changes from one event to the next, in caches that are refreshed
     behind what is shown (``refresh_mode="background"``).
     """
-    asked = facts()
     return asked.version if asked.count <= _SMALL else "large"

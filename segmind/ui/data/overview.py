@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -12,9 +12,15 @@ from segmind.analytics.live import recent_events
 from segmind.analytics.overview import Figure
 from segmind.analytics.rules import Windows, rule_of, windows_of
 from segmind.events.schema import Kind
-from segmind.ui.data import campaigns, facts, log, segments, workspace
+from segmind.ui.data import campaigns, facts, log, segment_time, segments, workspace
 from segmind.ui.data.periods import period_of
+from segmind.ui.figures import day
 from segmind.ui.store import now
+
+#: Segments of fewer customers come and go by chance.
+_FEW: Final = 20
+#: A change worth a look, as a share.
+_MOVED: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +122,13 @@ def _of_segments() -> list[Need]:
     """Segments that moved by a tenth or more in a week."""
     found = []
     for segment in segments.listed():
-        past = segments.history(segment.id, 7)
-        if len(past) < 2 or past[0].size < 20:
+        course = segment_time.course(segment)
+        if course is None or (course.then or 0) < _FEW:
             continue
-        change = past[-1].size / past[0].size - 1
-        if abs(change) >= 0.1:
+        change = course.growth or 0.0
+        if abs(change) >= _MOVED:
             word = "grew" if change > 0 else "fell"
             icon = "trending_up" if change > 0 else "trending_down"
-            text = f"**{segment.name}** {word} {abs(change):.0%} in a week"
+            text = f"**{segment.name}** {word} {abs(change):.0%} since {day(course.since)}"
             found.append(Need(icon, text, "segment", {"id": str(segment.id), "seg_tab": "History"}))
     return found[:3]

@@ -13,6 +13,7 @@ import streamlit as st
 
 from segmind.segments import history, segment
 from segmind.segments.compile import matching_many
+from segmind.segments.course import Course
 from segmind.segments.history import DayFile, Filled
 from segmind.segments.migration import Migration, rfm_rules
 from segmind.segments.migration import migration as migrate
@@ -26,7 +27,7 @@ from segmind.segments.overlap import overlap as find_overlap
 from segmind.segments.rule import Rule, parse
 from segmind.segments.segment import Segment
 from segmind.ui.access import allow
-from segmind.ui.data import facts, segments
+from segmind.ui.data import facts, segments, workspace
 from segmind.ui.store import now, store
 from segmind.workspace.permissions import Action
 
@@ -69,6 +70,13 @@ def days(segment_id: int) -> list[DayFile]:
         return history.days(conn, segment_id)
 
 
+def course(of: Segment) -> Course | None:
+    """How its size went by day and within a week; None before its first count."""
+    if of.size is None:
+        return None
+    return Course.of(days(of.id), of.size, workspace.settings().zone)
+
+
 def missing(of: Segment) -> int:
     """How many of the last 60 days are not kept and could be filled."""
     with store().engine.connect() as conn:
@@ -97,30 +105,36 @@ def _movements(rule: str, since: datetime, until: datetime, version: str) -> Mov
         )
 
 
-def migration(ids: Sequence[int], since: datetime, until: datetime) -> Migration[int]:
-    """The moves between segments, the first of which come first. Raises InvalidRule."""
-    return _migration(_rules(ids), since, until, facts.settled_version())
+def migration(
+    ids: Sequence[int], since: datetime, until: datetime
+) -> tuple[Migration[int], datetime]:
+    """The moves between segments, the first of which come first, and the instant at which they were
+    worked out: of a large shop up to half an hour ago. Raises InvalidRule."""
+    return _migration(_rules(ids), since, until, facts.settled_version(facts.facts()))
 
 
 @st.cache_data(ttl=900, max_entries=16, refresh_mode="background", show_spinner=False)
 def _migration(
     rules: tuple[tuple[int, str], ...], since: datetime, until: datetime, version: str
-) -> Migration[int]:
+) -> tuple[Migration[int], datetime]:
     del version
-    asked = {number: parse(text) for number, text in rules}
+    known_at, asked = now(), {number: parse(text) for number, text in rules}
     with store().engine.connect() as conn:
-        return migrate(asked, facts.facts(), since, until, segment.resolver(conn))
+        return migrate(asked, facts.facts(), since, until, segment.resolver(conn)), known_at
 
 
 @st.cache_data(ttl=900, max_entries=16, refresh_mode="background", show_spinner=False)
-def _rfm_migration(since: datetime, until: datetime, version: str) -> Migration[str]:
+def _rfm_migration(
+    since: datetime, until: datetime, version: str
+) -> tuple[Migration[str], datetime]:
     del version
-    return migrate(rfm_rules(), facts.facts(), since, until)
+    known_at = now()
+    return migrate(rfm_rules(), facts.facts(), since, until), known_at
 
 
-def rfm_migration(since: datetime, until: datetime) -> Migration[str]:
-    """The moves between RFM groups by the orders of a year."""
-    return _rfm_migration(since, until, facts.settled_version())
+def rfm_migration(since: datetime, until: datetime) -> tuple[Migration[str], datetime]:
+    """The moves between RFM groups by the orders of a year, and when they were worked out."""
+    return _rfm_migration(since, until, facts.settled_version(facts.facts()))
 
 
 def overlap(ids: Sequence[int], as_of: datetime | None) -> Overlap:

@@ -177,7 +177,7 @@ def words() -> Words:
 def vocabulary() -> Vocabulary:
     """What rules can speak of here."""
     asked = facts.facts()
-    traits, values = _traits(facts.settled_version())
+    traits, values = _traits(facts.settled_version(asked))
     return Vocabulary(
         events=known_events(asked.log.names()),
         traits=traits,

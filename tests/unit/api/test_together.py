@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ class Work:
         self.groups: list[list[int]] = []
         self.may_go_on = threading.Event()
         self.has_begun = threading.Event()
+        self.all_came = threading.Event()
 
     def __call__(self, items: Sequence[int]) -> list[int]:
         self.groups.append(list(items))
@@ -28,18 +30,25 @@ class Work:
         return [item * 2 for item in items]
 
 
-def test_who_comes_meanwhile_is_done_in_one_group() -> None:
-    work = Work()
-    together = Together(work, lambda _: 1, turns=1, most=100)
+def four_beside_one(work: Work, together: Together[int, int]) -> None:
+    """One is at work when four more come; all get their answers, the four those of one group."""
     with ThreadPoolExecutor(6) as pool:
         first = pool.submit(together.run, 1)
         assert work.has_begun.wait(10)
         others = [pool.submit(together.run, n) for n in range(2, 6)]
+        deadline = time.monotonic() + 10
         while len(together._waiting) < len(others):
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        work.all_came.set()
         work.may_go_on.set()
         assert [first.result(10), *(o.result(10) for o in others)] == [2, 4, 6, 8, 10]
     assert work.groups[0] == [1] and sorted(work.groups[1]) == [2, 3, 4, 5]
+
+
+def test_who_comes_meanwhile_is_done_in_one_group() -> None:
+    work = Work()
+    four_beside_one(work, Together(work, lambda _: 1, turns=1, most=100))
 
 
 def test_a_fault_is_told_to_whose_it_is_alone() -> None:
@@ -71,13 +80,12 @@ def test_groups_are_no_larger_than_allowed_and_nobody_is_forgotten(turns: int) -
 
 def test_who_gets_a_turn_beside_another_group_waits_for_company() -> None:
     work = Work()
-    together = Together(work, lambda _: 1, turns=2, most=100, gather=0.5)
-    with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(together.run, 1)
-        assert work.has_begun.wait(10)
-        others = [pool.submit(together.run, n) for n in range(2, 5)]
-        while len(together._waiting) < len(others):
-            pass
-        work.may_go_on.set()
-        assert [first.result(10), *(o.result(10) for o in others)] == [2, 4, 6, 8]
-    assert work.groups[0] == [1] and sorted(work.groups[1]) == [2, 3, 4]
+    waited: list[float] = []
+
+    def company(seconds: float) -> None:
+        waited.append(seconds)
+        assert work.all_came.wait(10)
+
+    together = Together(work, lambda _: 1, turns=2, most=100, gather=0.5, sleep=company)
+    four_beside_one(work, together)
+    assert waited == [0.5]

@@ -24,6 +24,7 @@ def upgrade() -> None:
         " AND state = 0 AND purpose <> 'test'"
     )
     op.execute(f"DELETE FROM campaign_recipient WHERE campaign_id IN {half}")
+    op.drop_column("campaign_recipient", "variant")  # only those are left who wait for a winner
     op.execute(f"DELETE FROM campaign_exclusion WHERE campaign_id IN {half}")
     op.execute(f"UPDATE campaign SET audience_size = NULL, waterfall = NULL WHERE {HALF_LAUNCHED}")
     op.drop_index("ix_message_address_hash", "message")
@@ -36,6 +37,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Hold the addresses of all messages in the index again."""
+    """Hold the addresses of all messages in the index again, and a variant of who waits."""
+    op.add_column("campaign_recipient", sa.Column("variant", sa.Text(), server_default=""))
+    op.execute("UPDATE campaign_recipient SET variant = NULL")
     op.drop_index("ix_message_address_hash", "message")
     op.create_index("ix_message_address_hash", "message", ["address_hash", "id"])

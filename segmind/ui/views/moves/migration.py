@@ -50,13 +50,16 @@ def show() -> None:
         return
     with problems.shown("Compare the two moments"):
         if between == _RFM:
-            found: Migration[Any] = segment_time.rfm_migration(since, until)
+            found: Migration[Any]
+            found, known_at = segment_time.rfm_migration(since, until)
             names = [group.name for group in rfm.GROUPS]
         else:
-            found = segment_time.migration(ids, since, until)
+            found, known_at = segment_time.migration(ids, since, until)
             known = segments.names()
             names = [known.get(n, f"Segment {n}") for n in found.keys]
         _figures(found)
+        seen = figures.clock_time(known_at, workspace.settings().zone)
+        st.caption(f"By the rules, the events and the fields of customers as of {seen}.")
         notice = segment_time.notice(since)
         if notice:
             st.caption(f":material/info: {notice}")

@@ -9,7 +9,7 @@ import streamlit as st
 from segmind.segments.segment import Segment
 from segmind.ui import figures
 from segmind.ui.components.badges import CHANNELS
-from segmind.ui.data import segments
+from segmind.ui.data import segment_time, segments
 from segmind.ui.navigation import page
 from segmind.ui.store import now
 
@@ -32,19 +32,21 @@ def _card(segment: Segment, live: int | None) -> None:
             st.badge("Built-in", color="gray")
     st.caption(segment.description or segments.describes(segment.rule))
     st.space("stretch")
-    past = segments.history(segment.id)
     size = segment.size.size if segment.size else live
-    week = [each for each in past if (now() - each.as_of).days <= 7]
-    change = size - week[0].size if size is not None and len(week) > 1 else None
+    course = segment_time.course(segment)
+    change = course.change if course else None
     st.metric(
         "Customers",
         figures.count(size),
         change if change is None else f"{change:+,}" if change else 0,
         delta_color="off",
-        delta_description="in 7 days" if change is not None else None,
-        chart_data=[each.size for each in past] if len(past) > 1 else None,
+        delta_description=f"since {figures.day(course.since)}"
+        if course and change is not None
+        else None,
+        chart_data=list(course.sizes) if course and len(course.sizes) > 1 else None,
         chart_type="area",
-        help=f"As of {figures.ago(segment.size.as_of, now())}"
+        help=f"As of {figures.ago(segment.size.as_of, now())}; the line is the size by day, under "
+        "the present rule"
         if segment.size
         else "Asked just now",
     )
