@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from segmind.segments.day_files import DayFile
 from segmind.segments.sizes import Size
 
 #: How far back a change is told.
-WEEK = timedelta(days=7)
+WEEK: Final = timedelta(days=7)
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """``sizes``: of each day that was kept, as it began or was first counted, oldest first; the
-    newest count last. ``since``: the day a week before that count; ``then``: the size of that day,
-    None where it was not kept.
+    """``sizes``: of the days that were kept without a gap, as each began or was first counted,
+    oldest first; the newest count last. ``since``: the day a week before that count; ``then``: the
+    size of that day, None where it was not kept.
 
     Counts are made every minute, at irregular times after a pause: only days are comparable. Days
     of another rule are left out.
@@ -40,7 +41,12 @@ class Course:
             if each.rule_hash == newest.rule_hash and each.day < today
         }
         since = today - WEEK
-        return cls((*days.values(), newest.size), since, days.get(since))
+        sizes = [newest.size]
+        before = today - _DAY
+        while before in days:
+            sizes.append(days[before])
+            before -= _DAY
+        return cls(tuple(reversed(sizes)), since, days.get(since))
 
     @property
     def change(self) -> int | None:

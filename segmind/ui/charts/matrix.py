@@ -13,6 +13,10 @@ from segmind.ui.theme import palette
 _LONGEST = 22
 #: Heads up to this long lie level however many there are.
 _SHORT = 4
+#: Names of rows longer than this take two lines where they can: a phone's cells need the room.
+_ONE_LINE = 9
+#: Columns up to which a cell has room for four digits and a comma.
+_WIDE = 5
 #: Of more heads than this every third is written.
 _MANY = 16
 
@@ -67,14 +71,22 @@ def matrix(
     is_level = len(heads) < 6 or max(map(len, heads), default=0) <= _SHORT
     fig.update_xaxes(side="top", type="category", tickangle=0 if is_level else -35)
     fig.update_yaxes(
-        autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
+        autorange="reversed",
+        type="category",
+        showgrid=False,
+        ticklabelstandoff=8,
+        rangemode=None,
+        tickvals=names,
+        ticktext=[_in_two_lines(name) for name in names],
     )
     return fig
 
 
-def brief(n: int) -> str:
-    """A count that fits a cell: exact below ten thousand, then ``12.3K``."""
-    return figures.count(n) if n < 10_000 else figures.short(n)
+def brief(n: int, columns: int) -> str:
+    """A count that fits a cell, of so many columns also on a phone: exact below ten thousand, of
+    more than five below one thousand; then ``12.3K``."""
+    exact = 10_000 if columns <= _WIDE else 1_000
+    return figures.count(n) if n < exact else figures.short(n)
 
 
 def _ground(depth: float | None) -> str:
@@ -108,6 +120,15 @@ def _luminance(colour: str) -> float:
 
 def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _in_two_lines(name: str) -> str:
+    """Parted at the space nearest to its middle."""
+    spaces = [place for place, letter in enumerate(name) if letter == " "]
+    if len(name) <= _ONE_LINE or not spaces:
+        return name
+    place = min(spaces, key=lambda each: abs(each - len(name) / 2))
+    return f"{name[:place]}<br>{name[place + 1 :]}"
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -127,8 +127,7 @@ def _of_segments() -> list[Need]:
             continue
         change = course.growth or 0.0
         if abs(change) >= _MOVED:
-            word = "grew" if change > 0 else "fell"
             icon = "trending_up" if change > 0 else "trending_down"
-            text = f"**{segment.name}** {word} {abs(change):.0%} since {day(course.since)}"
+            text = f"**{segment.name}** {change:+.0%} since {day(course.since)}"
             found.append(Need(icon, text, "segment", {"id": str(segment.id), "seg_tab": "History"}))
     return found[:3]

@@ -27,11 +27,15 @@ def days_back(*sizes: tuple[int, int]) -> list[DayFile]:
 
 
 def test_a_change_is_told_against_the_day_a_week_before_and_no_later_one() -> None:
-    course = Course.of(days_back((14, 50), (7, 100), (3, 120), (0, 140)), newest(147), ZONE)
+    course = Course.of(days_back((14, 50), (7, 100), (1, 120), (0, 140)), newest(147), ZONE)
     assert (course.since, course.then) == (date(2026, 11, 19), 100)
     assert course.change == 47
     assert round(course.growth or 0, 4) == 0.47
-    assert course.sizes == (50, 100, 120, 147)
+
+
+def test_sizes_are_those_of_the_days_without_a_gap() -> None:
+    course = Course.of(days_back((4, 50), (2, 100), (1, 120), (0, 140)), newest(147), ZONE)
+    assert course.sizes == (100, 120, 147)
 
 
 def test_without_that_day_no_change_is_told() -> None:
@@ -41,7 +45,7 @@ def test_without_that_day_no_change_is_told() -> None:
 
 def test_days_of_another_rule_are_not_compared() -> None:
     week_ago = NOW.date() - timedelta(days=7)
-    course = Course.of([kept(week_ago, 9_000, "old"), *days_back((2, 90))], newest(95), ZONE)
+    course = Course.of([kept(week_ago, 9_000, "old"), *days_back((1, 90))], newest(95), ZONE)
     assert course.change is None
     assert course.sizes == (90, 95)
 

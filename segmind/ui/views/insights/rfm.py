@@ -103,7 +103,7 @@ def _grid(found: RfmGroups) -> None:
             [f"R {r}" for r in rows],
             [f"F {f}" for f in _SCORES],
             [[cells[r, f][1] / most for f in _SCORES] for r in rows],
-            [[brief(cells[r, f][1]) for f in _SCORES] for r in rows],
+            [[brief(cells[r, f][1], len(_SCORES)) for f in _SCORES] for r in rows],
             [
                 [
                     f"{groups.BY_KEY[cells[r, f][0]].name}: "

@@ -136,7 +136,7 @@ def _flows(found: Migration[Any], names: list[str]) -> None:
 def _card(found: Migration[Any], names: list[str]) -> None:
     zone = workspace.settings().zone
     before = found.before
-    texts = [[brief(n) for n in row] for row in found.counts]
+    texts = [[brief(n, len(names)) for n in row] for row in found.counts]
     hovers = [
         [
             f"{figures.plural(n, 'customer')} from {a} to {b}: {figures.share(n, before[i])} of {a}"

@@ -35,11 +35,10 @@ def _card(found: Overlap, when: str) -> None:
     names = [known.get(n, f"Segment {n}") for n in found.segment_ids]
     places = range(len(names))
     shares = [[found.share(i, j) for j in places] for i in places]
+    counts = [[brief(n, len(names)) for n in row] for row in found.counts]
     texts = [
         [
-            brief(found.counts[i][j])
-            if i == j
-            else f"{brief(found.counts[i][j])} · {figures.percent(shares[i][j], 0)}"
+            counts[i][j] if i == j else f"{counts[i][j]}<br>{figures.percent(shares[i][j], 0)}"
             for j in places
         ]
         for i in places
