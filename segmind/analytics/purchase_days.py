@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from segmind.analytics.customer_numbers import is_among
 from segmind.customers.facts import Facts
-from segmind.customers.purchases import day_numbers
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
+from segmind.events.vectors.instants import day_numbers
 from segmind.events.vectors.sorting import ascending_once
 
 Ints = NDArray[np.int64]

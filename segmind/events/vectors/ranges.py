@@ -10,11 +10,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from segmind.events.vectors.columns import of_rolled_day
+from segmind.events.vectors.instants import day_numbers
 from segmind.events.vectors.memory import RANGES, Arrays
 
 #: No last instant, and no first one: nothing of the kind happened. Before and after everything, so
@@ -30,6 +32,29 @@ _Key = tuple[int, str]
 _kept_days: dict[_Key, list[tuple[Path, ...]]] = {}
 _lock = threading.Lock()
 _MOST_KEPT: Final = 12
+
+
+def whole(days: Sequence[Path], kind: int, column: str, size: int, zone: ZoneInfo) -> np.ndarray:
+    """``earliest`` for the column first_ts, ``latest`` for last_ts, else ``total``.
+
+    For first_day and last_day: their calendar days in ``zone``, as Int64 days since 1970.
+    """
+    match column:
+        case "first_ts":
+            return earliest(days, kind, size)
+        case "last_ts":
+            return latest(days, kind, size)
+        case "first_day":
+            return _as_days(earliest(days, kind, size), NOT_YET, zone)
+        case "last_day":
+            return _as_days(latest(days, kind, size), NEVER, zone)
+    return total(days, kind, column, size)
+
+
+def _as_days(instants: np.ndarray, missing: int, zone: ZoneInfo) -> np.ndarray:
+    there = np.flatnonzero(instants != missing)
+    instants[there] = day_numbers(instants[there], zone)
+    return instants
 
 
 def total(days: Sequence[Path], kind: int, column: str, size: int) -> np.ndarray:
@@ -129,15 +154,15 @@ def _keep(key: _Key, wanted: tuple[Path, ...], vector: np.ndarray, missing: int)
 def _compact(vector: np.ndarray, missing: int) -> Arrays:
     """A vector as (values, ids), or as (values,) of every id, whichever is smaller."""
     ids = np.flatnonzero(vector != missing)
-    values = _narrow(vector[ids])
+    values = narrow(vector[ids])
     width = 4 if vector.size < 2**31 else 8
-    whole = _narrow(vector)
+    whole = narrow(vector)
     if ids.size * (values.itemsize + width) < whole.nbytes:
         return values, ids.astype(np.int32 if width == 4 else np.int64)
     return (whole,)
 
 
-def _narrow(values: np.ndarray) -> np.ndarray:
+def narrow(values: np.ndarray) -> np.ndarray:
     """The numbers in the narrowest type that holds them all."""
     if not values.size:
         return values

@@ -1,0 +1,113 @@
+"""Totals of those alone who ever bought: of 3.7M customers 450,000, whose arrays cost an eighth.
+
+What rolled days say is kept aligned to them, so that a question copies that and adds the edges of
+its window. The numbers are those of ``Vectors``, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from segmind.events.schema import Kind
+from segmind.events.spans import ALWAYS
+from segmind.events.vectors import ranges
+from segmind.events.vectors.columns import of_rolled_day
+from segmind.events.vectors.memory import RANGES, Arrays
+from segmind.events.vectors.opened import Opened
+from segmind.events.vectors.parts import Parts
+from segmind.events.vectors.ranges import NEVER, NOT_YET
+from segmind.events.vectors.sorting import ascending_once
+from segmind.events.vectors.summed import Summed
+
+_MISSING: Final = {
+    "first_ts": NOT_YET,
+    "first_day": NOT_YET,
+    "last_ts": NEVER,
+    "last_day": NEVER,
+}
+_DTYPES: Final = {"n": np.int32, "days": np.int32}
+
+
+@dataclass(frozen=True, eq=False)
+class Buyers(Summed):
+    """The totals of the customers ``ids`` (Int64, ascending): a place each, in their order.
+
+    Everybody is there who has an order in the log, at whatever time, and everybody who was merged.
+    ``of_days`` of them (ascending) bought on the days of these ``rollups``.
+    """
+
+    ids: np.ndarray
+    of_days: np.ndarray
+    rollups: tuple[Path, ...]
+
+    def _whole(self, days: Sequence[Path], kind: int, column: str) -> np.ndarray:
+        key = ("of buyers", self.rollups, kind, column, tuple(days))
+        kept = RANGES.recall(key, lambda: self._gathered(days, kind, column))[0]
+        # Those of the smallest ids come first: some may be beyond the size that was asked for.
+        kept = kept[: self.of_days.size]
+        dtype = _DTYPES.get(column, np.int64)
+        if self.of_days.size == self.ids.size:
+            return kept.astype(dtype)
+        vector = np.full(self.ids.size, _MISSING.get(column, 0), dtype)
+        vector[self._places_of_days] = kept
+        return vector
+
+    def _gathered(self, days: Sequence[Path], kind: int, column: str) -> Arrays:
+        of_days = _of_days(self.rollups)
+        size = int(of_days[-1]) + 1 if of_days.size else 0
+        vector = ranges.whole(days, kind, column, size, self.rolled.zone)
+        return (ranges.narrow(vector[of_days]),)
+
+    @cached_property
+    def _places_of_days(self) -> np.ndarray:
+        return np.searchsorted(self.ids, self.of_days)
+
+    def _placed(self, arrays: Arrays) -> Arrays:
+        customers = arrays[0].astype(np.int64, copy=False)
+        if not self.ids.size:
+            return tuple(array[:0] for array in (customers, *arrays[1:]))
+        places = np.minimum(np.searchsorted(self.ids, customers), self.ids.size - 1)
+        known = self.ids[places] == customers
+        if known.all():
+            return places, *arrays[1:]
+        return places[known], *(array[known] for array in arrays[1:])
+
+
+def buyers_of(opened: Opened, size: int) -> Buyers:
+    """Everybody with an order, of the ids below ``size``."""
+    rolled = opened.rolled
+    rollups = tuple(rolled.days[day].rollup for day in rolled.spans)
+    of_days = _of_days(rollups)
+    of_days = of_days[: np.searchsorted(of_days, size)]
+    # A line outside of rolled days, or one that they have not seen, may be of somebody new.
+    others = [who for who, _ in Parts(opened, ALWAYS).stored(Kind.ORDER_COMPLETED, "n")]
+    others += [ids.to_numpy() for ids in rolled.rows.merges.frame.get_columns()]
+    several = ascending_once(np.concatenate([np.zeros(0, np.int64), *others]))
+    several = several[: np.searchsorted(several, size)]
+    new = several[~_is_among(of_days, several)]
+    ids = np.sort(np.concatenate([of_days, new])) if new.size else of_days
+    return Buyers(opened, ids, of_days, rollups)
+
+
+def _of_days(rollups: tuple[Path, ...]) -> np.ndarray:
+    """The customers (Int64, ascending) with orders that started on these rolled days."""
+
+    def read() -> Arrays:
+        bought = [of_rolled_day(path, Kind.ORDER, "n")[0] for path in rollups]
+        return (ascending_once(np.concatenate([np.zeros(0, np.int64), *bought])),)
+
+    return RANGES.recall(("buyers", rollups), read)[0]
+
+
+def _is_among(ids: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Which of the ``asked`` are among the ids, which ascend."""
+    if not ids.size:
+        return np.zeros(asked.size, np.bool_)
+    found: np.ndarray = ids[np.minimum(np.searchsorted(ids, asked), ids.size - 1)] == asked
+    return found
