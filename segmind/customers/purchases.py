@@ -24,16 +24,15 @@ def histories(facts: Facts, as_of: datetime) -> tuple[Ints, Histories]:
     ever = Span(None, as_of + _TICK)
     buyers = facts.vectors.buyers
     days = buyers.days(Kind.ORDER, ever)
-    chosen = np.flatnonzero((days > 0) & facts.is_customer[buyers.ids])
+    there = (days > 0) & facts.is_customer[buyers.ids]
     first, last = buyers.first_day(Kind.ORDER, ever), buyers.last_day(Kind.ORDER, ever)
-    spent = buyers.values(Kind.ORDER_COMPLETED, ever) - buyers.values(Kind.ORDER_REFUNDED, ever)
-    return buyers.ids[chosen], of_days(
-        days[chosen].astype(np.int64),
-        first[chosen],
-        last[chosen],
-        spent[chosen],
-        day_number(as_of, facts.zone),
-    )
+    spent = buyers.values(Kind.ORDER_COMPLETED, ever)
+    spent -= buyers.values(Kind.ORDER_REFUNDED, ever)
+    found = (buyers.ids, days.astype(np.int64), first, last, spent)
+    if not there.all():
+        found = tuple(each[there] for each in found)
+    ids, days, first, last, spent = found
+    return ids, of_days(days, first, last, spent, day_number(as_of, facts.zone))
 
 
 def of_days(purchases: Ints, first: Ints, last: Ints, spent: Ints, today: int) -> Histories:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -34,9 +35,9 @@ class Span:
         """Whether an instant column lies in the span."""
         inside = pl.lit(True)
         if self.since is not None:
-            inside = instant >= self.since
+            inside = instant >= _literal(self.since)
         if self.until is not None:
-            before = instant < self.until
+            before = instant < _literal(self.until)
             inside = before if self.since is None else inside & before
         return inside
 
@@ -105,6 +106,12 @@ def day_span(day: date, zone: ZoneInfo) -> Span:
 def day_of(instant: pl.Expr, zone: ZoneInfo) -> pl.Expr:
     """The calendar day of an instant column in ``zone``."""
     return instant.dt.convert_time_zone(zone.key).dt.date()
+
+
+@lru_cache(maxsize=512)
+def _literal(instant: datetime) -> pl.Expr:
+    """Half a millisecond of Polars' time, and a question's bounds come up in it many times."""
+    return pl.lit(instant)
 
 
 def _earlier(instant: datetime, bound: datetime | None) -> datetime:

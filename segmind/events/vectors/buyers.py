@@ -39,11 +39,13 @@ class Buyers(Summed):
     """The totals of the customers ``ids`` (Int64, ascending): a place each, in their order.
 
     Everybody is there who has an order in the log, at whatever time, and everybody who was merged.
-    ``of_days`` of them (ascending) bought on the days of these ``rollups``.
+    ``of_days`` of them (ascending) bought on the days of these ``rollups``, ``are_new`` tells the
+    others.
     """
 
     ids: np.ndarray
     of_days: np.ndarray
+    are_new: np.ndarray
     rollups: tuple[Path, ...]
 
     def _whole(self, days: Sequence[Path], kind: int, column: str) -> np.ndarray:
@@ -66,7 +68,8 @@ class Buyers(Summed):
 
     @cached_property
     def _places_of_days(self) -> np.ndarray:
-        return np.searchsorted(self.ids, self.of_days)
+        """Where those of the rolled days are among ``ids``."""
+        return np.flatnonzero(~self.are_new)
 
     def _placed(self, arrays: Arrays) -> Arrays:
         customers = arrays[0].astype(np.int64, copy=False)
@@ -91,8 +94,11 @@ def buyers_of(opened: Opened, size: int) -> Buyers:
     several = ascending_once(np.concatenate([np.zeros(0, np.int64), *others]))
     several = several[: np.searchsorted(several, size)]
     new = several[~_is_among(of_days, several)]
-    ids = np.sort(np.concatenate([of_days, new])) if new.size else of_days
-    return Buyers(opened, ids, of_days, rollups)
+    before = np.searchsorted(of_days, new)
+    are_new = np.zeros(of_days.size + new.size, np.bool_)
+    are_new[before + np.arange(new.size)] = True
+    ids = np.insert(of_days, before, new)
+    return Buyers(opened, ids, of_days, are_new, rollups)
 
 
 def _of_days(rollups: tuple[Path, ...]) -> np.ndarray:
