@@ -78,18 +78,18 @@ def any_holds(spans: Sequence[Span], instant: pl.Expr) -> pl.Expr:
 def minus(whole: Span, parts: Sequence[Span]) -> list[Span]:
     """What is left of ``whole`` without ``parts``, in order of time."""
     left: list[Span] = []
-    since = whole.since
+    since, until = whole.since, whole.until
     for part in sorted(parts, key=lambda p: p.since or _EARLIEST):
-        if part.is_empty or Span(since, whole.until).is_empty:
+        if part.is_empty:
             continue
-        if part.since is not None:
-            gap = Span(since, _earlier(part.since, whole.until))
-            if not gap.is_empty:
-                left.append(gap)
+        if since is not None and until is not None and since >= until:
+            return left
+        if part.since is not None and (since is None or since < part.since):
+            left.append(Span(since, _earlier(part.since, until)))
         if part.until is None:
             return left
         since = part.until if since is None else max(since, part.until)
-    rest = Span(since, whole.until)
+    rest = Span(since, until)
     return left if rest.is_empty else [*left, rest]
 
 
