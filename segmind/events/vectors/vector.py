@@ -22,6 +22,7 @@ from segmind.events.vectors.columns import CUSTOMER
 from segmind.events.vectors.following import Side
 from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.nearest import Nearest
+from segmind.events.vectors.order_days import order_days
 from segmind.events.vectors.product_sets import ProductSets
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
@@ -71,6 +72,10 @@ class Vectors(Summed):
         customers = np.concatenate([none, *(pair[0] for pair in pairs)])
         instants = np.concatenate([none, *(pair[1] for pair in pairs)])
         return (customers if self._places is None else self._places[customers]), instants
+
+    def order_days(self, span: Span) -> np.ndarray:
+        """Customers and days on which an order of theirs started, as ``order_days`` packs them."""
+        return order_days(self._parts(span), self.size)
 
     def portions(
         self, kind: int, span: Span, columns: Sequence[str]
