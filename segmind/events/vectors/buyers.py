@@ -58,13 +58,19 @@ class Buyers(Summed):
             return kept.astype(dtype)
         vector = np.full(self.ids.size, _MISSING.get(column, 0), dtype)
         vector[self._places_of_days] = kept
+        vector[self._places_of_new] = self._of(self.ids[self._places_of_new], days, kind, column)
         return vector
 
+    def _of(self, ids: np.ndarray, days: Sequence[Path], kind: int, column: str) -> np.ndarray:
+        return ranges.whole(days, kind, column, ids, self.rolled.zone)
+
     def _gathered(self, days: Sequence[Path], kind: int, column: str) -> Arrays:
-        of_days = _of_days(self.rollups)
-        size = int(of_days[-1]) + 1 if of_days.size else 0
-        vector = ranges.whole(days, kind, column, size, self.rolled.zone)
-        return (ranges.narrow(vector[of_days]),)
+        return (ranges.narrow(self._of(_of_days(self.rollups), days, kind, column)),)
+
+    @cached_property
+    def _places_of_new(self) -> np.ndarray:
+        """Where the others are: of what they do beside buying, rolled days may know."""
+        return np.flatnonzero(self.are_new)
 
     @cached_property
     def _places_of_days(self) -> np.ndarray:
