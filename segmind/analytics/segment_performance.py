@@ -35,28 +35,30 @@ def table(facts: Facts, members: Mapping[int, pl.Series], period: Period) -> pl.
     ``members``: customer ids (Int64) by segment id, as of now. Their acts in the whole period
     count, also from before they entered.
     """
-    orders, sessions, net = _acts(facts, period)
+    window = Span(period.since, period.until)
+    sessions = facts.vectors.counts(Kind.SESSION, window)
     # Few of the members bought: only of those are orders and revenue looked up.
-    spenders = np.flatnonzero((orders != 0) | (net != 0))
-    is_member = np.zeros(len(orders), np.bool_)
+    buyers, orders, net = _bought(facts, window)
+    is_member = np.zeros(len(sessions), np.bool_)
     rows = []
     for segment_id, ids in members.items():
-        mine, size = ids.to_numpy(), len(ids)
-        mine = mine[mine < len(orders)]
-        is_member[mine] = True
-        theirs = spenders[is_member[spenders]]
-        is_member[mine] = False
+        parts, size = _parts(ids, len(sessions)), len(ids)
+        for mine in parts:
+            is_member[mine] = True
+        theirs = np.flatnonzero(is_member[buyers])
+        for mine in parts:
+            is_member[mine] = False
         bought = orders[theirs]
-        buyers, revenue = int(np.count_nonzero(bought)), int(net[theirs].sum())
+        n_buyers, revenue = int(np.count_nonzero(bought)), int(net[theirs].sum())
         rows.append(
             {
                 "segment_id": segment_id,
                 "size": size,
-                "buyers": buyers,
+                "buyers": n_buyers,
                 "orders": int(bought.sum()),
-                "sessions": int(sessions[mine].sum()),
+                "sessions": sum(int(sessions[mine].sum()) for mine in parts),
                 "net_revenue": revenue,
-                "conversion_rate": buyers / size if size else None,
+                "conversion_rate": n_buyers / size if size else None,
                 "revenue_per_customer": revenue / size if size else None,
             }
         )
@@ -77,9 +79,17 @@ def definition(period: Period) -> Definition:
     )
 
 
-def _acts(facts: Facts, period: Period) -> tuple[Ints, Ints, Ints]:
-    """Orders, sessions and net revenue of the period by customer id."""
-    vectors, window = facts.vectors, Span(period.since, period.until)
-    net = vectors.values(Kind.ORDER_COMPLETED, window)
-    net -= vectors.values(Kind.ORDER_REFUNDED, window)
-    return vectors.counts(Kind.ORDER, window), vectors.counts(Kind.SESSION, window), net
+def _bought(facts: Facts, window: Span) -> tuple[Ints, Ints, Ints]:
+    """Who bought or gave back in the window (ids), their orders, and their net revenue."""
+    buyers = facts.vectors.buyers
+    orders = buyers.counts(Kind.ORDER, window)
+    net = buyers.values(Kind.ORDER_COMPLETED, window)
+    net -= buyers.values(Kind.ORDER_REFUNDED, window)
+    there = np.flatnonzero((orders != 0) | (net != 0))
+    return buyers.ids[there], orders[there], net[there]
+
+
+def _parts(ids: pl.Series, size: int) -> list[Ints]:
+    """The ids (ascending) below ``size``, as they lie in memory: putting them together costs."""
+    parts = [part.to_numpy() for part in ids.get_chunks()]
+    return [part[: np.searchsorted(part, size)] for part in parts]

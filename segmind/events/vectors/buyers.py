@@ -31,6 +31,7 @@ _MISSING: Final = {
     "last_ts": NEVER,
     "last_day": NEVER,
 }
+_MONEY: Final = (Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED)
 _DTYPES: Final = {"n": np.int32, "days": np.int32}
 
 
@@ -38,9 +39,9 @@ _DTYPES: Final = {"n": np.int32, "days": np.int32}
 class Buyers(Summed):
     """The totals of the customers ``ids`` (Int64, ascending): a place each, in their order.
 
-    Everybody is there who has an order in the log, at whatever time, and everybody who was merged.
-    ``of_days`` of them (ascending) bought on the days of these ``rollups``, ``are_new`` tells the
-    others.
+    Everybody is there who has an order or a refund in the log, at whatever time, and everybody who
+    was merged. ``of_days`` of them (ascending) have one on the days of these ``rollups``,
+    ``are_new`` tells the others.
     """
 
     ids: np.ndarray
@@ -89,13 +90,14 @@ class Buyers(Summed):
 
 
 def buyers_of(opened: Opened, size: int) -> Buyers:
-    """Everybody with an order, of the ids below ``size``."""
+    """Everybody with an order or a refund, of the ids below ``size``."""
     rolled = opened.rolled
     rollups = tuple(rolled.days[day].rollup for day in rolled.spans)
     of_days = _of_days(rollups)
     of_days = of_days[: np.searchsorted(of_days, size)]
     # A line outside of rolled days, or one that they have not seen, may be of somebody new.
-    others = [who for who, _ in Parts(opened, ALWAYS).stored(Kind.ORDER_COMPLETED, "n")]
+    always = Parts(opened, ALWAYS)
+    others = [who for kind in _MONEY for who, _ in always.stored(kind, "n")]
     others += [ids.to_numpy() for ids in rolled.rows.merges.frame.get_columns()]
     several = ascending_once(np.concatenate([np.zeros(0, np.int64), *others]))
     several = several[: np.searchsorted(several, size)]
@@ -108,10 +110,10 @@ def buyers_of(opened: Opened, size: int) -> Buyers:
 
 
 def _of_days(rollups: tuple[Path, ...]) -> np.ndarray:
-    """The customers (Int64, ascending) with orders that started on these rolled days."""
+    """The customers (Int64, ascending) with orders or refunds on these rolled days."""
 
     def read() -> Arrays:
-        bought = [of_rolled_day(path, Kind.ORDER, "n")[0] for path in rollups]
+        bought = [of_rolled_day(path, kind, "value")[0] for path in rollups for kind in _MONEY]
         return (ascending_once(np.concatenate([np.zeros(0, np.int64), *bought])),)
 
     return RANGES.recall(("buyers", rollups), read)[0]

@@ -12,10 +12,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from segmind.events import derive, totals
@@ -119,15 +120,15 @@ class Opened:
             return firsts
         day_of = {self.rolled.days[day].starts: day for day in days}
         ordered = firsts.sort("session_key")
-        known, paths = known_keys(list(day_of), "session_key").find(
-            ordered["session_key"].to_numpy()
-        )
+        asked = ordered["session_key"].to_numpy()
+        known, paths = known_keys(list(day_of), "session_key").find(asked)
         if not paths:
             return firsts
         # A key is another session for another customer: the few found are compared whole.
-        maybe = ordered.filter(pl.Series(known)).lazy()
-        found = self.rolled.starts(sorted(day_of[path] for path in paths))
-        before = found.join(maybe, on=_KEY, how="semi").collect()
+        maybe = ordered.filter(pl.Series(known))
+        found = _starts_with(tuple(sorted(paths)), asked[known].tobytes())
+        found = found.with_columns(self.rolled.rows.merges.mapped(pl.col("customer_id")))
+        before = found.join(maybe, on=_KEY, how="semi")
         return firsts.join(before, on=_KEY, how="anti")
 
     def _sealed(self) -> _Seen:
@@ -139,6 +140,16 @@ class Opened:
             if horizon is None or horizon.meets(f.min_ts, f.max_ts)
         ]
         return _recall(tuple(files), self.since)
+
+
+@lru_cache(maxsize=8)
+def _starts_with(paths: tuple[Path, ...], keys: bytes) -> pl.DataFrame:
+    """The rows (START_COLUMNS) of ``session_start`` files with these session keys (Int64): the same
+    few of the last hours of yesterday, question after question.
+    """
+    wanted = pl.Series(np.frombuffer(keys, np.int64))
+    rows = pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+    return rows.filter(pl.col("session_key").is_in(wanted.implode())).collect()
 
 
 _KEPT: Final = 4
