@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from segmind.automations import mentions
 from segmind.customers import trait_catalogue
 from segmind.events import property_names
-from segmind.segments import known, sizes
+from segmind.segments import known, naming, sizes
 from segmind.segments import segment as segments
 from segmind.segments.acts import known_events
 from segmind.segments.compile import matching_many
@@ -61,7 +61,7 @@ def listed() -> list[Segment]:
 def names() -> dict[int, str]:
     """Names by id, archived ones too."""
     with store().engine.connect() as conn:
-        return {s.id: s.name for s in segments.list_segments(conn, include_archived=True)}
+        return naming.names(conn)
 
 
 def get(segment_id: int) -> Segment:
