@@ -52,6 +52,7 @@ def as_array(series: pl.Series) -> np.ndarray:
 
 def _columns(path: Path, kind: int, names: Sequence[str]) -> Arrays:
     """Each column is kept by itself, so that questions share what they have in common."""
+    kind = int(kind)  # members of an enumeration are slow to look up by
     found = {name: COLUMNS.get((path, kind, name)) for name in names}
     missing = [name for name, kept in found.items() if kept is None]
     if missing:

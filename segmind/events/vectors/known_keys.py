@@ -38,11 +38,10 @@ class KnownKeys:
         first = np.searchsorted(self.keys, asked, side="left")
         last = np.searchsorted(self.keys, asked, side="right")
         known = last > first
-        places = {
-            int(place)
-            for low, high in zip(first[known].tolist(), last[known].tolist(), strict=True)
-            for place in self.places[low:high].tolist()
-        }
+        often = (last - first)[known]
+        before = np.cumsum(often) - often
+        rows = np.repeat(first[known] - before, often) + np.arange(int(often.sum()))
+        places = np.flatnonzero(np.bincount(self.places[rows], minlength=1)).tolist()
         return known, {self.paths[place] for place in places}
 
 
