@@ -87,7 +87,8 @@ def scores(values: np.ndarray) -> np.ndarray:
         within = np.cumsum(np.bincount(values - least))
         placed = np.searchsorted(within, ends, side="right")
         by_number = np.searchsorted(placed, np.arange(within.size)).astype(np.int8)
-        return scored + by_number[values - least]
+        counted: np.ndarray = by_number[values - least]
+        return counted + scored
     placed = np.partition(values, ends)
     for end in ends:
         scored += values > placed[end]

@@ -71,7 +71,7 @@ class Opened:
         return rolled.of_untouched(pl.concat([self._new(firsts), by_gap]).lazy()).collect()
 
     @cached_property
-    def _orders(self) -> dict[tuple[Span | bool, ...], pl.DataFrame]:
+    def _orders(self) -> dict[tuple[tuple[Span, ...], bool], pl.DataFrame]:
         return {}
 
     def orders_beside(self, window: Span, edges: Sequence[Span]) -> list[pl.DataFrame]:
@@ -90,7 +90,7 @@ class Opened:
 
     def _order_parts(self, spans: Sequence[Span], customers: pl.Series | None) -> pl.DataFrame:
         """``derive.order_parts``, kept."""
-        asked = (*spans, customers is None)
+        asked = (tuple(spans), customers is None)
         found = self._orders.get(asked)
         if found is None:
             before = None

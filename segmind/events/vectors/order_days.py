@@ -24,7 +24,7 @@ _FIRST: Final = -(1 << 16)
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
-def packed(customers: np.ndarray, days: np.ndarray) -> np.ndarray:
+def packed(customers: np.ndarray, days: np.ndarray | int) -> np.ndarray:
     """Customers and days since 1970 as one integer each, which orders by customer, then by day."""
     pairs: np.ndarray = (customers.astype(np.int64) << _BITS) + (days - _FIRST)
     return pairs
@@ -81,9 +81,7 @@ def _of_days(days: tuple[tuple[Path, date], ...]) -> np.ndarray:
     """The pairs that lists of orders tell, under the ids that they know."""
 
     def read() -> Arrays:
-        pairs = [
-            packed(of_starts(path)[0], np.int64(day.toordinal() - _EPOCH)) for path, day in days
-        ]
+        pairs = [packed(of_starts(path)[0], day.toordinal() - _EPOCH) for path, day in days]
         return (ascending_once(np.concatenate([np.zeros(0, np.int64), *pairs])),)
 
     return RANGES.recall(("order days", days), read)[0]
