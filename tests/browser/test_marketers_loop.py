@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import expect
 
-from segmind.db.engine import make_engine
+from scripts.demo_shop.make import make
+from segmind import clock
+from segmind.db.engine import Store, make_engine
+from segmind.settings import from_environment
 from segmind.workspace import product_settings
 from tests.browser import loop, walk
 from tests.browser.conftest import Visitor
@@ -43,12 +46,16 @@ PAGES = {
 def demo_shop(workspace: Callable[[], Stack]) -> Iterator[Stack]:
     """A small demo shop, web and scheduler. No quiet hours: tests run at any time of the day."""
     stack = workspace()
-    stack.run("seed_demo.py", "--events", "20000")
-    engine = make_engine(stack.database_url)
-    with engine.begin() as conn:
-        anytime = {"quiet_hours": {}, "place_hours": {}}
-        product_settings.save(conn, anytime, "test", datetime.now(UTC))
-    engine.dispose()
+    now = datetime.now(UTC).replace(microsecond=0)
+    settings = from_environment(stack.settings)
+    settings.lake.mkdir(parents=True)
+    store = Store(make_engine(stack.database_url), settings.lake, settings)
+    # The script beside it is run by test_start.py.
+    make(store, events=20_000, seed=2019, now=now, history=(3, 1), say=lambda _: None)
+    clock.use(None)  # making a shop may have told it whom to follow
+    with store.engine.begin() as conn:
+        product_settings.save(conn, {"quiet_hours": {}, "place_hours": {}}, "test", now)
+    store.engine.dispose()
     stack.start_web()
     stack.start_scheduler()
     return stack
