@@ -28,7 +28,9 @@ from segmind.settings import ROOT, from_environment
 # Deadlines measure the machine, not the code.
 # Explaining failures traces every line of every example, which takes more time than the tests.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-hypothesis_settings.register_profile("repeat", deadline=None, derandomize=True, phases=PHASES)
+hypothesis_settings.register_profile(
+    "repeat", deadline=None, derandomize=True, phases=PHASES, max_examples=50
+)
 hypothesis_settings.register_profile("search", deadline=None, max_examples=1_000, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,9 +76,11 @@ class Made:
 
 
 def make(
-    store: Store, *, events: int, seed: int, now: datetime, days: int = DAYS, say: Say = print
-) -> Made:
-    """Fill an empty workspace with a shop of ``events`` events in the ``days`` before ``now``.
+    store: Store, *, events: int, seed: int, now: datetime, days: int = DAYS,
+    history: Sequence[int] = HISTORY_DAYS, say: Say = print,
+) -> Made:  # fmt: skip
+    """Fill an empty workspace with a shop of ``events`` events in the ``days`` before ``now``, with
+    memberships of so many days ago (``history``).
 
     A run that was interrupted is cleared away first. The truth (share of recipients who ordered
     because of each campaign, and minor units that it caused) is kept as the result of the job
@@ -101,7 +103,7 @@ def make(
         say(f"[{done:3d} %] {sentence}")
 
     try:
-        made = _make(store, Size(events), seed, now - timedelta(days=days), now, step)
+        made = _make(store, Size(events), seed, now - timedelta(days=days), now, history, step)
         made = replace(made, took=steps.ended())
     except BaseException:
         # The job stays "running": the next run sees that this one was not finished.
@@ -115,7 +117,7 @@ def make(
 
 def _make(
     store: Store, size: Size, seed: int, since: datetime, until: datetime,
-    step: Callable[[int, str], None],
+    history: Sequence[int], step: Callable[[int, str], None],
 ) -> Made:  # fmt: skip
     step(2, "Products and settings")
     catalogue = make_catalogue(size, np.random.default_rng([seed, 1]))
@@ -147,7 +149,7 @@ def _make(
     count = people.height
     del people
     step(90, "Segments, now and in the past")
-    _refresh_segments(store, size, until)
+    _refresh_segments(store, history if _has_history(size) else (), until)
     if _has_history(size):
         # Only now: what is told of the past would have days summed up again.
         step(94, "Calendar days summed up")
@@ -227,10 +229,9 @@ def draft_of(channel: Channel, subject: str, body: str) -> Draft:
     return parse_draft({"channel": "push", "title": subject, "body": body})
 
 
-def _refresh_segments(store: Store, size: Size, until: datetime) -> None:
+def _refresh_segments(store: Store, history: Sequence[int], until: datetime) -> None:
     midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
-    ago = HISTORY_DAYS if _has_history(size) else ()
-    for as_of in (*(midnight - timedelta(days=days) for days in ago), until):
+    for as_of in (*(midnight - timedelta(days=days) for days in history), until):
         membership.refresh_all(store, as_of)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
+import scipy
 
 from segmind.experiments.effect import Effect, Measured, NotMeasured, WhyNot
 from segmind.experiments.moments import Moments
@@ -30,13 +30,13 @@ def difference(
         return NotMeasured(WhyNot.NO_VARIANCE)
     estimate = treated.outcome - control.outcome - theta * (treated.before - control.before)
     error = math.sqrt(squared_error)
-    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
+    reach = float(scipy.special.stdtrit(freedom, 0.5 + confidence / 2)) * error
     plain, _ = _error(treated, control, 0.0)
     return Effect(
         estimate=estimate,
         low=estimate - reach,
         high=estimate + reach,
-        p_value=float(2 * special.stdtr(freedom, -abs(estimate) / error)),
+        p_value=float(2 * scipy.special.stdtr(freedom, -abs(estimate) / error)),
         confidence=confidence,
         control=control.outcome,
         variance_cut=max(0.0, 1 - squared_error / plain) if plain > 0 else 0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from scipy import special
+import scipy
 
 from segmind.experiments.effect import Effect
 
@@ -20,7 +20,7 @@ def always_valid(effect: Effect, expected_error: float | None = None) -> Effect:
     the planned end, where the interval then is narrowest relative to the fixed one; None: the
     present error, which is right for a single look at an experiment without a plan.
     """
-    fixed = float(special.ndtri(0.5 + effect.confidence / 2))
+    fixed = float(scipy.special.ndtri(0.5 + effect.confidence / 2))
     error = (effect.high - effect.low) / 2 / fixed
     if error <= 0:
         return effect

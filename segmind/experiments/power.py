@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
+import scipy
 
 #: What is asked of an experiment: it finds a true effect of the detectable size four times in five.
 POWER = 0.8
@@ -80,8 +80,8 @@ def needed_for_mean(
 
 
 def _z_test(confidence: float) -> float:
-    return float(special.ndtri(0.5 + confidence / 2))
+    return float(scipy.special.ndtri(0.5 + confidence / 2))
 
 
 def _z_power(power: float) -> float:
-    return float(special.ndtri(power))
+    return float(scipy.special.ndtri(power))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 #: Chance alone makes a mismatch this large in one experiment of two thousand (Fabijan et al. 2019
 #: stop at the same value): what is rarer has a cause.
@@ -44,5 +44,5 @@ def ratio_check(observed: Mapping[str, int], weights: Mapping[str, float]) -> Ra
         distance = sum(
             (observed.get(name, 0) - size) ** 2 / size for name, size in expected.items()
         )
-        p_value = float(special.chdtrc(len(weights) - 1, distance))
+        p_value = float(scipy.special.chdtrc(len(weights) - 1, distance))
     return RatioCheck(p_value, expected, dict(observed))

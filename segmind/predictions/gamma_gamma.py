@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln, psi
 
 from segmind.predictions.histories import Floats, Ints, numbered
 
@@ -111,6 +111,7 @@ def _log_likelihood(parameters: Floats, kinds: _Kinds) -> tuple[float, Floats]:
     """Equation 1a, summed, in terms of the total x z, and its derivatives by p, q and gamma."""
     x, total, w = kinds.x, kinds.total, kinds.weight
     p, q, gamma = (float(each) for each in parameters)
+    gammaln, psi = scipy.special.gammaln, scipy.special.psi
     # What depends on the number of purchases alone is worked out once for each number.
     n, of = kinds.numbers
     log_total, log_whole = kinds.log_total, np.log(gamma + total)

@@ -36,6 +36,9 @@ Quick = Callable[[Mapping[str, Any]], str]
 LONGEST_VALUE: Final = 10_000
 MOST_NODES: Final = 200
 
+#: The engine's output makes a line feed of it, and one of it and a line feed that follows.
+_RETURN: Final = "\r"
+
 #: Names that the engine knows by itself, and segments that it reads in its own way.
 _ENGINES_OWN: Final = frozenset({"now", "today"})
 _ENGINES_SEGMENTS: Final = frozenset({"size", "first", "last"})
@@ -151,6 +154,8 @@ def _node(node: Node, autoescape: bool) -> Quick | None:
     kind = type(node)
     if kind is ContentNode:
         text = node.text  # type: ignore[attr-defined]
+        if _RETURN in text:
+            return None
         return lambda values: text  # noqa: ARG005 - a text needs no values
     if kind is OutputNode:
         return _output(node, autoescape)  # type: ignore[arg-type]
@@ -192,7 +197,7 @@ def _default(expression: FilteredExpression, autoescape: bool) -> str | None:
     value = getattr(filters[0].args[0], "value", None)
     if type(value) is not StringLiteral or getattr(filters[0].args[0], "name", None):
         return None
-    if len(value.value) > LONGEST_VALUE:
+    if len(value.value) > LONGEST_VALUE or _RETURN in value.value:
         return None
     # A text written in the template is the author's: where values are escaped, it is not.
     return str(Markup(value.value)) if autoescape else value.value
@@ -219,7 +224,7 @@ def _text(value: Any, autoescape: bool) -> str:
     kind = type(value)
     if kind is str:
         text: str = value
-        if len(text) > LONGEST_VALUE:
+        if len(text) > LONGEST_VALUE or _RETURN in text:
             raise NotQuick
         if not autoescape:
             return text

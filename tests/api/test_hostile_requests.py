@@ -74,7 +74,7 @@ def _query(names: list[str], text: str) -> list[str]:
 
 
 @settings(
-    max_examples=examples(15),
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

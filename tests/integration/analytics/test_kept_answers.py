@@ -169,7 +169,7 @@ def assert_kept_is_right(story: Story) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "every"),
-    [(0, 4), *(pytest.param(n, 1, marks=pytest.mark.slow) for n in range(6))],
+    [(0, 6), *(pytest.param(n, 1, marks=pytest.mark.slow) for n in range(6))],
 )
 def test_whatever_happened_to_the_log_kept_answers_are_those_of_all_rows(
     store: Store, seed: int, every: int, monkeypatch: pytest.MonkeyPatch

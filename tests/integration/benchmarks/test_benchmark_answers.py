@@ -27,7 +27,7 @@ SHOP_MADE = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def shop(store: Store, tmp_path: Path) -> Iterator[Shop]:
-    make(store, events=50_000, seed=11, now=SHOP_MADE, say=lambda _: None)
+    make(store, events=20_000, seed=11, now=SHOP_MADE, history=(), say=lambda _: None)
     _live_on(store)
     yield shop_of(store, tmp_path, threads=2)
     clock.use(None)  # making a shop may have told it whom to follow

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from segmind.customers import columns, identity
 from segmind.customers.columns import CUSTOMER_COLUMNS, Mirror
 from segmind.db.engine import Store
+from tests.trying import examples
 
 
 def read(store: Store, before: Mirror | None = None) -> Mirror:
@@ -174,7 +175,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

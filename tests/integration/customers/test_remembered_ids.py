@@ -17,6 +17,7 @@ from segmind.customers.tracking import track
 from segmind.db.engine import Store, make_engine
 from segmind.events import known_products, products
 from segmind.events.products import Product
+from tests.trying import examples
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -131,7 +132,7 @@ def partition(store: Store, batches: list[set[Pair]], *, singly: bool) -> list[A
     return sorted((sorted(ids), name, flag) for ids, name, flag in rows)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sets(PAIRS, min_size=1, max_size=6), min_size=1, max_size=3))
 def test_a_batch_makes_the_same_people_as_one_call_after_the_other(
     store: Store, batches: list[set[Pair]]

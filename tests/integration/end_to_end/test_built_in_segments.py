@@ -168,7 +168,7 @@ def _between(first: datetime | None, last: datetime, share: float) -> datetime:
 
 def test_built_in_sizes_on_the_demo_shop_are_those_of_a_second_computation(store: Store) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    make(store, events=20_000, seed=7, now=now, say=lambda _: None)
+    make(store, events=20_000, seed=7, now=now, history=(3,), say=lambda _: None)
 
     segments = listed(store)
     found = sizes(segments)

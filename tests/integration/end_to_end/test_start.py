@@ -112,7 +112,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
+def test_the_first_start_makes_a_shop_that_outlives_killed_parts_and_a_killed_start(
     installation: Installation,
 ) -> None:
     first = installation.start("--events", "2000")
@@ -122,13 +122,40 @@ def test_the_first_start_makes_a_shop_and_the_second_one_keeps_it(
     until(lambda: installation.health() == "ok", "web, scheduler and files are well")
     customers = installation.customers()
     assert customers > 50
-    assert first.end(signal.SIGINT) == 0
-    assert not installation.database_runs
+    killed_parts_are_started_again(installation, first)
+    a_killed_start_takes_its_parts_along(installation, first)
 
     second = installation.start("--events", "2000")
     assert "Products and settings" not in second.said
     assert installation.customers() == customers
+    until(lambda: installation.health() == "ok", "the next start works")
+    parts = children(second.popen.pid)
     assert second.end(signal.SIGINT) == 0
+    assert all(is_gone(pid) for pid in parts.values())
+    assert not installation.database_runs
+
+
+def killed_parts_are_started_again(installation: Installation, started: Process) -> None:
+    for name in ("web", "scheduler"):
+        before = children(started.popen.pid)
+        assert before.keys() == {"web", "scheduler"}
+        os.kill(before[name], signal.SIGKILL)
+
+        def is_back(name: str = name, before: dict[str, int] = before) -> bool:
+            now = children(started.popen.pid)
+            return now.keys() == before.keys() and now[name] != before[name]
+
+        until(is_back, f"{name} is started again")
+        assert installation.database_runs
+        until(lambda: installation.health() == "ok", f"all is well after the end of {name}")
+
+
+def a_killed_start_takes_its_parts_along(installation: Installation, started: Process) -> None:
+    orphans = children(started.popen.pid)
+    started.popen.kill()
+    started.popen.wait()
+    until(lambda: all(is_gone(pid) for pid in orphans.values()), "no part outlives start.py")
+    assert installation.database_runs
 
 
 # By default only the making itself is interrupted (test_demo_shop.py).
@@ -162,37 +189,6 @@ def test_a_port_that_is_taken_is_said_at_once(installation: Installation) -> Non
         assert refused.popen.wait(60) == 1
     assert "SEGMIND_PORT" in refused.said
     assert "Traceback" not in refused.said
-    assert not installation.database_runs
-
-
-def test_killed_parts_are_started_again_and_a_killed_start_takes_them_along(
-    installation: Installation,
-) -> None:
-    started = installation.start("--no-demo")
-    until(lambda: installation.health() == "ok", "web and scheduler are well")
-    for name in ("web", "scheduler"):
-        before = children(started.popen.pid)
-        assert before.keys() == {"web", "scheduler"}
-        os.kill(before[name], signal.SIGKILL)
-
-        def is_back(name: str = name, before: dict[str, int] = before) -> bool:
-            now = children(started.popen.pid)
-            return now.keys() == before.keys() and now[name] != before[name]
-
-        until(is_back, f"{name} is started again")
-        assert installation.database_runs
-        until(lambda: installation.health() == "ok", f"all is well after the end of {name}")
-    orphans = children(started.popen.pid)
-    started.popen.kill()
-    started.popen.wait()
-    until(lambda: all(is_gone(pid) for pid in orphans.values()), "no part outlives start.py")
-    assert installation.database_runs
-
-    again = installation.start("--no-demo")
-    until(lambda: installation.health() == "ok", "the next start works")
-    parts = children(again.popen.pid)
-    assert again.end(signal.SIGINT) == 0
-    assert all(is_gone(pid) for pid in parts.values())
     assert not installation.database_runs
 
 

@@ -288,7 +288,7 @@ def assert_orders_are_listed(snapshot: LogSnapshot) -> None:
 
 @pytest.mark.parametrize("zone", ZONES)
 @settings(
-    max_examples=examples(3),
+    max_examples=examples(2),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -312,7 +312,7 @@ def test_answers_equal_a_naive_reading_whatever_happened_to_the_log(
         assert_exact(snapshot, teller.facts, teller.merged, since, until, "streaming")
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(data=st.data())
 def test_answers_in_memory_equal_a_naive_reading(data: st.DataObject) -> None:
     zone = data.draw(st.sampled_from(sorted(ZONES)))

@@ -26,6 +26,7 @@ from segmind.messages.dispatch import Dispatcher
 from segmind.messages.lifecycle import State
 from segmind.messages.sandbox_post import SandboxRefused, post_due
 from segmind.workspace.product_settings import ProductSettings
+from tests.trying import examples
 
 OPEN = ProductSettings(quiet_hours={}, caps={})
 LATER = NOON + timedelta(hours=2)
@@ -201,7 +202,9 @@ def test_any_order_and_any_number_of_receipts_give_the_same_state(bench: Bench) 
         return [bench.rows(query) for query in (TRUTH, EVENTS, LEDGER)]
 
     @settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=examples(10),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(SOME_REPORTS, st.randoms(use_true_random=False))
     def check(said: list[tuple[int, Word, int, bool]], draw: random.Random) -> None:

@@ -20,6 +20,7 @@ from segmind.segments import membership, segment
 from segmind.segments.explain import explain
 from segmind.segments.preview import preview
 from segmind.segments.rule import parse
+from tests.conftest import Keep, Original
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -58,11 +59,20 @@ def orders(store: Store, buyers: range, seed: int, currency: str | None = None) 
     bulk.append_bulk(store, frame, NOW)
 
 
-@pytest.fixture
-def shop(store: Store) -> Store:
+def filled(store: Store) -> None:
     customers(store, BUYERS)
     orders(store, range(1, BUYERS + 1), seed=1)
     columns.rebuild(store)
+
+
+@pytest.fixture
+def original(request: pytest.FixtureRequest, keep: Keep) -> Original:
+    """Who asks for the shop gets a copy of it."""
+    return keep("buyers", filled) if "shop" in request.fixturenames else Original()
+
+
+@pytest.fixture
+def shop(store: Store) -> Store:
     return store
 
 

@@ -97,7 +97,7 @@ class Office:
         began = time.monotonic()
         while not done():
             assert time.monotonic() - began < seconds, f"{otherwise}\n{self.log()}"
-            time.sleep(0.03)
+            time.sleep(0.1)
         return time.monotonic() - began
 
     def log(self) -> str:

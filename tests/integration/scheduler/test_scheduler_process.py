@@ -51,8 +51,17 @@ def sent(office: Any) -> int:
     return int(office.one("SELECT count(*) FROM sandbox_parcel"))
 
 
-def test_a_queued_message_goes_out_at_once_and_its_receipt_follows(office: Any) -> None:
-    office.start()
+def stops_when_asked(office: Any, process: Any, how: signal.Signals) -> None:
+    assert office.stop(process, how) < 5.0
+    assert process.returncode == 0
+    assert office.rows("SELECT process FROM heartbeat") == []
+    assert "Traceback" not in office.log()
+
+
+def test_a_queued_message_goes_out_at_once_its_receipt_follows_and_ctrl_c_stops_it(
+    office: Any,
+) -> None:
+    process = office.start()
     with office.store.engine.begin() as conn:
         send_one.send(
             conn,
@@ -70,15 +79,7 @@ def test_a_queued_message_goes_out_at_once_and_its_receipt_follows(office: Any) 
     reported = "SELECT count(*) FROM message WHERE delivery >= 4"
     back = office.wait(lambda: office.one(reported) == 1, 10, "no receipt came")
     assert back < 4.5, f"the receipt took {back:.2f} s"
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_asked_within_five_seconds(office: Any, how: int) -> None:
-    process = office.start()
-    assert office.stop(process, how) < 5.0
-    assert process.returncode == 0
-    assert office.rows("SELECT process FROM heartbeat") == []
-    assert "Traceback" not in office.log()
+    stops_when_asked(office, process, signal.SIGINT)
 
 
 def crash(office: Any, recipients: int, kills: int, seed: int) -> None:
@@ -140,7 +141,7 @@ def test_it_goes_on_when_its_connections_are_cut(office: Any) -> None:
     assert office.one("SELECT max(times) FROM sandbox_parcel") == 1
 
 
-def test_cart_recovery_runs_by_itself(office: Any) -> None:
+def test_cart_recovery_runs_by_itself_and_ends_with_the_process(office: Any) -> None:
     office.customers(2)
     ada, bob = (row[0] for row in office.rows("SELECT id FROM customer ORDER BY id"))
     definition = recipes.cart_recovery().as_json()
@@ -148,7 +149,7 @@ def test_cart_recovery_runs_by_itself(office: Any) -> None:
     with office.store.engine.begin() as conn:
         made = automations.create(conn, "Cart", parse(definition), office.now, "test")
         automations.set_state(conn, made.id, "live", office.now, "test")
-    office.start()
+    process = office.start()
     for customer in (ada, bob):
         happens(office, customer, "product_added")
     runs = "SELECT count(*) FROM automation_run"
@@ -167,6 +168,7 @@ def test_cart_recovery_runs_by_itself(office: Any) -> None:
     kinds = "SELECT DISTINCT source_kind, source_id FROM event_recent WHERE message_id IS NOT NULL"
     # The carrier took it before that was written down.
     office.wait(lambda: office.rows(kinds) == [(2, made.id)], 10, "its sending was not written")
+    stops_when_asked(office, process, signal.SIGTERM)
 
 
 def happens(office: Any, customer: int, name: str) -> None:

@@ -18,7 +18,7 @@ from tests.conftest import NOW
 
 
 def made(store: Store, now: datetime = NOW) -> shop.Made:
-    return make(store, events=10_000, seed=7, now=now, say=lambda _: None)
+    return make(store, events=10_000, seed=7, now=now, history=(3,), say=lambda _: None)
 
 
 def schema(store: Store) -> list[tuple[str, str]]:

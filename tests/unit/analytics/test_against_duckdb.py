@@ -104,7 +104,7 @@ ORDERS = f"""
 """
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS)
 def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -135,7 +135,7 @@ def test_revenue_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, i
     )
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS, days=st.integers(1, 7))
 def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], days: int
@@ -169,7 +169,7 @@ def test_last_click_equals_duckdb_and_never_credits_more_than_the_orders(
     assert revenue.attributed_over_time(book)["revenue"].sum() == book.credited
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS)
 def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str, int]]]) -> None:
     frame = frame_of(*log)
@@ -190,7 +190,7 @@ def test_engagement_equals_duckdb(log: tuple[list[dict[str, int]], list[dict[str
     assert summed.rows() == mine.rows()
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS, ids=st.sets(st.integers(1, 5)), gone=st.booleans())
 def test_engagement_of_a_segment_and_by_segment_and_day_equals_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], ids: set[int], gone: bool
@@ -234,7 +234,7 @@ def test_engagement_of_a_segment_and_by_segment_and_day_equals_duckdb(
     assert book.only(Which(customers=members[7])).credited == entries["credited"].sum()
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS)
 def test_the_funnel_and_abandonment_equal_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]],
@@ -263,7 +263,7 @@ def test_the_funnel_and_abandonment_equal_duckdb(
     assert shares.by_cart_event == expected
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS, ids=st.sets(st.integers(1, 5)))
 def test_segment_performance_equals_duckdb(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], ids: set[int]
@@ -286,7 +286,7 @@ def test_segment_performance_equals_duckdb(
     assert row["conversion_rate"] == (buyers / len(ids) if ids else None)  # type: ignore[operator]
 
 
-@settings(max_examples=examples(12), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=LOGS, grain=st.sampled_from(["hour", "day", "week", "month"]))
 def test_the_overview_has_a_course_that_fits_its_figures(
     log: tuple[list[dict[str, int]], list[dict[str, int]]], grain: Grain

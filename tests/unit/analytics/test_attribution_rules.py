@@ -21,6 +21,7 @@ from segmind.analytics.shares import largest_remainder
 from segmind.analytics.touches import Act
 from segmind.events.held import Held
 from segmind.events.merges import Merges
+from tests.trying import examples
 from tests.unit.analytics.test_against_duckdb import (
     BERLIN,
     LOGS,
@@ -34,7 +35,7 @@ from tests.unit.analytics.test_against_duckdb import (
 )
 
 Log = tuple[list[dict[str, int]], list[dict[str, int]]]
-EXAMPLES = 1_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 12
+EXAMPLES = 1_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 8
 KINDS = {Act.DELIVERED: 11, Act.OPENED: 13, Act.CLICKED: 14}
 WEIGHTS = {
     Share.LINEAR: "1",
@@ -175,7 +176,7 @@ def test_only_days_with_other_touches_are_found_anew(monkeypatch: pytest.MonkeyP
     assert (len(asked), after.credited_orders) == (2, 7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     amounts=st.lists(st.integers(0, 10**12), min_size=1, max_size=4),
     weights=st.lists(st.lists(st.integers(1, 2**20), min_size=1, max_size=6), min_size=4,

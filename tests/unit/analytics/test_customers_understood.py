@@ -84,7 +84,7 @@ def last(days: int, grain: Any = "week") -> Period:
     return Period.last_days(days, NOW, BERLIN, grain)
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(8))
 @given(rows=LOGS, by=st.sampled_from(["week", "month"]), members=st.sets(st.integers(1, PEOPLE)))
 def test_retention_cells_equal_duckdb(
     rows: list[dict[str, Any]], by: retention.Cohorts, members: set[int]
@@ -117,7 +117,7 @@ def test_retention_cells_equal_duckdb(
     assert late.height == found.cohorts.height  # the present one of each, and no other
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(8))
 @given(rows=LOGS)
 def test_rfm_counts_equal_duckdb_and_the_rules_of_the_groups(rows: list[dict[str, Any]]) -> None:
     frame = frame_of(rows)
@@ -151,7 +151,7 @@ def test_rfm_counts_equal_duckdb_and_the_rules_of_the_groups(rows: list[dict[str
     assert ids.size == found.customers
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(8))
 @given(rows=st.lists(EVENT, min_size=30, max_size=90))
 def test_gaps_and_their_quantiles_equal_duckdb(rows: list[dict[str, Any]]) -> None:
     frame = frame_of(rows)
@@ -201,7 +201,7 @@ def test_precision_and_recall_are_those_of_the_days_held_back() -> None:
     assert (row["flagged"], row["precision"], row["recall"]) == (6, 5 / 6, 1.0)
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(8))
 @given(rows=LOGS, acts=st.sampled_from(["reactions", "orders"]))
 def test_hours_equal_duckdb(rows: list[dict[str, Any]], acts: send_hours.Acts) -> None:
     frame, period = frame_of(rows), last(60, "day")
@@ -222,7 +222,7 @@ def test_hours_equal_duckdb(rows: list[dict[str, Any]], acts: send_hours.Acts) -
         assert found.best[name] is None  # fewer than a hundred are a matter of luck
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(8))
 @given(rows=LOGS)
 def test_conversion_equals_duckdb(rows: list[dict[str, Any]]) -> None:
     frame = frame_of(rows)

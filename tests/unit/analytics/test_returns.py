@@ -17,6 +17,7 @@ from segmind.analytics.period import Period
 from segmind.analytics.roi import Incremental
 from segmind.analytics.rules import rule_of, rules
 from segmind.workspace.prices import MessagePrice, micros_of, repeated
+from tests.trying import examples
 from tests.unit.analytics.test_against_duckdb import (
     LOGS,
     PERIOD,
@@ -135,7 +136,7 @@ def test_nothing_earned_and_nothing_spent_is_no_line_and_no_division() -> None:
         assert credit_by.by_day(book).is_empty()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(log=LOGS)
 def test_credit_by_product_segment_and_day_is_that_of_duckdb(log: Log) -> None:
     frame = frame_of(*log).with_columns(product_id=(pl.col("event_lo") % 3).cast(pl.Int32))

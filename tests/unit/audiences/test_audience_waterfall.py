@@ -16,6 +16,7 @@ from segmind.audiences.waterfall import SEGMENT, Reason, Waterfall
 from segmind.consent.purpose import Purpose
 from segmind.events.schema import Channel
 from segmind.experiments.holdouts import in_holdout
+from tests.trying import examples
 
 ADDRESSES = st.sampled_from(
     [None, "nope", "a@b.example", "A@b.example ", "c@d.example", "e@f.example"]
@@ -98,7 +99,7 @@ TERMS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.lists(PERSON, max_size=25), TERMS)
 def test_every_member_has_one_reason_or_receives(people: list[dict], terms: Terms) -> None:
     audience = resolved(people, terms)
@@ -107,7 +108,7 @@ def test_every_member_has_one_reason_or_receives(people: list[dict], terms: Term
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(PERSON, max_size=40), TERMS)
 def test_the_waterfall_adds_up_to_the_last_person(people: list[dict], terms: Terms) -> None:
     audience = resolved(people, terms)
@@ -124,7 +125,7 @@ def test_the_waterfall_adds_up_to_the_last_person(people: list[dict], terms: Ter
     assert ids.n_unique() == ids.len() == steps[0].remaining
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(PERSON, max_size=25), TERMS)
 def test_no_address_is_written_to_twice(people: list[dict], terms: Terms) -> None:
     addresses = resolved(people, terms).recipients["address"]

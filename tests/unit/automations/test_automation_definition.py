@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from segmind.automations.definition import Definition, InvalidDefinition, parse
 from segmind.automations.graph import problems
+from tests.trying import examples
 
 SEND = {"kind": "send", "id": "mail", "channel": "email", "template_version_id": 7}
 WAIT = {"kind": "wait", "id": "hour", "seconds": 3600}
@@ -166,7 +167,7 @@ def _walks_end(wired: Definition) -> bool:
 
 
 @given(wirings())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_loop_is_found_exactly_where_walking_never_ends(wired: Definition) -> None:
     looped = any("go round" in problem.message for problem in problems(wired))
     assert looped != _walks_end(wired)

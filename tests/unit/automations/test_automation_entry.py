@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from segmind.automations.definition import Definition, parse
 from segmind.automations.entry import CART_LIFE, Earlier, Entry, Trigger, choose
+from tests.trying import examples
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -88,7 +89,7 @@ minutes = st.lists(st.integers(0, 20_000), max_size=12)
 
 
 @given(minutes, minutes, st.sampled_from(["cart", "order", "event", "customer"]), st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_events_that_come_again_in_any_portion_start_nothing_more(
     at: list[int], ordered: list[int], key: str, data: st.DataObject
 ) -> None:
@@ -103,7 +104,7 @@ def test_events_that_come_again_in_any_portion_start_nothing_more(
 
 
 @given(minutes, minutes)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_two_runs_of_carts_have_an_order_or_a_week_between_them(
     at: list[int], ordered: list[int]
 ) -> None:

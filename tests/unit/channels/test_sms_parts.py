@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmind.channels import sms_parts
+from tests.trying import examples
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_units_left_tells_how_much_fits_without_another_part() -> None:
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_one_more_character_never_takes_fewer_parts_of_the_same_encoding(text: str) -> None:
     before, after = sms_parts.count(text), sms_parts.count(text + "a")
     assert after.parts >= before.parts

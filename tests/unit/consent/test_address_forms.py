@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from segmind.consent import addresses
 from segmind.events.schema import Channel
+from tests.trying import examples
 
 near_addresses = st.one_of(
     st.text(max_size=40),
@@ -17,7 +18,7 @@ near_addresses = st.one_of(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(50))
 @given(st.lists(near_addresses, min_size=1, max_size=20), st.sampled_from(list(Channel)))
 @example(["a\x1c@b.co", "a\x85b@c.de", "a@b.co\n", "İ@x.com", "ẞ@x.com"], Channel.EMAIL)
 def test_columns_and_strings_agree(texts: list[str], channel: Channel) -> None:

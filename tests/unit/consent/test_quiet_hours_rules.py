@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from segmind.consent import zones
 from segmind.consent.quiet_hours import Week, next_opening
+from tests.trying import examples
 
 window = Week.outside
 
@@ -30,7 +31,7 @@ def quiet_anywhere(quiet: Week, names: list[str], at: datetime) -> bool:
     return any(quiet.is_quiet(at, ZoneInfo(name)) for name in names)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(instants, walls, walls, some_zones)
 def test_the_opening_is_open_everywhere_and_nothing_before_it_is(
     now: datetime, start: time, end: time, names: list[str]

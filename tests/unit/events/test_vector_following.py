@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from segmind.events.vectors.following import next_after
 from segmind.events.vectors.ranges import NOT_YET
+from tests.trying import examples
 
 moments = st.lists(st.tuples(st.integers(0, 5), st.integers(-4, 12)), max_size=30)
 #: Apart enough that customers and instants of two acts no longer fit into one integer.
@@ -20,7 +21,7 @@ def _arrays(rows: list[tuple[int, int]], scale: int) -> tuple[np.ndarray, np.nda
 
 
 @given(moments, moments, far)
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 def test_every_moment_finds_the_first_strictly_later_one_of_its_customer(
     firsts: list[tuple[int, int]], thens: list[tuple[int, int]], scale: int
 ) -> None:

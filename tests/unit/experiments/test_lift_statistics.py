@@ -148,7 +148,7 @@ def test_few_hits_are_judged_exactly() -> None:
 numbers = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=0, max_size=30)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25))
 @given(numbers, numbers)
 def test_moments_of_two_groups_add_up_to_those_of_both(
     left: list[tuple[int, int]], right: list[tuple[int, int]]
@@ -163,7 +163,7 @@ def test_moments_of_two_groups_add_up_to_those_of_both(
         assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-3), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25))
 @given(numbers, numbers)
 def test_no_difference_is_ever_not_a_number(
     left: list[tuple[int, int]], right: list[tuple[int, int]]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from segmind.events.importers import line_index, sieve, tables
 from segmind.events.importers.blocks import Block
 from segmind.events.importers.line_index import LineIndex
+from tests.trying import examples
 
 COLUMNS = ("x", "y", "z")
 CELL = st.binary(max_size=4).filter(lambda cell: not set(cell) & set(b'",\r\n'))
@@ -23,7 +24,7 @@ def as_rows(table: tables.Table) -> tuple[list[tuple[object, ...]], list[tables.
     return table.frame.rows(), sorted(table.malformed, key=lambda m: m.line)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 @given(
     lines=st.lists(st.one_of(st.just([b"1", b"2", b"3"]), LINE), max_size=30),
     ending=st.sampled_from([b"", b"\n"]),

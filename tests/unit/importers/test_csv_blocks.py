@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from segmind.events.importers import exact, tables
 from segmind.events.importers.blocks import Blocks, EmptyFile
 from segmind.events.importers.tables import LINE
+from tests.trying import examples
 
 Rows = list[tuple[int, tuple[str | None, ...]]]
 
@@ -42,7 +43,9 @@ CELLS = st.text(alphabet='ab,"\n é', max_size=6)
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     table=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=25),
@@ -149,7 +152,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path: Path) -> None
     assert Blocks(file(tmp_path, b"\xef\xbb\xbfa,b\n")).header == ["a", "b"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     price=st.decimals(min_value=-(10**9), max_value=10**9, places=6),
     quantity=st.integers(-(10**6), 10**6),

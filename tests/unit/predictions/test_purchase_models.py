@@ -77,7 +77,7 @@ def test_the_likelihood_is_the_integral_that_it_stands_for(x: int, t_x: float, a
     assert model.log_likelihood(kinds) == pytest.approx(math.log(by_definition), rel=1e-6)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(PARAMETERS, st.integers(0, 400), st.floats(0, 1), st.integers(1, 2_000), st.integers(1, 730))
 def test_predictions_are_always_numbers_that_make_sense(
     model: BgNbd, x: int, part: float, age: int, days: int
@@ -93,7 +93,7 @@ def test_predictions_are_always_numbers_that_make_sense(
     assert model.alive(*one(0, 0, age))[0] == 1
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(20))
 @given(PARAMETERS, st.integers(0, 60), st.integers(1, 300), st.integers(1, 365))
 def test_expectations_do_not_jump_where_the_formula_divides_by_nothing(
     model: BgNbd, x: int, age: int, days: int

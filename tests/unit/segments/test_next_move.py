@@ -33,7 +33,7 @@ OWN = sorted(set(FAMILIES) - {"rank", "rfm", "predicted"})
 
 @pytest.mark.parametrize("family", OWN)
 def test_the_move_is_the_first_moment_at_which_the_oracle_turns(family: str) -> None:
-    @settings(RELAXED, max_examples=examples(6))
+    @settings(RELAXED, max_examples=examples(4))
     @given(worlds(), FAMILIES[family], st.integers(1, 12))
     def holds(world: World, rule: dict, customer: int) -> None:
         check(world, rule, customer)
@@ -41,7 +41,7 @@ def test_the_move_is_the_first_moment_at_which_the_oracle_turns(family: str) -> 
     holds()
 
 
-@settings(RELAXED, max_examples=examples(20))
+@settings(RELAXED, max_examples=examples(10))
 @given(worlds(), rules(), st.integers(1, 12))
 def test_whole_rules_move_when_the_oracle_says_so(world: World, rule: dict, customer: int) -> None:
     check(world, rule, customer)

@@ -26,7 +26,7 @@ def resolver(world: World):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_conditions_agrees_with_the_oracle(family: str) -> None:
-    @settings(RELAXED, max_examples=examples(12 if family == "did" else 4))
+    @settings(RELAXED, max_examples=examples(6 if family == "did" else 3))
     @given(worlds(), st.lists(FAMILIES[family], min_size=8, max_size=16))
     def agrees(world: World, given_rules: list[dict]) -> None:
         check_members(world, given_rules)
@@ -34,7 +34,7 @@ def test_every_family_of_conditions_agrees_with_the_oracle(family: str) -> None:
     agrees()
 
 
-@settings(RELAXED, max_examples=examples(12))
+@settings(RELAXED, max_examples=examples(8))
 @given(worlds(), st.lists(rules(), min_size=6, max_size=12))
 def test_whole_rules_agree_with_the_oracle(world: World, given_rules: list[dict]) -> None:
     check_members(world, given_rules)
@@ -53,7 +53,7 @@ def check_members(world: World, given_rules: list[dict]) -> None:
         assert sorted(one.to_list()) == expected
 
 
-@settings(RELAXED, max_examples=examples(20))
+@settings(RELAXED, max_examples=examples(12))
 @given(worlds(), rules(), st.sampled_from([1, 2, 3, 4]))
 def test_explaining_gives_the_verdict_of_every_condition(
     world: World, rule: dict, customer: int
@@ -81,7 +81,7 @@ def test_explaining_gives_the_verdict_of_every_condition(
     check(tree, parsed.as_json())
 
 
-@settings(RELAXED, max_examples=examples(80))
+@settings(RELAXED, max_examples=examples(40))
 @given(rules())
 def test_every_rule_can_be_described_and_read_back(rule: dict) -> None:
     parsed = parse(rule)

@@ -38,7 +38,7 @@ def world(seed: int) -> World:
     return made
 
 
-@settings(RELAXED, max_examples=examples(25))
+@settings(RELAXED, max_examples=examples(12))
 @given(st.integers(0, 2**32), rules(), st.integers(1, 60))
 def test_movements_and_their_causes_are_what_asking_everybody_twice_says(
     seed: int, rule: dict, hours: int
@@ -109,7 +109,7 @@ def test_a_condition_that_compares_customers_has_no_part_by_time() -> None:
 GROUPS = st.lists(st.sets(st.integers(1, 40)), min_size=1, max_size=5)
 
 
-@settings(RELAXED, max_examples=examples(60))
+@settings(RELAXED, max_examples=examples(30))
 @given(GROUPS, st.randoms(use_true_random=False), st.sets(st.integers(1, 40)))
 def test_every_customer_is_in_exactly_one_cell_of_the_migration(groups, chance, everybody) -> None:
     def first(members: list[set[int]], customer: int) -> int:
@@ -160,7 +160,7 @@ def test_rfm_groups_part_all_who_ordered() -> None:
     assert found.before[-1] == 50 - len({n % 37 for n in range(200) if n % 23 >= 10})
 
 
-@settings(RELAXED, max_examples=examples(60))
+@settings(RELAXED, max_examples=examples(30))
 @given(GROUPS)
 def test_overlaps_are_the_sizes_of_the_intersections(groups) -> None:
     found = overlap(series(groups))

@@ -21,6 +21,7 @@ from segmind.templates.links import Links
 from segmind.templates.render import RenderError, render
 from segmind.templates.template import EmailDraft, PushDraft, SmsDraft
 from segmind.templates.variables import context, sample_context
+from tests.trying import examples
 
 LINKS = Links(
     link_for=lambda url: f"https://t.example/l/{url.removeprefix('https://')}",
@@ -279,7 +280,7 @@ def test_liquid_among_attributes_is_refused_in_words() -> None:
 
 
 @given(st.text(max_size=300), st.text(max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_text_renders_or_is_refused_and_never_raises(source: str, name: str) -> None:
     values = sample_context({"first_name": name})
     for body in (source, f"<p>{source}</p>", f"<p>{{{{ first_name }}}}</p>{source}"):
@@ -292,7 +293,7 @@ def test_any_text_renders_or_is_refused_and_never_raises(source: str, name: str)
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_value_never_becomes_markup(value: str) -> None:
     made = email(
         "<p>{{ v }}</p><a title='{{ v }}' href='https://a.example/{{ v }}'>x</a>", {"v": value}
