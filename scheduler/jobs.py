@@ -33,7 +33,7 @@ from segmind.messages import (
     told,
 )
 from segmind.messages.erasure import forgetting
-from segmind.segments import history, membership
+from segmind.segments import history, membership, sizes
 from segmind.workspace import product_settings, signing_secret
 
 #: Receipts reduced in one go.
@@ -154,6 +154,8 @@ def judge_clicks(store: Store, context: Context) -> None:
 
 def retain(store: Store, context: Context) -> None:
     retention.run(store, context.now())
+    with store.engine.begin() as conn:
+        sizes.thin(conn, context.now())
 
 
 def refresh_segments(store: Store, context: Context) -> None:

@@ -14,6 +14,7 @@ from segmind.customers import purchases
 from segmind.customers.facts import Facts
 from segmind.events.schema import Kind
 from segmind.events.spans import Span, start_of
+from segmind.events.vectors.instants import day_numbers
 from segmind.events.vectors.sorting import ascending_once
 from segmind.predictions.histories import Histories, Ints
 from segmind.predictions.model import HORIZON, Model
@@ -113,7 +114,7 @@ def _bought(facts: Facts, ids: Ints, span: Span) -> tuple[Ints, Ints]:
     place = np.full(facts.vectors.size, -1, np.int64)
     place[ids] = np.arange(ids.size)
     mine = place[customers]
-    days = purchases.day_numbers(instants[mine >= 0], facts.zone)
+    days = day_numbers(instants[mine >= 0], facts.zone)
     most = int(days.max(initial=0)) + 1
     pairs = ascending_once(mine[mine >= 0] * most + days)
     return np.divmod(pairs, most)

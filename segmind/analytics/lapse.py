@@ -165,7 +165,7 @@ def _judged(days: PurchaseDays, then: int, today: int) -> _Verdict:
     gaps = _gaps(past)
     if gaps.size < LEAST_GAPS or then >= today:
         return _Verdict(np.zeros(0, np.int64), [], np.zeros(0, np.bool_))
-    returning = past.customer[past.begins][past.counts > 1]
+    returning = past.customer[past.begins[past.counts > 1]]
     bought = days.customer[(days.day >= then) & (days.day < today)]
     is_quiet = ~is_among(returning, bought)
     # At the beginning of a day somebody was silent for more than n x 24 hours exactly if more than
@@ -175,15 +175,16 @@ def _judged(days: PurchaseDays, then: int, today: int) -> _Verdict:
 
 def _silent(facts: Facts, days: PurchaseDays, as_of: datetime) -> Ints:
     """Microseconds since the last order of everybody who ordered on two days, as rules count."""
-    last = facts.vectors.last(Kind.ORDER, Span(None, as_of + timedelta(microseconds=1)))
-    silent: Ints = micros(as_of) - last[days.customer[days.begins][days.counts > 1]]
+    buyers = facts.vectors.buyers
+    last = buyers.last(Kind.ORDER, Span(None, as_of + timedelta(microseconds=1)))
+    returning = days.customer[days.begins[days.counts > 1]]
+    silent: Ints = micros(as_of) - last[np.searchsorted(buyers.ids, returning)]
     return silent
 
 
 def _gaps(days: PurchaseDays) -> Ints:
     """The days between successive purchases of one customer, of all customers."""
-    same = days.customer[1:] == days.customer[:-1]
-    gaps: Ints = np.diff(days.day)[same]
+    gaps: Ints = days.day[days.follows] - days.day[days.follows - 1]
     return gaps
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -13,16 +14,11 @@ from numpy.typing import NDArray
 
 from segmind.analytics.customer_numbers import is_among
 from segmind.customers.facts import Facts
-from segmind.customers.purchases import day_numbers
-from segmind.events.schema import Kind
 from segmind.events.spans import Span
-from segmind.events.vectors.sorting import ascending_once
+from segmind.events.vectors.order_days import customers_of, days_of
 
 Ints = NDArray[np.int64]
 _TICK: Final = timedelta(microseconds=1)
-#: Days between 1790 and 2149 are told apart.
-_DAYS: Final = 1 << 17
-_FIRST: Final = -(1 << 16)
 _KEPT: Final = 3
 
 
@@ -30,43 +26,49 @@ _KEPT: Final = 3
 class PurchaseDays:
     """One place for each customer and calendar day with an order, by customer, then by day.
 
-    ``day``: days since 1970. ``begins``: the place of each customer's first.
+    ``pairs`` ascend and are packed as ``segmind.events.vectors.order_days`` does.
     """
 
-    customer: Ints
-    day: Ints
-    begins: Ints
+    pairs: Ints
 
-    @classmethod
-    def of(cls, customer: Ints, day: Ints) -> PurchaseDays:
-        """From pairs in any order, some of them repeated."""
-        return cls._of_packed(ascending_once(_packed(customer, day)))
+    @cached_property
+    def customer(self) -> Ints:
+        return customers_of(self.pairs)
 
-    @classmethod
-    def _of_packed(cls, packed: Ints) -> PurchaseDays:
-        customer, day = packed // _DAYS, packed % _DAYS + _FIRST
-        is_first = np.ones(customer.size, np.bool_)
-        is_first[1:] = customer[1:] != customer[:-1]
-        return cls(customer, day, np.flatnonzero(is_first))
+    @cached_property
+    def day(self) -> Ints:
+        """Days since 1970."""
+        return days_of(self.pairs)
 
-    @property
+    @cached_property
+    def is_first(self) -> NDArray[np.bool_]:
+        """Whether it is the customer's first."""
+        first = np.ones(self.pairs.size, np.bool_)
+        first[1:] = self.customer[1:] != self.customer[:-1]
+        return first
+
+    @cached_property
+    def begins(self) -> Ints:
+        """The place of each customer's first."""
+        return np.flatnonzero(self.is_first)
+
+    @cached_property
+    def follows(self) -> Ints:
+        """The places that are no first: the one before is of the same customer."""
+        return np.flatnonzero(~self.is_first)
+
+    @cached_property
     def counts(self) -> Ints:
         """How many days each customer has."""
-        return np.diff(self.begins, append=self.customer.size)
+        return np.diff(self.begins, append=self.pairs.size)
 
     def among(self, customers: Ints) -> PurchaseDays:
         """Of these customers only."""
-        mine = is_among(self.customer, customers)
-        return self._of_packed(_packed(self.customer[mine], self.day[mine]))
+        return PurchaseDays(self.pairs[is_among(self.customer, customers)])
 
     def before(self, day: int) -> PurchaseDays:
         """Of the days before ``day`` only."""
-        past = self.day < day
-        return self._of_packed(_packed(self.customer[past], self.day[past]))
-
-
-def _packed(customer: Ints, day: Ints) -> Ints:
-    return customer * _DAYS + (day - _FIRST)
+        return PurchaseDays(self.pairs[self.day < day])
 
 
 _kept: Final[OrderedDict[tuple[str, datetime], PurchaseDays]] = OrderedDict()
@@ -80,9 +82,9 @@ def purchase_days(facts: Facts, as_of: datetime) -> PurchaseDays:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    customer, instants = facts.vectors.instants(Kind.ORDER, Span(None, as_of + _TICK))
-    present = facts.is_customer[customer]
-    made = PurchaseDays.of(customer[present], day_numbers(instants[present], facts.zone))
+    made = PurchaseDays(facts.vectors.order_days(Span(None, as_of + _TICK)))
+    if not (present := facts.is_customer[made.customer]).all():
+        made = PurchaseDays(made.pairs[present])
     with _lock:
         _kept[key] = made
         while len(_kept) > _KEPT:

@@ -111,6 +111,14 @@ class _Calendar:
 
     def numbers(self, days: Ints) -> Ints:
         """The week or month of each day (days since 1970)."""
+        if not days.size:
+            return days
+        first = int(days.min())
+        every = self._numbers(np.arange(first, int(days.max()) + 1))
+        found: Ints = every[days - first]
+        return found
+
+    def _numbers(self, days: Ints) -> Ints:
         if self._by == "week":
             return (days + 3) // 7  # 1 January 1970 was a Thursday
         return (days.astype("datetime64[D]").astype("datetime64[M]")).astype(np.int64)
@@ -142,7 +150,8 @@ def _counted(
         widths = present - low + 1
         places = (born[is_new] - low) * widths + offset[is_new]
         table = np.bincount(places, minlength=(high - low + 1) * widths)
-        for number in np.unique(born).tolist():
+        # Everybody bought in his own week or month: who is there at all is at offset 0.
+        for number in (low + np.flatnonzero(table[::widths])).tolist():
             for n in range(present - number + 1):
                 rows["cohort"].append(calendar.start(number))
                 rows["offset"].append(n)

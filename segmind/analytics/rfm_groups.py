@@ -24,7 +24,7 @@ WINDOW_DAYS: Final = 365
 _DAY: Final = 86_400_000_000
 
 #: By cell (``rfm.cell``): the place of its group in ``rfm.GROUPS``.
-_PLACES: Final = np.zeros(10 * (rfm.FIFTHS + 1), np.int64)
+_PLACES: Final = np.zeros(10 * (rfm.FIFTHS + 1), np.int8)
 for _place, _group in enumerate(rfm.GROUPS):
     _PLACES[rfm.cells_of((_group.key,))] = _place
 
@@ -91,13 +91,15 @@ def rfm_groups(
     if members is not None:
         past_cells = past_cells[is_among(past_base, members.to_numpy())]
     past = np.bincount(_PLACES[past_cells], minlength=len(rfm.GROUPS))
-    by_group = np.argsort(_PLACES[now_cells].astype(np.int8), kind="stable")
-    sizes = np.bincount(_PLACES[now_cells], minlength=len(rfm.GROUPS)).tolist()
-    age = (micros(as_of) - last) / _DAY
+    places = _PLACES[now_cells]
+    sizes = np.bincount(places, minlength=len(rfm.GROUPS)).tolist()
+    ordered = np.bincount(places, weights=orders, minlength=len(rfm.GROUPS))
+    by_group = np.argsort(places, kind="stable")
+    net, last = net[by_group], last[by_group]
     rows = []
     end = 0
     for place, (group, n) in enumerate(zip(rfm.GROUPS, sizes, strict=True)):
-        mine, end = by_group[end : end + n], end + n
+        mine, end = slice(end, end + n), end + n
         rows.append(
             {
                 "group": group.key,
@@ -105,9 +107,9 @@ def rfm_groups(
                 "customers": n,
                 "share": n / now_cells.size if now_cells.size else None,
                 "before": int(past[place]),
-                "orders": int(orders[mine].sum()),
+                "orders": int(ordered[place]),
                 "net_revenue": int(net[mine].sum()),
-                "days_since": float(np.median(age[mine])) if n else None,
+                "days_since": _median_days(last[mine], micros(as_of)) if n else None,
             }
         )
     counted = np.bincount(now_cells, minlength=10 * (rfm.FIFTHS + 1))
@@ -126,6 +128,13 @@ def rfm_groups(
     )
 
 
+def _median_days(last: np.ndarray, now: int) -> float:
+    """The median of the days from these instants (microseconds) to ``now``."""
+    low, high = (last.size - 1) // 2, last.size // 2
+    middle = np.partition(last, (low, high))[[low, high]]
+    return float(((now - middle) / _DAY).mean())
+
+
 def groups_by_customer(
     facts: Facts, as_of: datetime, window_days: int = WINDOW_DAYS
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -139,10 +148,11 @@ def _cells(facts: Facts, as_of: datetime, window_days: int) -> tuple[np.ndarray,
     """Ids of the customers with orders in the window (ascending), and the cell of each."""
     at = Moment(as_of, facts.zone)
     span = at.last(timedelta(days=window_days))
-    orders = facts.vectors.counts(Kind.ORDER, span)
-    base = np.flatnonzero((orders > 0) & facts.is_customer)
-    last = facts.vectors.last(Kind.ORDER, span)[base]
-    return base, _cell(last, orders[base])
+    buyers = facts.vectors.buyers
+    orders = buyers.counts(Kind.ORDER, span)
+    there = (orders > 0) & facts.is_customer[buyers.ids]
+    last = buyers.last(Kind.ORDER, span)
+    return buyers.ids[there], _cell(last[there], orders[there])
 
 
 def _cell(last: np.ndarray, orders: np.ndarray) -> np.ndarray:

@@ -210,8 +210,8 @@ def _groups(
 
 def _size_at(conn: Connection, segment_id: int, since: datetime) -> int | None:
     """The size at the first refresh of the period."""
-    history = sizes.history(conn, segment_id, since)
-    return history[0].size if history else None
+    found = sizes.first(conn, segment_id, since)
+    return None if found is None else found.size
 
 
 def _trend(size: int, before: int | None) -> int | None:

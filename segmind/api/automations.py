@@ -41,10 +41,8 @@ from segmind.automations.lifecycle import State
 from segmind.automations.tables import automation as table
 from segmind.db.engine import Store
 from segmind.db.locks import lock
-from segmind.segments.segment import list_segments
-from segmind.segments.words import Words
+from segmind.segments.naming import words_of
 from segmind.templates.template import parse_draft, to_json
-from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/automations", tags=["Automations"], route_class=StrictRoute)
@@ -229,12 +227,7 @@ def _move(store: Store, caller: Caller, automation_id: int, state: State) -> Aut
 
 
 def _said(conn: Connection, definition: Definition) -> list[str]:
-    names = {each.id: f"“{each.name}”" for each in list_segments(conn)}
-    words = Words(
-        currency=product_settings.load(conn).currency,
-        segment=lambda number: names.get(number, f"segment {number}"),
-    )
-    return [line.text for line in lines(definition, Saying(words=words))]
+    return [line.text for line in lines(definition, Saying(words=words_of(conn)))]
 
 
 def _made_before(conn: Connection, key: str | None) -> int | None:

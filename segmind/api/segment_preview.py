@@ -22,11 +22,9 @@ from segmind.segments.cost import Cost, TooCostly
 from segmind.segments.cost import cost as cost_of
 from segmind.segments.describe import describe
 from segmind.segments.fault import Fault, InvalidRule
+from segmind.segments.naming import words_of
 from segmind.segments.preview import preview
 from segmind.segments.rule import Rule, parse
-from segmind.segments.segment import Segment
-from segmind.segments.words import Words
-from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/segments", tags=["Segments"], route_class=StrictRoute)
@@ -65,7 +63,7 @@ def _answer(store: Store, body: WhatIf) -> Answer:
             count=found.count,
             share=found.share_of_base,
             base=found.base,
-            sentence=describe(rule, words_of(conn, segment.list_segments(conn))),
+            sentence=describe(rule, words_of(conn)),
             sample=found.sample,
             reach=found.reach,
             as_of=as_of,
@@ -88,15 +86,6 @@ def _allowed(
 
 def _cost(found: Cost) -> CostOut:
     return CostOut(events=found.events, seconds=round(found.seconds, 6), sentence=str(found))
-
-
-def words_of(conn: Connection, segments: list[Segment]) -> Words:
-    """Names and money as the sentences say them."""
-    names = {s.id: f"“{s.name}”" for s in segments}
-    return Words(
-        currency=product_settings.load(conn).currency,
-        segment=lambda number: names.get(number, f"segment {number}"),
-    )
 
 
 @contextmanager

@@ -38,11 +38,10 @@ from segmind.segments.explain import Explained, explain
 from segmind.segments.fault import InvalidRule
 from segmind.segments.migration import MOST_SEGMENTS, Migration, migration, rfm_rules
 from segmind.segments.movements import movements
+from segmind.segments.naming import words_of
 from segmind.segments.next_move import NextMove, next_move
 from segmind.segments.notices import notice
 from segmind.segments.segment import Segment
-from segmind.segments.words import Words
-from segmind.workspace import product_settings
 from segmind.workspace.api_keys import Scope
 
 router = APIRouter(tags=["Segments"], route_class=StrictRoute)
@@ -186,7 +185,7 @@ def moved(
     facts = read_facts(store)
     with store.engine.connect() as conn:
         one = segment.get(conn, segment_id)
-        words = _words(conn)
+        words = words_of(conn)
         found = movements(one.rule, facts, first, last, segment.resolver(conn), words)
     return MovementsOut(
         segment_id=segment_id,
@@ -212,7 +211,7 @@ def membership_of(
     with store.engine.connect() as conn:
         one = segment.get(conn, segment_id)
         known = queries.get(conn, customer_id).id
-        resolve, words = segment.resolver(conn), _words(conn)
+        resolve, words = segment.resolver(conn), words_of(conn)
         why = explain(one.rule, facts, known, moment, resolve, words)
         then = next_move(one.rule, facts, known, moment, resolve, words)
     return MembershipOut(
@@ -258,7 +257,7 @@ def _customer_segment(
     resolve = segment.resolver(conn)
     try:
         if with_next:
-            then = next_move(one.rule, facts, customer_id, at, resolve, _words(conn))
+            then = next_move(one.rule, facts, customer_id, at, resolve, words_of(conn))
             is_member, move = then.is_member, _next(then)
         else:
             is_member, move = explain(one.rule, facts, customer_id, at, resolve).met, None
@@ -304,12 +303,4 @@ def _next(found: NextMove) -> NextMoveOut:
         turns=[TurnOut.model_validate(each, from_attributes=True) for each in found.turns],
         assumed=list(found.assumed),
         refused=found.refused,
-    )
-
-
-def _words(conn: Connection) -> Words:
-    names = {s.id: f"“{s.name}”" for s in segment.list_segments(conn, include_archived=True)}
-    return Words(
-        currency=product_settings.load(conn).currency,
-        segment=lambda number: names.get(number, f"segment {number}"),
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
-from segmind.api.segment_preview import in_rule, words_of
+from segmind.api.segment_preview import in_rule
 from segmind.api.segment_shapes import (
     Member,
     Members,
@@ -27,6 +27,7 @@ from segmind.segments import known, membership, segment
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.compile import matching_many
 from segmind.segments.describe import describe
+from segmind.segments.naming import words_of
 from segmind.segments.rule import parse
 from segmind.segments.segment import Segment
 from segmind.segments.words import Words
@@ -44,7 +45,7 @@ def list_segments(store: StoreOf, caller: Reads, as_of: AsOf = None) -> Segments
     _ensure(store, caller)
     with store.engine.connect() as conn:
         found = segment.list_segments(conn)
-        words = words_of(conn, found)
+        words = words_of(conn)
         sizes = {s.id: _size(s) for s in found}
         if as_of is not None:
             facts, resolve = read_facts(store), segment.resolver(conn)
@@ -82,7 +83,7 @@ def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
         membership.refresh(store, clock.now(), [segment_id])
     with store.engine.connect() as conn:
         found = segment.get(conn, segment_id)
-        return _out(found, _size(found), words_of(conn, segment.list_segments(conn)))
+        return _out(found, _size(found), words_of(conn))
 
 
 @router.get("/{segment_id}/customers")

@@ -58,7 +58,7 @@ class Facts:
         """By id, as long as a vector: whether there is such a customer."""
         vector = np.zeros(self.vectors.size, dtype=np.bool_)
         for its in self.everybody:
-            vector[its.ids if its.present is None else its.ids[its.present]] = True
+            vector[: its.size] |= its.flagged
         return vector
 
     @cached_property

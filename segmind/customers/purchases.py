@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import polars as pl
 
 from segmind.customers.facts import Facts
-from segmind.events.schema import UTC_INSTANT, Kind
-from segmind.events.spans import Span, day_of
+from segmind.events.schema import Kind
+from segmind.events.spans import Span
 from segmind.predictions.histories import Histories, Ints
 
 _TICK = timedelta(microseconds=1)
@@ -23,18 +22,17 @@ def histories(facts: Facts, as_of: datetime) -> tuple[Ints, Histories]:
     when it happened.
     """
     ever = Span(None, as_of + _TICK)
-    vectors = facts.vectors
-    days = vectors.days(Kind.ORDER, ever)
-    ids = np.flatnonzero((days > 0) & facts.is_customer)
-    first, last = (
-        day_numbers(each[ids], facts.zone)
-        for each in (vectors.first(Kind.ORDER, ever), vectors.last(Kind.ORDER, ever))
-    )
-    spent = vectors.values(Kind.ORDER_COMPLETED, ever)[ids]
-    spent -= vectors.values(Kind.ORDER_REFUNDED, ever)[ids]
-    return ids, of_days(
-        days[ids].astype(np.int64), first, last, spent, day_number(as_of, facts.zone)
-    )
+    buyers = facts.vectors.buyers
+    days = buyers.days(Kind.ORDER, ever)
+    there = (days > 0) & facts.is_customer[buyers.ids]
+    first, last = buyers.first_day(Kind.ORDER, ever), buyers.last_day(Kind.ORDER, ever)
+    spent = buyers.values(Kind.ORDER_COMPLETED, ever)
+    spent -= buyers.values(Kind.ORDER_REFUNDED, ever)
+    found = (buyers.ids, days.astype(np.int64), first, last, spent)
+    if not there.all():
+        found = tuple(each[there] for each in found)
+    ids, days, first, last, spent = found
+    return ids, of_days(days, first, last, spent, day_number(as_of, facts.zone))
 
 
 def of_days(purchases: Ints, first: Ints, last: Ints, spent: Ints, today: int) -> Histories:
@@ -42,16 +40,8 @@ def of_days(purchases: Ints, first: Ints, last: Ints, spent: Ints, today: int) -
     return Histories(purchases, last - first, today - first, spent)
 
 
-def day_numbers(instants: Ints, zone: ZoneInfo) -> Ints:
-    """The calendar day of each instant (microseconds UTC): days since 1970 in ``zone``."""
-    days = pl.DataFrame({"at": pl.Series(instants).cast(UTC_INSTANT)}).select(
-        day_of(pl.col("at"), zone).to_physical().cast(pl.Int64)
-    )
-    return days["at"].to_numpy()
-
-
 def day_number(instant: datetime, zone: ZoneInfo) -> int:
-    """The calendar day of an aware instant, as ``day_numbers`` counts."""
+    """The calendar day of an aware instant, days since 1970."""
     return instant.astimezone(zone).date().toordinal() - _EPOCH
 
 

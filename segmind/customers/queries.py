@@ -119,7 +119,7 @@ def search(
     query: str = "",
     *,
     before: int | None = None,
-    limit: int = 50,
+    limit: int = 25,
     anonymous: bool = True,
 ) -> Page:
     """Customers whose name, e-mail, phone or external id starts with ``query`` (any case).

@@ -50,6 +50,13 @@ class Roster:
         return int(self.ids.max()) + 1 if self.height else 0
 
     @cached_property
+    def flagged(self) -> np.ndarray:
+        """By id, up to ``size``: whether the roster has such a customer."""
+        flags = np.zeros(self.size, dtype=np.bool_)
+        flags[self.ids if self.present is None else self.ids[self.present]] = True
+        return flags
+
+    @cached_property
     def stretch(self) -> slice | None:
         """Where the rows lie in a vector, if their ids follow one another without a gap."""
         if self.origin is None or not self.height:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -168,13 +168,17 @@ class Rolled:
         return pl.concat([part.select(*START_COLUMNS) for part in parts])
 
     def orders_before(
-        self, spans: Sequence[Span], made: Sequence[tuple[Span, pl.DataFrame]] = ()
+        self,
+        spans: Sequence[Span],
+        made: Sequence[tuple[Span, pl.DataFrame]] = (),
+        listed_on: Collection[date] | None = None,
     ) -> pl.LazyFrame:
         """When orders with lines before the end of ``spans`` started, as far as it lies outside of
         them: customer_id, ORDER_KEY, ts. Spans may be parts of rolled days.
 
         Rolled days, and ``made`` spans with their ORDER_START_COLUMNS, are known by their starts;
-        except rolled days to touched customers, whose lines are read.
+        except rolled days to touched customers, whose lines are read. ``listed_on``: the rolled
+        days whose starts are worth looking at, where the caller knows (None: all).
         """
         before = Span(None, spans[-1].until)
         days = [day for day, span in self.spans.items() if span.meets_span(before)]
@@ -182,10 +186,10 @@ class Rolled:
         parts = [starts.lazy() for _, starts in made]
         if raw := minus(before, [*spans, *rolled, *(span for span, _ in made)]):
             parts.append(derive.order_lines(self.rows, raw))
-        if days:
-            parts.append(self.of_untouched(self.order_starts(days)))
-            if not self.touched.is_empty():
-                parts.append(derive.order_lines(self.rows, rolled, self.touched))
+        if listed := [day for day in days if listed_on is None or day in listed_on]:
+            parts.append(self.of_untouched(self.order_starts(listed)))
+        if days and not self.touched.is_empty():
+            parts.append(derive.order_lines(self.rows, rolled, self.touched))
         columns = ("customer_id", *derive.ORDER_KEY, "ts")
         if not parts:
             return pl.DataFrame(schema=ORDER_START_COLUMNS).lazy().select(columns)

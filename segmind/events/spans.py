@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -34,9 +35,9 @@ class Span:
         """Whether an instant column lies in the span."""
         inside = pl.lit(True)
         if self.since is not None:
-            inside = instant >= self.since
+            inside = instant >= _literal(self.since)
         if self.until is not None:
-            before = instant < self.until
+            before = instant < _literal(self.until)
             inside = before if self.since is None else inside & before
         return inside
 
@@ -77,18 +78,18 @@ def any_holds(spans: Sequence[Span], instant: pl.Expr) -> pl.Expr:
 def minus(whole: Span, parts: Sequence[Span]) -> list[Span]:
     """What is left of ``whole`` without ``parts``, in order of time."""
     left: list[Span] = []
-    since = whole.since
+    since, until = whole.since, whole.until
     for part in sorted(parts, key=lambda p: p.since or _EARLIEST):
-        if part.is_empty or Span(since, whole.until).is_empty:
+        if part.is_empty:
             continue
-        if part.since is not None:
-            gap = Span(since, _earlier(part.since, whole.until))
-            if not gap.is_empty:
-                left.append(gap)
+        if since is not None and until is not None and since >= until:
+            return left
+        if part.since is not None and (since is None or since < part.since):
+            left.append(Span(since, _earlier(part.since, until)))
         if part.until is None:
             return left
         since = part.until if since is None else max(since, part.until)
-    rest = Span(since, whole.until)
+    rest = Span(since, until)
     return left if rest.is_empty else [*left, rest]
 
 
@@ -105,6 +106,12 @@ def day_span(day: date, zone: ZoneInfo) -> Span:
 def day_of(instant: pl.Expr, zone: ZoneInfo) -> pl.Expr:
     """The calendar day of an instant column in ``zone``."""
     return instant.dt.convert_time_zone(zone.key).dt.date()
+
+
+@lru_cache(maxsize=512)
+def _literal(instant: datetime) -> pl.Expr:
+    """Half a millisecond of Polars' time, and a question's bounds come up in it many times."""
+    return pl.lit(instant)
 
 
 def _earlier(instant: datetime, bound: datetime | None) -> datetime:

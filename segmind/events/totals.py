@@ -8,7 +8,7 @@ the same as from raw rows alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
@@ -58,12 +58,9 @@ def started_sessions(rolled: Rolled, spans: Sequence[Span]) -> pl.LazyFrame:
     return pl.concat([part.select(*START_COLUMNS) for part in parts])
 
 
-def orders_beside(rolled: Rolled, window: Span, edges: Sequence[Span]) -> Iterator[pl.LazyFrame]:
-    """Addends (ROLLUP_COLUMNS) of the orders in ``window`` that its whole days' rollups do not
-    tell: those with lines at these ``edges`` of it, and on whole days those of touched customers.
-    """
-    for part in _orders_beside(replace(_plan(rolled, window), edges=list(edges))):
-        yield part.select(_typed())
+def as_orders(parts: pl.LazyFrame, window: Span) -> pl.LazyFrame:
+    """``derive.order_parts`` as addends (ROLLUP_COLUMNS) of the orders in ``window``."""
+    return _as_orders(parts, window).select(_typed())
 
 
 @dataclass(frozen=True)
@@ -127,17 +124,6 @@ def _sessions(plan: _Plan) -> Iterator[pl.LazyFrame]:
 
 
 def _orders(plan: _Plan) -> Iterator[pl.LazyFrame]:
-    yield from _orders_beside(plan)
-    if plan.whole is not None:
-        order_rows = pl.col("kind").is_in([int(Kind.ORDER), LATER_LINES])
-        counted = plan.rolled.of_untouched(plan.whole).filter(order_rows)
-        if plan.window.since is not None:
-            counted = counted.filter(pl.col("first_ts") >= plan.window.since)
-        yield counted.with_columns(kind=pl.lit(int(Kind.ORDER)))
-
-
-def _orders_beside(plan: _Plan) -> Iterator[pl.LazyFrame]:
-    """The addends of orders that the rollups of whole days do not tell."""
     rolled = plan.rolled
     if plan.edges:
         before = rolled.orders_before(plan.edges)
@@ -146,6 +132,12 @@ def _orders_beside(plan: _Plan) -> Iterator[pl.LazyFrame]:
     if plan.whole_spans and not rolled.touched.is_empty():
         parts = derive.order_parts(rolled.rows, plan.whole_spans, rolled.touched)
         yield _as_orders(parts, plan.window)
+    if plan.whole is not None:
+        order_rows = pl.col("kind").is_in([int(Kind.ORDER), LATER_LINES])
+        counted = rolled.of_untouched(plan.whole).filter(order_rows)
+        if plan.window.since is not None:
+            counted = counted.filter(pl.col("first_ts") >= plan.window.since)
+        yield counted.with_columns(kind=pl.lit(int(Kind.ORDER)))
 
 
 def _as_addends(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -19,6 +19,7 @@ from segmind.customers.roster import Roster
 from segmind.events import derive
 from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
+from segmind.events.vectors.buyers import Buyers
 from segmind.events.vectors.following import Side
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.predictions.histories import Histories
@@ -120,6 +121,11 @@ class Sources:
     def histories(self) -> tuple[np.ndarray, Histories]:
         """Ids of the customers with an order up to the moment, and how they have bought."""
         return self.once("histories", lambda: purchases.histories(self._facts, self.at.as_of))
+
+    @property
+    def buyers(self) -> Buyers:
+        """Totals as ``vector`` has them, of those alone who ever bought."""
+        return self._facts.vectors.buyers
 
     def last(self, kind: int, span: Span) -> np.ndarray:
         """``vector`` last_ts as numbers: microseconds UTC, NEVER without any."""

@@ -5,6 +5,9 @@ A script cannot set a cookie: signing in and out are routes of the web process.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -57,9 +60,22 @@ def viewer() -> Viewer | None:
     return None
 
 
+_seen_by: ContextVar[Viewer | None] = ContextVar("seen_by", default=None)
+
+
+@contextmanager
+def seen_by(known: Viewer | None) -> Iterator[None]:
+    """Let ``gate`` know in this block who was found to be looking; writing asks anew."""
+    mark = _seen_by.set(known)
+    try:
+        yield
+    finally:
+        _seen_by.reset(mark)
+
+
 def gate() -> Viewer:
     """The viewer; anybody else sees the way to the sign-in and nothing of the page."""
-    found = viewer()
+    found = _seen_by.get() or viewer()
     if found is None:
         _ask_to_sign_in()
         st.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -47,41 +47,36 @@ _HIDDEN = (
     ("automation", "Automation", "account_tree"),
     ("message", "Message", "mail"),
 )
+#: What `st.Page` is told beside file and address. A list makes a link a line: each is made alone.
+_SHOWN: Final[dict[str, dict[str, Any]]] = {
+    name: {
+        "title": title,
+        "icon": f":material/{icon}:",
+        "default": name == _VISIBLE[0][1],
+        "help": tip,
+    }
+    for _, name, title, icon, tip in _VISIBLE
+} | {
+    name: {"title": title, "icon": f":material/{icon}:", "visibility": "hidden"}
+    for name, title, icon in _HIDDEN
+}
 
 
 def pages() -> dict[str, list[Any]]:
     """Every page by section, made anew for each run (pages made outside of a run are inert)."""
     sections: dict[str, list[Any]] = {}
-    for section, name, title, icon, tip in _VISIBLE:
-        sections.setdefault(section, []).append(
-            st.Page(
-                _FOLDER / f"{name}.py",
-                title=title,
-                icon=f":material/{icon}:",
-                url_path=name,
-                default=name == "overview",
-                help=tip,
-            )
-        )
-    for name, title, icon in _HIDDEN:
-        sections[""].append(
-            st.Page(
-                _FOLDER / f"{name}.py",
-                title=title,
-                icon=f":material/{icon}:",
-                url_path=name,
-                visibility="hidden",
-            )
-        )
+    for section, name, *_ in _VISIBLE:
+        sections.setdefault(section, []).append(page(name))
+    sections[""].extend(page(name) for name, *_ in _HIDDEN)
     return sections
 
 
 def page(name: str) -> Any:
-    """One page by its name, for links: ``st.page_link(page("segment"), query_params=...)``."""
-    for found in (each for section in pages().values() for each in section):
-        if name in (found.url_path, "overview" if found.url_path == "" else None):
-            return found
-    raise KeyError(name)
+    """One page by its name, for links: ``st.page_link(page("segment"), query_params=...)``.
+
+    Raises KeyError for a name that no page has.
+    """
+    return st.Page(_FOLDER / f"{name}.py", url_path=name, **_SHOWN[name])
 
 
 def open_page(name: str, **params: object) -> None:

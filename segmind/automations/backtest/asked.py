@@ -21,8 +21,8 @@ from segmind.automations.validate import require_valid
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.segments.cost import TooCostly
-from segmind.segments.segment import list_segments, resolver
-from segmind.segments.words import Words
+from segmind.segments.naming import words_of
+from segmind.segments.segment import resolver
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
 
@@ -76,21 +76,15 @@ def simulated(
     facts = read_facts(store)
     with _thrown_away(store) as conn:
         require_valid(conn, definition)
-        settings = product_settings.load(conn)
-        names = {each.id: f"“{each.name}”" for each in list_segments(conn)}
-        words = Words(
-            currency=settings.currency,
-            segment=lambda number: names.get(number, f"segment {number}"),
-        )
         return simulate(
             conn,
             facts,
-            settings,
+            product_settings.load(conn),
             frozen(conn, definition),
             customer_id,
             start,
             resolve=resolver(conn),
-            words=words,
+            words=words_of(conn),
             automation_id=automation_id,
         )
 

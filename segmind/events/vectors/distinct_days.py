@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import polars as pl
@@ -10,32 +10,37 @@ import polars as pl
 from segmind.events.rolled import Rolled
 from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import day_of
-from segmind.events.vectors import ranges
 from segmind.events.vectors.columns import CUSTOMER, as_array, of_rolled_day
+from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.parts import Pair, Parts
 
 
-def count(parts: Parts, kind: int, beside: Iterable[Pair], size: int) -> np.ndarray:
-    """Different days per customer id (Int32[size]); ``beside``: customers and instants that the
-    rolled days of ``parts`` do not tell.
+def count(
+    parts: Parts,
+    kind: int,
+    whole: np.ndarray,
+    beside: Iterable[Pair],
+    placed: Callable[[Arrays], Arrays],
+) -> np.ndarray:
+    """``whole``, the days that rollups count, made right: different days, Int32.
+
+    ``beside``: customers and instants that the rolled days of ``parts`` do not tell. ``placed`` has
+    the places of customers in ``whole``.
 
     A rolled day counts its customers once each. Who may be in a day twice, because he was merged or
     has late events there, is counted by his different days instead.
     """
     rolled = parts.rolled
-    paths = [rolled.days[day].rollup for day in parts.days]
-    vector = ranges.total(paths, kind, "days", size)
     odd = _odd(rolled)
     frames = [_days_of(instants, customers, rolled) for customers, instants in beside]
     if odd.size:
-        vector[odd[odd < size]] = 0
+        whole[placed((odd,))[0]] = 0
         frames += _rolled_days_of(odd, parts, kind)
     if frames:
         mapped = rolled.rows.merges.mapped(pl.col(CUSTOMER))
         days = pl.concat(frames).with_columns(mapped).unique()
-        customers = as_array(days[CUSTOMER])
-        np.add.at(vector, customers[customers < size], 1)
-    return vector
+        np.add.at(whole, placed((as_array(days[CUSTOMER]),))[0], 1)
+    return whole
 
 
 def _odd(rolled: Rolled) -> np.ndarray:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 
-from segmind.events.spans import Span
+from segmind.events.schema import UTC_INSTANT
+from segmind.events.spans import Span, day_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,3 +32,11 @@ def inside(instants: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
             here &= instants < micros(span.until)
         found |= here
     return found
+
+
+def day_numbers(instants: np.ndarray, zone: ZoneInfo) -> np.ndarray:
+    """The calendar day of each instant in ``zone``: days since 1970 (Int64)."""
+    days = pl.DataFrame({"at": pl.Series(instants).cast(UTC_INSTANT)}).select(
+        day_of(pl.col("at"), zone).to_physical().cast(pl.Int64)
+    )
+    return days["at"].to_numpy()

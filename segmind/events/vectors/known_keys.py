@@ -1,4 +1,4 @@
-"""The keys of all sessions of rolled days, sorted: has a session of this key started before?"""
+"""The keys of all sessions or orders of rolled days, sorted: has one of this key started before?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class KnownKeys:
-    """The session keys of ``session_start`` files.
+    """The keys in one column of the files ``paths``.
 
     ``keys`` (Int64) ascend; ``places`` tell which of ``paths`` each is in. A key that different
     customers used is there several times.
@@ -25,9 +25,9 @@ class KnownKeys:
     places: np.ndarray
 
     @classmethod
-    def of(cls, paths: Sequence[Path]) -> KnownKeys:
+    def of(cls, paths: Sequence[Path], column: str) -> KnownKeys:
         """Read from the files."""
-        columns = [_keys_of(path) for path in paths]
+        columns = [_keys_of(path, column) for path in paths]
         keys = np.concatenate([np.zeros(0, np.int64), *columns])
         places = np.repeat(np.arange(len(paths), dtype=np.uint16), [c.size for c in columns])
         order = np.argsort(keys)
@@ -66,29 +66,29 @@ class Known:
         return known, files & self.paths
 
 
-def known_keys(paths: Sequence[Path]) -> Known:
-    """The keys of ``session_start`` files: sorted once, those of new files by themselves."""
-    wanted = frozenset(paths)
+def known_keys(paths: Sequence[Path], column: str) -> Known:
+    """The keys in a column of files of one kind: sorted once, those of new files by themselves."""
+    wanted, whose = frozenset(paths), (_folder(paths), column)
     with _lock:
-        last = _newest.get(_folder(paths))
+        last = _newest.get(whose)
     if last is not None and last.paths == wanted:
         return last
     covered = frozenset(p for table in (last.tables if last else ()) for p in table.paths)
     fresh = [path for path in paths if path not in covered]
     if last is None or len(last.tables) + bool(fresh) > _MOST_TABLES or not covered & wanted:
-        made = Known([KnownKeys.of(paths)], wanted)
+        made = Known([KnownKeys.of(paths, column)], wanted)
     else:
-        made = Known([*last.tables, *([KnownKeys.of(fresh)] if fresh else [])], wanted)
+        made = Known([*last.tables, *([KnownKeys.of(fresh, column)] if fresh else [])], wanted)
     with _lock:
-        _newest[_folder(paths)] = made
+        _newest[whose] = made
         while len(_newest) > _KEPT:
             _newest.pop(next(iter(_newest)))
     return made
 
 
-def _keys_of(path: Path) -> np.ndarray:
-    frame = pl.read_parquet(path, columns=["session_key"], glob=False, hive_partitioning=False)
-    return frame["session_key"].drop_nulls().to_numpy()
+def _keys_of(path: Path, column: str) -> np.ndarray:
+    frame = pl.read_parquet(path, columns=[column], glob=False, hive_partitioning=False)
+    return frame[column].drop_nulls().to_numpy()
 
 
 def _folder(paths: Sequence[Path]) -> Path | None:
@@ -97,6 +97,6 @@ def _folder(paths: Sequence[Path]) -> Path | None:
 
 
 _MOST_TABLES: Final = 24
-_KEPT: Final = 2
-_newest: dict[Path | None, Known] = {}
+_KEPT: Final = 4
+_newest: dict[tuple[Path | None, str], Known] = {}
 _lock = threading.Lock()

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -25,8 +25,9 @@ from segmind.events.rows import Rows, scan_files
 from segmind.events.schema import EVENT_COLUMNS
 from segmind.events.spans import Span
 from segmind.events.vectors.known_keys import known_keys
+from segmind.events.vectors.sorting import ascending_once
 
-#: Windows whose orders are at hand: a rule asks the same window for several figures.
+#: Edges whose orders are at hand: a rule asks the same window for several figures.
 _WINDOWS: Final = 8
 _COLUMNS: Final = ("customer_id", "session_key", "ts", "kind")
 _KEY: Final = ("customer_id", "session_key")
@@ -69,18 +70,47 @@ class Opened:
         return rolled.of_untouched(pl.concat([self._new(firsts), by_gap]).lazy()).collect()
 
     @cached_property
-    def _orders(self) -> dict[tuple[Span, ...], list[pl.DataFrame]]:
+    def _orders(self) -> dict[tuple[Span | bool, ...], pl.DataFrame]:
         return {}
 
     def orders_beside(self, window: Span, edges: Sequence[Span]) -> list[pl.DataFrame]:
-        """``totals.orders_beside``, read once for each of the newest few windows with edges."""
-        asked = (window, *edges)
-        if asked not in self._orders:
-            parts = totals.orders_beside(self.rolled, window, edges)
-            self._orders[asked] = [part.collect() for part in parts]
+        """Addends (ROLLUP_COLUMNS) of the orders in ``window`` that its whole days' rollups do not
+        tell: those with lines at these ``edges`` of it, and those of touched customers.
+
+        Windows that end at one moment share the edge after the last rolled day: its lines are put
+        together once.
+        """
+        rolled = self.rolled
+        parts = [self._order_parts(edges, None)] if edges else []
+        days = [span for span in rolled.spans.values() if window.covers(span)]
+        if days and not rolled.touched.is_empty():
+            parts.append(self._order_parts(days, rolled.touched))
+        return [totals.as_orders(part.lazy(), window).collect() for part in parts]
+
+    def _order_parts(self, spans: Sequence[Span], customers: pl.Series | None) -> pl.DataFrame:
+        """``derive.order_parts``, kept."""
+        asked = (*spans, customers is None)
+        found = self._orders.get(asked)
+        if found is None:
+            before = None
+            if customers is None:
+                before = self.rolled.orders_before(spans, listed_on=self._days_with_orders(spans))
+            parts = derive.order_parts(self.rolled.rows, spans, customers, elsewhere=before)
+            found = self._orders[asked] = parts.collect()
             while len(self._orders) > _WINDOWS:
                 self._orders.pop(next(iter(self._orders)), None)
-        return self._orders[asked]
+        return found
+
+    def _days_with_orders(self, spans: Sequence[Span]) -> set[date]:
+        """The rolled days that may list an order with lines in ``spans``."""
+        rolled = self.rolled
+        day_of = {rolled.days[day].orders: day for day in rolled.spans}
+        keys = derive.order_lines(rolled.rows, spans).select("order_hi").collect()["order_hi"]
+        if not day_of or keys.is_empty():
+            return set()
+        known = known_keys(list(day_of), "order_hi")
+        _, paths = known.find(ascending_once(keys.to_numpy()))
+        return {day_of[path] for path in paths}
 
     def _new(self, firsts: pl.DataFrame) -> pl.DataFrame:
         """Those of the keyed sessions that had not started on a rolled day."""
@@ -89,7 +119,9 @@ class Opened:
             return firsts
         day_of = {self.rolled.days[day].starts: day for day in days}
         ordered = firsts.sort("session_key")
-        known, paths = known_keys(list(day_of)).find(ordered["session_key"].to_numpy())
+        known, paths = known_keys(list(day_of), "session_key").find(
+            ordered["session_key"].to_numpy()
+        )
         if not paths:
             return firsts
         # A key is another session for another customer: the few found are compared whole.

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from segmind.events.vectors.columns import of_rolled_day
+from segmind.events.vectors.instants import day_numbers
 from segmind.events.vectors.memory import RANGES, Arrays
 
 #: No last instant, and no first one: nothing of the kind happened. Before and after everything, so
@@ -25,6 +27,8 @@ NOT_YET: Final = np.iinfo(np.int64).max
 #: that would be summed anew: a copy of the vector costs a little too.
 _WORTH: Final = 0.5
 
+#: Of whom a vector is: of everybody whose id is below a number, or of these ids, in their order.
+Whose = int | np.ndarray
 _Key = tuple[int, str]
 #: The days of the vectors that are kept, by kind and column.
 _kept_days: dict[_Key, list[tuple[Path, ...]]] = {}
@@ -32,10 +36,33 @@ _lock = threading.Lock()
 _MOST_KEPT: Final = 12
 
 
-def total(days: Sequence[Path], kind: int, column: str, size: int) -> np.ndarray:
+def whole(days: Sequence[Path], kind: int, column: str, whose: Whose, zone: ZoneInfo) -> np.ndarray:
+    """``earliest`` for the column first_ts, ``latest`` for last_ts, else ``total``.
+
+    For first_day and last_day: their calendar days in ``zone``, as Int64 days since 1970.
+    """
+    match column:
+        case "first_ts":
+            return earliest(days, kind, whose)
+        case "last_ts":
+            return latest(days, kind, whose)
+        case "first_day":
+            return _as_days(earliest(days, kind, whose), NOT_YET, zone)
+        case "last_day":
+            return _as_days(latest(days, kind, whose), NEVER, zone)
+    return total(days, kind, column, whose)
+
+
+def _as_days(instants: np.ndarray, missing: int, zone: ZoneInfo) -> np.ndarray:
+    there = np.flatnonzero(instants != missing)
+    instants[there] = day_numbers(instants[there], zone)
+    return instants
+
+
+def total(days: Sequence[Path], kind: int, column: str, whose: Whose) -> np.ndarray:
     """The sum of ``column`` (n, value, quantity) of ``customer_day`` files by customer id.
 
-    ``column`` "days" counts the days. Of ``size``, the caller's own, under the ids that the files
+    ``column`` "days" counts the days. An array of the caller's own, under the ids that the files
     know.
     """
     key, wanted = (kind, column), tuple(days)
@@ -49,20 +76,20 @@ def total(days: Sequence[Path], kind: int, column: str, size: int) -> np.ndarray
                 vector = _reaching(vector, customers)
                 np.add.at(vector, customers, amounts if sign > 0 else -amounts)
         kept = _keep(key, wanted, vector, 0)
-    return _spread(kept, 0, _dtype(column), size)
+    return _of(kept, 0, _dtype(column), whose)
 
 
-def latest(days: Sequence[Path], kind: int, size: int) -> np.ndarray:
+def latest(days: Sequence[Path], kind: int, whose: Whose) -> np.ndarray:
     """The last instant by customer id (microseconds UTC, else NEVER) over ``customer_day`` files.
 
-    ``days`` are in order of time. Of ``size``, the caller's own.
+    ``days`` are in order of time. An array of the caller's own.
     """
-    return _overwritten(tuple(days), kind, "last_ts", NEVER, days, size)
+    return _overwritten(tuple(days), kind, "last_ts", NEVER, days, whose)
 
 
-def earliest(days: Sequence[Path], kind: int, size: int) -> np.ndarray:
+def earliest(days: Sequence[Path], kind: int, whose: Whose) -> np.ndarray:
     """The first instant by customer id, else NOT_YET; as ``latest``."""
-    return _overwritten(tuple(days), kind, "first_ts", NOT_YET, reversed(days), size)
+    return _overwritten(tuple(days), kind, "first_ts", NOT_YET, reversed(days), whose)
 
 
 def _reaching(vector: np.ndarray, customers: np.ndarray, fill: int = 0) -> np.ndarray:
@@ -76,7 +103,12 @@ def _reaching(vector: np.ndarray, customers: np.ndarray, fill: int = 0) -> np.nd
 
 
 def _overwritten(
-    wanted: tuple[Path, ...], kind: int, column: str, missing: int, order: Iterable[Path], size: int
+    wanted: tuple[Path, ...],
+    kind: int,
+    column: str,
+    missing: int,
+    order: Iterable[Path],
+    whose: Whose,
 ) -> np.ndarray:
     """A customer's last value in ``order``: a later day's row overwrites an earlier one's."""
     key = (kind, column)
@@ -88,7 +120,7 @@ def _overwritten(
             vector = _reaching(vector, customers, missing)
             vector[customers] = instants
         kept = _keep(key, wanted, vector, missing)
-    return _spread(kept, missing, np.int64, size)
+    return _of(kept, missing, np.int64, whose)
 
 
 def _rows(path: Path, kind: int, column: str) -> Arrays:
@@ -129,20 +161,35 @@ def _keep(key: _Key, wanted: tuple[Path, ...], vector: np.ndarray, missing: int)
 def _compact(vector: np.ndarray, missing: int) -> Arrays:
     """A vector as (values, ids), or as (values,) of every id, whichever is smaller."""
     ids = np.flatnonzero(vector != missing)
-    values = _narrow(vector[ids])
+    values = narrow(vector[ids])
     width = 4 if vector.size < 2**31 else 8
-    whole = _narrow(vector)
+    whole = narrow(vector)
     if ids.size * (values.itemsize + width) < whole.nbytes:
         return values, ids.astype(np.int32 if width == 4 else np.int64)
     return (whole,)
 
 
-def _narrow(values: np.ndarray) -> np.ndarray:
+def narrow(values: np.ndarray) -> np.ndarray:
     """The numbers in the narrowest type that holds them all."""
     if not values.size:
         return values
     smallest = np.result_type(np.min_scalar_type(values.min()), np.min_scalar_type(values.max()))
     return values.astype(smallest)
+
+
+def _of(kept: Arrays, missing: int, dtype: DTypeLike, whose: Whose) -> np.ndarray:
+    """What is kept, of whom it was asked."""
+    if isinstance(whose, int):
+        return _spread(kept, missing, dtype, whose)
+    found = np.full(whose.size, missing, dtype)
+    values, *rest = kept
+    if not values.size:
+        return found
+    places = np.searchsorted(rest[0], whose) if rest else whose
+    places = np.minimum(places, values.size - 1)
+    there = rest[0][places] == whose if rest else places == whose
+    found[there] = values[places[there]]
+    return found
 
 
 def _spread(kept: Arrays, missing: int, dtype: DTypeLike, size: int | None = None) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The log's totals as vectors: one number per customer, at the place of his id.
 
 A vector over a window is the sum over the rolled days in it, kept from question to question, and
-what the edges of the window and late events add. It equals ``LogSnapshot.totals``, exactly.
+what the edges of the window and late events add.
 """
 
 from __future__ import annotations
@@ -9,66 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from segmind.events.rolled import Rolled
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
-from segmind.events.vectors import derived, distinct_days, ranges
+from segmind.events.vectors import derived, ranges
+from segmind.events.vectors.buyers import Buyers, buyers_of
 from segmind.events.vectors.columns import CUSTOMER
 from segmind.events.vectors.following import Side
 from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.nearest import Nearest
-from segmind.events.vectors.opened import Opened
-from segmind.events.vectors.parts import Pair, Parts
+from segmind.events.vectors.order_days import order_days
 from segmind.events.vectors.product_sets import ProductSets
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
+from segmind.events.vectors.summed import Summed
 
 __all__ = ["NEVER", "NOT_YET", "Vectors"]
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """The totals of one snapshot, by customer id, for ids below ``size``.
+class Vectors(Summed):
+    """The totals of one snapshot, by customer id, for ids below ``size``."""
 
-    ``kind`` may be a derived one. Customers who were merged away have nothing; those they were
-    merged into have it. Every array is of its own: a caller may write to it.
-    """
-
-    opened: Opened
     size: int
 
-    @property
-    def rolled(self) -> Rolled:
-        return self.opened.rolled
-
-    def counts(self, kind: int, span: Span) -> np.ndarray:
-        """How often, Int32[size]."""
-        return self._sum(kind, span, "n")
-
-    def values(self, kind: int, span: Span) -> np.ndarray:
-        """The sum of values in minor units, Int64[size]."""
-        return self._sum(kind, span, "value")
-
-    def quantities(self, kind: int, span: Span) -> np.ndarray:
-        """The sum of quantities, Int64[size]."""
-        return self._sum(kind, span, "quantity")
-
-    def days(self, kind: int, span: Span) -> np.ndarray:
-        """On how many calendar days of the workspace's zone, Int32[size]."""
-        parts = self._parts(span)
-        return distinct_days.count(parts, kind, self._pairs(parts, kind, "first_ts"), self.size)
-
-    def first(self, kind: int, span: Span) -> np.ndarray:
-        """When for the first time, Int64[size] in microseconds UTC; NOT_YET if it did not."""
-        return self._bound(kind, span, "first_ts")
-
-    def last(self, kind: int, span: Span) -> np.ndarray:
-        """When for the last time, Int64[size] in microseconds UTC; NEVER if it did not."""
-        return self._bound(kind, span, "last_ts")
+    @cached_property
+    def buyers(self) -> Buyers:
+        """The same of those alone who ever bought, side by side: an eighth of a shop's visitors."""
+        return buyers_of(self.opened, self.size)
 
     def events(
         self, kind: int, span: Span, columns: Sequence[str]
@@ -79,7 +51,7 @@ class Vectors:
         The arrays of the files are kept in memory: for kinds of a few million events.
         """
         for arrays in sealed_events(self.rolled.rows, kind, span, columns):
-            customers, *rest = self._known(arrays)
+            customers, *rest = self._placed(arrays)
             now = customers if self._places is None else self._places[customers]
             yield (now, *rest)
 
@@ -95,11 +67,15 @@ class Vectors:
                 found = derived.order_starts(self.opened, span)
             case _:
                 found = sealed_events(self.rolled.rows, kind, span, ())
-        pairs = [self._known(pair) for pair in found]
+        pairs = [self._placed(pair) for pair in found]
         none = np.zeros(0, dtype=np.int64)
         customers = np.concatenate([none, *(pair[0] for pair in pairs)])
         instants = np.concatenate([none, *(pair[1] for pair in pairs)])
         return (customers if self._places is None else self._places[customers]), instants
+
+    def order_days(self, span: Span) -> np.ndarray:
+        """Customers and days on which an order of theirs started, as ``order_days`` packs them."""
+        return order_days(self._parts(span), self.size)
 
     def portions(
         self, kind: int, span: Span, columns: Sequence[str]
@@ -141,70 +117,13 @@ class Vectors:
         places[self._merged[0]] = self._merged[1]
         return places
 
-    def _parts(self, span: Span) -> Parts:
-        return Parts(self.opened, span)
+    def _whole(self, days: Sequence[Path], kind: int, column: str) -> np.ndarray:
+        return ranges.whole(days, kind, column, self.size, self.rolled.zone)
 
-    def _sum(self, kind: int, span: Span, column: str) -> np.ndarray:
-        parts = self._parts(span)
-        paths = [self.rolled.days[day].rollup for day in parts.days]
-        vector = ranges.total(paths, kind, column, self.size)
-        self._clear_touched(vector, kind, 0)
-        for customers, amounts in self._pairs(parts, kind, column):
-            np.add.at(vector, customers, amounts.astype(vector.dtype, copy=False))
-        if (merged := self._merged) is not None:
-            np.add.at(vector, merged[1], vector[merged[0]])
-            vector[merged[0]] = 0
-        return vector
-
-    def _bound(self, kind: int, span: Span, column: str) -> np.ndarray:
-        parts = self._parts(span)
-        paths = [self.rolled.days[day].rollup for day in parts.days]
-        is_first = column == "first_ts"
-        missing = NOT_YET if is_first else NEVER
-        keep: np.ufunc = np.minimum if is_first else np.maximum
-        whole = ranges.earliest if is_first else ranges.latest
-        vector = whole(paths, kind, self.size)
-        self._clear_touched(vector, kind, missing)
-        for customers, instants in self._pairs(parts, kind, column):
-            keep.at(vector, customers, instants)
-        if (merged := self._merged) is not None:
-            keep.at(vector, merged[1], vector[merged[0]])
-            vector[merged[0]] = missing
-        return vector
-
-    def _pairs(self, parts: Parts, kind: int, column: str) -> Iterator[Pair]:
-        """What the rolled days do not tell, of ids below ``size``."""
-        match kind:
-            case Kind.SESSION:
-                pairs = parts.sessions(column)
-            case Kind.ORDER:
-                pairs = parts.orders(column)
-            case _:
-                pairs = parts.stored(kind, column)
-        for pair in pairs:
-            customers, amounts = self._known(pair)
-            yield customers, amounts
-
-    def _known(self, arrays: Arrays) -> Arrays:
+    def _placed(self, arrays: Arrays) -> Arrays:
         """The arrays (customers first) without ids from ``size`` on."""
         customers = arrays[0]
         if not customers.size or int(customers.max()) < self.size:
             return arrays
         known = customers < self.size
         return tuple(array[known] for array in arrays)
-
-    def _clear_touched(self, vector: np.ndarray, kind: int, missing: int) -> None:
-        """Forget what rollups say of the sessions and orders of touched customers."""
-        if kind in {Kind.SESSION, Kind.ORDER} and not self.rolled.touched.is_empty():
-            behind = self.rolled.rows.merges.behind(self.rolled.touched).to_numpy()
-            vector[behind[behind < self.size]] = missing
-
-    @cached_property
-    def _merged(self) -> Pair | None:
-        """The ids that were merged away, and into which; None without merges."""
-        pairs = self.rolled.rows.merges.frame
-        if pairs.is_empty():
-            return None
-        gone, into = pairs["from_id"].to_numpy(), pairs["into_id"].to_numpy()
-        known = (gone < self.size) & (into < self.size)
-        return gone[known], into[known]

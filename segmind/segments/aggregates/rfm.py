@@ -89,11 +89,12 @@ class RfmScores(Aggregate):
 
     def figures(self, sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Ids of the base, and their orders, net revenue and last orders (microseconds)."""
-        orders = sources.vector(int(Kind.ORDER), self.span, "n").to_numpy()
-        base = np.flatnonzero((orders > 0) & sources.is_customer)
-        bought, refunded = (
-            sources.vector(int(kind), self.span, "value").to_numpy()[base]
-            for kind in (Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED)
-        )
-        last = sources.last(int(Kind.ORDER), self.span)[base]
-        return base, orders[base].astype(np.int64), bought - refunded, last
+        buyers = sources.buyers
+        orders = buyers.counts(Kind.ORDER, self.span)
+        net = buyers.values(Kind.ORDER_COMPLETED, self.span)
+        net -= buyers.values(Kind.ORDER_REFUNDED, self.span)
+        last = buyers.last(Kind.ORDER, self.span)
+        there = (orders > 0) & sources.is_customer[buyers.ids]
+        if there.all():
+            return buyers.ids, orders.astype(np.int64), net, last
+        return buyers.ids[there], orders[there].astype(np.int64), net[there], last[there]

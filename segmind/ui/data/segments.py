@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from segmind.automations import mentions
 from segmind.customers import trait_catalogue
 from segmind.events import property_names
-from segmind.segments import known, sizes
+from segmind.segments import known, naming, sizes
 from segmind.segments import segment as segments
 from segmind.segments.acts import known_events
 from segmind.segments.compile import matching_many
@@ -40,6 +40,8 @@ from segmind.workspace.permissions import Action
 
 #: Nobody waits longer for a count.
 _MOST_SECONDS: Final = 120.0
+#: A history shows each count up to here: 2,880 points at one a minute.
+_EVERY_COUNT: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def listed() -> list[Segment]:
 def names() -> dict[int, str]:
     """Names by id, archived ones too."""
     with store().engine.connect() as conn:
-        return {s.id: s.name for s in segments.list_segments(conn, include_archived=True)}
+        return naming.names(conn)
 
 
 def get(segment_id: int) -> Segment:
@@ -72,9 +74,15 @@ def get(segment_id: int) -> Segment:
 
 @st.cache_data(ttl=15, max_entries=256, show_spinner=False)
 def history(segment_id: int, days: int = 90) -> list[Size]:
-    """Its sizes of the last ``days``, oldest first."""
+    """Its sizes of the last ``days``, oldest first: of each hour once they go back over two days,
+    of each refresh before."""
+    moment = now()
+    since = moment - timedelta(days=days)
     with store().engine.connect() as conn:
-        return sizes.history(conn, segment_id, now() - timedelta(days=days))
+        first = sizes.first(conn, segment_id, since)
+        if first is not None and moment - first.as_of > _EVERY_COUNT:
+            return sizes.hourly(conn, segment_id, since)
+        return sizes.history(conn, segment_id, since)
 
 
 def uncounted_sizes() -> dict[int, int]:

@@ -31,7 +31,9 @@ from segmind.events.log import LogSnapshot
 from segmind.events.rolled import ORDER_START_COLUMNS, ORDER_START_ORDER
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
-from segmind.events.vectors.vector import NEVER, NOT_YET
+from segmind.events.vectors import order_days
+from segmind.events.vectors.instants import day_numbers
+from segmind.events.vectors.vector import NEVER, NOT_YET, Vectors
 from tests import log_oracle
 from tests.log_oracle import Fact
 from tests.trying import examples
@@ -242,6 +244,32 @@ def assert_vectors_are_exact(
             assert its.max() == answers["last_ts"][customer], (kind, customer)
         different = np.bincount(days["customer_id"].to_numpy(), minlength=4)
         assert vectors.days(kind, window).tolist() == different.tolist(), kind
+        assert_buyers_have_the_same(vectors, kind, window)
+    ordered = daily.filter(pl.col("kind") == Kind.ORDER, pl.col("n") > 0)
+    pairs = vectors.order_days(window)
+    told = zip(order_days.customers_of(pairs), order_days.days_of(pairs), strict=True)
+    by_day = ordered.select("customer_id", pl.col("day").to_physical()).sort(pl.all()).rows()
+    assert [(int(who), int(day)) for who, day in told] == by_day
+
+
+def assert_buyers_have_the_same(vectors: Vectors, kind: int, window: Span) -> None:
+    """What is told of buyers alone is what is told of everybody."""
+    buyers, zone = vectors.buyers, vectors.rolled.zone
+    assert set(np.flatnonzero(vectors.counts(Kind.ORDER, Span()))) <= set(buyers.ids.tolist())
+    for theirs, all_of_them in (
+        (buyers.counts, vectors.counts),
+        (buyers.values, vectors.values),
+        (buyers.days, vectors.days),
+        (buyers.first, vectors.first),
+        (buyers.last, vectors.last),
+    ):
+        assert theirs(kind, window).tolist() == all_of_them(kind, window)[buyers.ids].tolist()
+    did = buyers.counts(kind, window) > 0
+    for day, instant in ((buyers.first_day, buyers.first), (buyers.last_day, buyers.last)):
+        on = day_numbers(instant(kind, window)[did], zone)
+        assert day(kind, window)[did].tolist() == on.tolist()
+        missing = NOT_YET if day == buyers.first_day else NEVER
+        assert (day(kind, window)[~did] == missing).all()
 
 
 def assert_orders_are_listed(snapshot: LogSnapshot) -> None:

@@ -46,8 +46,9 @@ def _counted(segment: Segment) -> None:
     chart_card(
         "Size",
         "customers",
-        "Counted by the scheduler; entered and left since the count before. A changed rule begins "
-        "anew.",
+        "Counted by the scheduler, shown by the hour once it goes back over two days; entered and "
+        "left since the line before. Counts older than eight days are kept by the hour. A changed "
+        "rule begins anew.",
         size_history(table["As of"].to_list(), table["Customers"].to_list()),
         table,
         key=f"segment_{segment.id}_history",
