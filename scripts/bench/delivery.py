@@ -237,7 +237,7 @@ def _sent_by_all(store: Store, lanes: Lanes, campaign_id: int) -> int:
                 ),
                 of_it,
             )
-            states = {state: count for state, count in rows}
+            states = {state: int(count) for state, count in rows}
         if not states.get(State.READY) and not states.get(State.RETRY):
             return states.get(State.ACCEPTED, 0)
 
