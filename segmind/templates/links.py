@@ -112,18 +112,21 @@ class OneByOne:
 class Together:
     """Links of ``count`` messages that are made for all of them at once, when they are asked for.
 
-    ``tracked`` gives the tracked form that one address has in each message; None leaves addresses
-    as they are. ``pages`` gives each one's page to unsubscribe; None: there is none.
+    ``tracked`` gives the tracked form that one address has in each message, ``tracked_in`` that of
+    an address in the message at one place; both None leave addresses as they are. ``pages`` gives
+    each one's page to unsubscribe; None: there is none.
     """
 
     def __init__(
         self,
         count: int,
         tracked: Callable[[str], Sequence[str]] | None = None,
+        tracked_in: Callable[[int, str], str] | None = None,
         pages: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._count = count
         self._tracked = tracked
+        self._tracked_in = tracked_in
         self._pages = pages
 
     @cached_property
@@ -131,10 +134,10 @@ class Together:
         return [None] * self._count if self._pages is None else self._pages()
 
     def of(self, n: int) -> Links:
-        tracked, page = self._tracked, self.unsubscribe_urls[n]
+        tracked, page = self._tracked_in, self.unsubscribe_urls[n]
         if tracked is None:
             return Links(unsubscribe_url=page)
-        return Links(link_for=lambda url: tracked(url)[n], unsubscribe_url=page)
+        return Links(link_for=lambda url: tracked(n, url), unsubscribe_url=page)
 
     def followed(self, urls: Sequence[str], *, track: bool = True) -> list[str]:
         if urls == self.unsubscribe_urls:
@@ -150,10 +153,11 @@ class Together:
         return list(self._tracked(address))
 
     def part(self, start: int, stop: int) -> Together:
-        tracked = self._tracked
+        tracked, tracked_in = self._tracked, self._tracked_in
         return Together(
             stop - start,
             None if tracked is None else lambda url: tracked(url)[start:stop],
+            None if tracked_in is None else lambda n, url: tracked_in(start + n, url),
             None if self._pages is None else lambda: self.unsubscribe_urls[start:stop],  # type: ignore[arg-type,return-value]
         )
 
