@@ -14,7 +14,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from scheduler.context import Context
 from scheduler.database import Reviver, wait_for_store
 from scheduler.jobs import JOBS
-from scheduler.ticker import Ticker
+from scheduler.logs import log_to_stderr
+from scheduler.ticker import STOP_SECONDS, Ticker
 from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.db.migrate import upgrade
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SegmindError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    _log_to_stderr(settings)
+    log_to_stderr(settings)
     run(settings, Context())
     return 0
 
@@ -65,6 +66,7 @@ def run(settings: Settings, context: Context) -> None:
         return
     log.info("The scheduler runs as %s: %d jobs.", context.process, len(JOBS))
     ticker[0].run()
+    context.senders.wait(STOP_SECONDS)
     _leave(store, context.process)
     store.engine.dispose()
     log.info("The scheduler stopped.")
@@ -77,17 +79,6 @@ def _leave(store: Store, process: str) -> None:
             heartbeat.leave(conn, process)
     except (OperationalError, InterfaceError):
         log.warning("The database does not answer; stopping without taking leave of it.")
-
-
-def _log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.environ.get("SEGMIND_LOG_LEVEL", "INFO").upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    # Vendors' clients log addresses and texts at INFO.
-    for name in ("twilio", "python_http_client", "sendgrid", "pyfcm", "aiohttp", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

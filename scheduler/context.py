@@ -10,6 +10,7 @@ from datetime import datetime
 
 from scheduler.carrier_room import CarrierRoom, Carriers
 from scheduler.pulse import Pulse
+from scheduler.senders import Senders
 from segmind import clock
 from segmind.db.engine import Store
 
@@ -28,6 +29,7 @@ class Context:
     stopping: threading.Event = field(default_factory=threading.Event)
     pulse: Pulse = field(default_factory=Pulse)
     room: CarrierRoom = field(default_factory=CarrierRoom)
+    senders: Senders = field(default_factory=Senders)
 
     def now(self) -> datetime:
         """The product's time."""

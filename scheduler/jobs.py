@@ -52,6 +52,10 @@ def dispatch(store: Store, context: Context) -> None:
     context.carriers(store).lanes.run_until_idle(context.stopping.is_set)
 
 
+def tend_senders(store: Store, context: Context) -> None:
+    context.senders.tend(store)
+
+
 def report_from_sandbox(store: Store, context: Context) -> None:
     registry = context.carriers(store).registry
     while not context.stopping.is_set():
@@ -186,6 +190,7 @@ def _to_the_second(instant: datetime) -> datetime:
 #: Name, sentence, seconds between runs, function.
 JOBS: Final = (
     Job("dispatch", "Hand queued messages to their providers", 0.25, dispatch),
+    Job("senders", "Start more sending processes while there is much to send", 1.0, tend_senders),
     Job("receipts", "Apply the receipts that have come in", 0.25, reduce_receipts),
     Job("sandbox", "Let the sandbox carrier report", 0.5, report_from_sandbox),
     Job("launch", "Start campaigns that are due, carry launches on", 0.5, start_campaigns),

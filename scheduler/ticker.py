@@ -105,6 +105,7 @@ class Ticker:
         )
 
     def _shut_down(self) -> None:
+        self._context.senders.ask_to_stop()
         while not self._scheduler.running:
             time.sleep(0.01)
         self._scheduler.shutdown(wait=False)

@@ -15,6 +15,10 @@ from segmind.errors import InvalidInput
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Sending processes beside a scheduler, unless it is said how many, and at all.
+MOST_SENDERS_UNASKED = 3
+MOST_SENDERS = 32
+
 #: Every variable that Segmind reads, with what it means. The README lists the same names (tested).
 VARIABLES: dict[str, str] = {
     "SEGMIND_DATABASE_URL": "PostgreSQL 15+ to use; without it an embedded server starts",
@@ -26,6 +30,8 @@ VARIABLES: dict[str, str] = {
     "SEGMIND_SECRET_KEY": "key that signs links and encrypts credentials (default: made once)",
     "SEGMIND_LINK_KEYS": "keys that sign links, the newest first (default: the secret key)",
     "SEGMIND_REAL_DATA": "folder of the real data files that some tests read",
+    "SEGMIND_SENDERS": "processes that help a scheduler while there is much to send (default: one"
+    " less than processor cores, at most 3; 0: none)",
     "SEGMIND_TWILIO_ACCOUNT_SID": "Twilio account",
     "SEGMIND_TWILIO_AUTH_TOKEN": "Twilio auth token",
     "SEGMIND_TWILIO_FROM": "Twilio sender: an E.164 number or a messaging service id (MG...)",
@@ -51,6 +57,7 @@ class Settings:
     public_url: str
     host: str
     port: int
+    senders: int
     secret_key: bytes = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
 
@@ -83,6 +90,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=(env.get("SEGMIND_PUBLIC_URL") or f"http://{host}:{port}").rstrip("/"),
         host=host,
         port=port,
+        senders=_senders(env.get("SEGMIND_SENDERS")),
         secret_key=_secret(env.get("SEGMIND_SECRET_KEY"), home),
         environ={k: v for k, v in env.items() if k.startswith("SEGMIND_")},
     )
@@ -92,6 +100,16 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise InvalidInput(f"SEGMIND_PORT is {text!r}.", hint="Give a number from 1 to 65535.")
     return int(text)
+
+
+def _senders(given: str | None) -> int:
+    if not given:
+        return min(MOST_SENDERS_UNASKED, (os.cpu_count() or 1) - 1)
+    if not given.isdigit() or int(given) > MOST_SENDERS:
+        raise InvalidInput(
+            f"SEGMIND_SENDERS is {given!r}.", hint=f"Give a number from 0 to {MOST_SENDERS}."
+        )
+    return int(given)
 
 
 def _secret(given: str | None, home: Path) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +31,20 @@ def describe_machine() -> str:
 
 
 class Cpu:
-    """Processor time of named processes, and of a PostgreSQL server with all its children."""
+    """Processor time of named processes, and of a PostgreSQL server with all its children.
 
-    def __init__(self, processes: Mapping[str, int], data: Path) -> None:
+    ``helpers``: processes that come while it is measured, by name.
+    """
+
+    def __init__(
+        self,
+        processes: Mapping[str, int],
+        data: Path,
+        helpers: Mapping[str, Callable[[], Sequence[int]]] | None = None,
+    ) -> None:
         self._processes = dict(processes)
         self._data = data
+        self._helpers = dict(helpers or {})
         self._began = time.monotonic()
         self._before = self._seconds()
 
@@ -48,6 +57,8 @@ class Cpu:
         used = {name: _of_process(pid) for name, pid in self._processes.items()}
         postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
         family = [postmaster, *_children(postmaster)]
+        for name, pids in self._helpers.items():
+            used[name] = sum(_of_process(pid) for pid in pids())
         return used | {"postgresql": sum(_of_process(pid) for pid in family)}
 
 

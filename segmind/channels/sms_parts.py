@@ -49,6 +49,8 @@ class SmsParts:
 
 def count(text: str) -> SmsParts:
     """The size of ``text`` as a text message; an empty text takes no part."""
+    if BASIC.issuperset(text):  # nearly every text, at a tenth of the cost
+        return SmsParts("GSM-7", len(text), len(text), _plain_parts(len(text)), ())
     foreign = tuple(dict.fromkeys(c for c in text if c not in BASIC and c not in EXTENDED))
     if foreign:
         sizes = [2 if ord(c) > 0xFFFF else 1 for c in text]
@@ -57,6 +59,11 @@ def count(text: str) -> SmsParts:
     sizes = [2 if c in EXTENDED else 1 for c in text]
     units, parts = _pack(sizes, one=160, many=153)
     return SmsParts("GSM-7", len(text), units, parts, ())
+
+
+def _plain_parts(septets: int) -> int:
+    """How many parts so many characters of one septet take."""
+    return min(1, septets) if septets <= 160 else -(-septets // 153)
 
 
 def plain(text: str) -> str:

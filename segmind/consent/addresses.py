@@ -29,6 +29,7 @@ _PATTERN: Final = {
     Channel.PUSH: r"^[^\s\x00-\x1f\x7f]+$",
 }
 _WHOLE: Final = {which: re.compile(pattern).fullmatch for which, pattern in _PATTERN.items()}
+_PHONE: Final = _WHOLE[Channel.SMS]
 _LONGEST: Final = {Channel.EMAIL: 254, Channel.SMS: 16, Channel.PUSH: 4096}
 _LONGEST_LOCAL_PART: Final = 64
 _PHONE_NOISE: Final = "[ \t\r\n\u00a0\u202f().\\-/]"
@@ -36,6 +37,8 @@ _PHONE_NOISE: Final = "[ \t\r\n\u00a0\u202f().\\-/]"
 
 def as_channel(channel: Channel | str | int) -> Channel:
     """The channel of a name ("email"), a code (1) or the channel itself."""
+    if type(channel) is Channel:
+        return channel
     if isinstance(channel, str):
         return Channel[channel.upper()]
     return Channel(channel)
@@ -53,7 +56,7 @@ def normalise(channel: Channel | str | int, address: str | None) -> str | None:
     which = as_channel(channel)
     if which is Channel.EMAIL:
         text = text.lower()
-    elif which is Channel.SMS:
+    elif which is Channel.SMS and not _PHONE(text):  # nearly every number that is asked about
         text = re.sub(r"^00", "+", re.sub(_PHONE_NOISE, "", text))
     return text or None
 

@@ -6,7 +6,7 @@ the link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,12 @@ _LIFTED_BY_A_YES = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.ERASED)
 
 def token(secret_key: bytes, message_public_id: UUID) -> str:
     """The token of the unsubscribe link of one message; it does not expire."""
-    return signed.sign(secret_key, _USE, message_public_id.bytes)
+    return tokens(secret_key, [message_public_id.bytes])[0]
+
+
+def tokens(secret_key: bytes, message_public_ids: Sequence[bytes]) -> list[str]:
+    """``token`` of each message, given by the 16 bytes of its id."""
+    return signed.sign_all(secret_key, _USE, message_public_ids)
 
 
 def read_token(secret_key: bytes, presented: str) -> UUID | None:

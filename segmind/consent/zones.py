@@ -56,8 +56,9 @@ def place_of(known: Whereabouts, default: str) -> Place:
     Else the country's zones, narrowed by those of the number's area code; where the two contradict
     each other, both count. Else ``default``, the workspace's.
     """
-    by_phone = phone_zones(known.phone) if known.phone else frozenset()
     phone = known.phone or ""
+    asks_phone = phone and not (known.timezone and is_zone(known.timezone))
+    by_phone = phone_zones(phone) if asks_phone else frozenset()
     area = phone[2:5] if phone.startswith("+1") else ""
     return _place(
         known.timezone, known.country, known.state, known.postal_code, by_phone, area, default

@@ -98,20 +98,22 @@ _Sent = tuple[int, UUID, int, int, int, int, datetime]
 
 
 def _append(conn: Connection, sent: Sequence[_Sent], now: datetime) -> None:
-    ingest.store(
+    if not sent:
+        return
+    message_ids, public_ids, customer_ids, channels, kinds, sources, instants = zip(
+        *sent, strict=True
+    )
+    ingest.store_columns(
         conn,
-        [
-            ingest.Row(
-                event_id=event_bytes(f"message:{public_id}:sent"),
-                ts=ingest.micros(sent_at),
-                customer_id=customer_id,
-                kind=Kind.MESSAGE_SENT,
-                channel=channel,
-                message_id=message_id,
-                source_kind=source_kind,
-                source_id=source_id,
-            )
-            for message_id, public_id, customer_id, channel, source_kind, source_id, sent_at in sent
-        ],
+        {
+            "event_id": [event_bytes(f"message:{public_id}:sent") for public_id in public_ids],
+            "ts": [ingest.micros(sent_at) for sent_at in instants],
+            "customer_id": customer_ids,
+            "kind": [int(Kind.MESSAGE_SENT)] * len(sent),
+            "channel": channels,
+            "message_id": message_ids,
+            "source_kind": kinds,
+            "source_id": sources,
+        },
         now,
     )

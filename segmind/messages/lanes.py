@@ -73,7 +73,8 @@ class Lanes:
                 total.add(report)
                 if report.seen:
                     self._busy.add(channel)
-                    if report.seen >= CLAIM_SIZE and all(lane.done() for lane in beside):
+                    is_much = report.seen >= CLAIM_SIZE and not self._is_closed
+                    if is_much and all(lane.done() for lane in beside):
                         for finished in _results(beside):
                             total.add(finished)
                         beside = [

@@ -8,7 +8,7 @@ receipts. A GET never unsubscribes: scanners follow links.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -53,24 +53,38 @@ class LinkBook:
 
     def click(self, message: UUID, version_id: int, url: str) -> str:
         """The tracked form of ``url`` in this message."""
+        return self.clicks([message.bytes], version_id, url)[0]
+
+    def clicks(self, messages: Sequence[bytes], version_id: int, url: str) -> list[str]:
+        """The tracked form of ``url`` in each message (the 16 bytes of its public id)."""
         link_id = _link_id(version_id, url)
         if link_id not in self._known:
             self.new[link_id] = (version_id, url)
-        payload = message.bytes + link_id.to_bytes(8, "big")
-        return f"{self.base_url}/l/{signed.sign(self.secret_key, _CLICK, payload)}"
+        ending = link_id.to_bytes(8, "big")
+        payloads = [message + ending for message in messages]
+        base = f"{self.base_url}/l/"
+        return [base + token for token in signed.sign_all(self.secret_key, _CLICK, payloads)]
 
     def pixel(self, message: UUID) -> str:
         """The address of the picture whose loading says that the message was opened."""
-        return f"{self.base_url}/l/{signed.sign(self.secret_key, _OPEN, message.bytes)}"
+        return self.unseen([message.bytes])[0][1]
 
-    def hidden(self, pixel: str) -> str:
-        """The address of the e-mail's hidden link, made of its picture's: who follows it is none
-        of the people who see the e-mail."""
-        return f"{self.base_url}/h/{pixel.rpartition('/')[2]}"
+    def unseen(self, messages: Sequence[bytes]) -> list[tuple[str, str]]:
+        """Of each message (the 16 bytes of its public id): the address of its hidden link (who
+        follows it is none of the people who see the e-mail), and that of the picture whose loading
+        says that the message was opened."""
+        hidden, pixel = f"{self.base_url}/h/", f"{self.base_url}/l/"
+        tokens = signed.sign_all(self.secret_key, _OPEN, messages)
+        return [(hidden + token, pixel + token) for token in tokens]
 
     def unsubscribe(self, message: UUID) -> str:
         """The page to unsubscribe; the same address takes the one-click POST."""
-        return f"{self.base_url}/u/{unsubscribe.token(self.secret_key, message)}"
+        return self.unsubscribe_pages([message.bytes])[0]
+
+    def unsubscribe_pages(self, messages: Sequence[bytes]) -> list[str]:
+        """``unsubscribe`` of each message (the 16 bytes of its public id)."""
+        base = f"{self.base_url}/u/"
+        return [base + token for token in unsubscribe.tokens(self.secret_key, messages)]
 
     def keep(self, conn: Connection) -> None:
         """Store the new destinations. Do it before the messages leave."""

@@ -12,8 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
@@ -77,14 +79,18 @@ def reduce_inbox(store: Store, now: datetime, limit: int = 1_000) -> int:
 def _reduce(conn: Connection, key: bytes, now: datetime, limit: int) -> int:
     rows = conn.execute(
         text("""
-            SELECT id, delivery FROM webhook_inbox WHERE processed_at IS NULL
+            SELECT id, CAST(delivery AS text) FROM webhook_inbox WHERE processed_at IS NULL
             ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
         """),
         {"limit": limit},
     ).all()
     if not rows:
         return 0
-    reports = {inbox_id: _parsed(inbox_id, stored) for inbox_id, stored in rows}
+    # Read all at once: a parser that is called for each takes a tenth of all that a receipt costs.
+    stored = msgspec.json.decode(f"[{','.join([written for _, written in rows])}]")
+    reports = {
+        inbox_id: _parsed(inbox_id, each) for (inbox_id, _), each in zip(rows, stored, strict=True)
+    }
     known = subjects.find(conn, [report for report in reports.values() if report])
     receipts = [
         Receipt(inbox_id, report, min(report.at, now), known.of(report))
@@ -125,7 +131,8 @@ def _move_messages(conn: Connection, receipts: Iterable[Receipt], now: datetime)
     evidence.prove(conn, sorted(proofs.items(), key=lambda proof: proof[0]), now)
     rank = " ".join(f"WHEN {int(state)} THEN {n}" for state, n in RANK.items())
     ordered = sorted(sums.items())
-    columns = {name: literal([getattr(e, name) for _, e in ordered]) for name in _SUM_COLUMNS}
+    values = zip(*[_SUMS(engagement) for _, engagement in ordered], strict=True)
+    columns = {name: literal(column) for name, column in zip(_SUM_COLUMNS, values, strict=True)}
     conn.execute(
         text(f"""
             UPDATE message m SET
@@ -164,6 +171,7 @@ _SUM_COLUMNS: Final = {
     "machine_opens": "int",
     "machine_clicks": "int",
 }
+_SUMS: Final = attrgetter(*_SUM_COLUMNS)
 _SUM_ARRAYS: Final = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _SUM_COLUMNS.items())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, text
 
 from segmind.channels import sms_parts
-from segmind.channels.content import EmailContent, Slots, SmsContent
+from segmind.channels.content import Content, EmailContent, Slots, SmsContent
 from segmind.channels.provider import Parcel, Sender
 from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
@@ -21,8 +21,9 @@ from segmind.messages.judging import Claimed
 from segmind.messages.links import LinkBook
 from segmind.templates import variables, versions
 from segmind.templates.compile import Compiled, Fault, compiled
-from segmind.templates.links import Links
-from segmind.templates.render import RenderError, render_compiled
+from segmind.templates.links import LinksOfAll, Together
+from segmind.templates.recipients import UNSUBSCRIBE, Contexts, Recipients, with_links
+from segmind.templates.render import RenderError, render_all_of
 from segmind.templates.template import Draft
 from segmind.workspace.product_settings import ChannelName, ProductSettings
 
@@ -62,6 +63,33 @@ class _Version(NamedTuple):
     names_traits: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """Recipients of one version without values of their own: customers, and what all may name."""
+
+    people: Sequence[Mapping[str, Any] | None]
+    shared: Mapping[str, object]
+    links: LinksOfAll
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def column(self, name: str) -> list[Any]:
+        if name == UNSUBSCRIBE:
+            return list(self.links.unsubscribe_urls)
+        if name == "customer":
+            return [{} if person is None else person for person in self.people]
+        if name in self.shared:
+            return [self.shared[name]] * len(self.people)
+        return [None if person is None else person.get(name) for person in self.people]
+
+    def values(self, n: int) -> Mapping[str, object]:
+        return with_links(_context({}, self.people[n], self.shared), self.links.of(n))
+
+    def part(self, start: int, stop: int) -> _Readers:
+        return _Readers(self.people[start:stop], self.shared, self.links.part(start, stop))
+
+
 @dataclass(slots=True)
 class Renderer:
     """Renders batches; keeps template versions and link ids it has seen.
@@ -72,7 +100,7 @@ class Renderer:
     links: LinkBook
     provider_of: Callable[[Channel], str | None] = field(default=lambda _: None)
     _versions: dict[int, _Version] = field(default_factory=dict)
-    _pixelled: dict[int, tuple[Slots, tuple[str, ...]]] = field(default_factory=dict)
+    _pixelled: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
 
     def render(
         self,
@@ -92,71 +120,107 @@ class Renderer:
             return settings.cost_micros(_NAMES[channel], self.provider_of(channel), country)
 
         nobody = variables.context(shop={**variables.shop_of(settings), "url": shop_url})
-        out: list[Rendered | Unrenderable] = []
-        for message in messages:
-            person = people.get(message.id)
-            context = _context(message, person, nobody)
-            try:
-                version = self._version(conn, message.template_version_id)
-                price = price_of(message.channel, _country(person))
-                out.append(self._one(message, version, context, price, senders[message.channel]))
-            except SegmindError as error:
-                out.append(Unrenderable(message, RenderError("template", None, str(error))))
-            except Exception as error:  # one message's data must never stop the others
-                log.exception("A message could not be rendered (id %s)", message.id)
-                said = f"The text could not be made ({type(error).__name__})."
-                out.append(Unrenderable(message, RenderError("template", None, said)))
-        return out
+        out: dict[int, Rendered | Unrenderable] = {}
+        for alike in _alike(messages):
+            contents = self._contents(conn, alike, people, nobody)
+            for message, content in zip(alike, contents, strict=True):
+                price = price_of(message.channel, _country(people.get(message.id)))
+                out[message.id] = _rendered(message, content, price, senders[message.channel])
+        return [out[message.id] for message in messages]
 
-    def _one(
+    def _contents(
         self,
-        message: Claimed,
+        conn: Connection,
+        alike: Sequence[Claimed],
+        people: Mapping[int, Mapping[str, Any]],
+        nobody: Mapping[str, object],
+    ) -> list[Content | RenderError]:
+        """The contents of messages of one version and purpose."""
+        try:
+            version = self._version(conn, alike[0].template_version_id)
+        except SegmindError as error:
+            return [RenderError("template", None, str(error))] * len(alike)
+        try:
+            return self._rendered_together(version, alike, people, nobody)
+        except Exception as error:  # one message's data must never stop the others
+            if len(alike) > 1:
+                return [
+                    content
+                    for message in alike
+                    for content in self._contents(conn, [message], people, nobody)
+                ]
+            log.exception("A message could not be rendered (id %s)", alike[0].id)
+            said = f"The text could not be made ({type(error).__name__})."
+            return [RenderError("template", None, said)]
+
+    def _rendered_together(
+        self,
         version: _Version,
-        context: Mapping[str, object],
-        price: int,
-        sender: Sender | None,
-    ) -> Rendered | Unrenderable:
-        content = render_compiled(version.draft, version.ready, context, self._links(message))
-        if isinstance(content, RenderError):
-            return Unrenderable(message, content)
-        if isinstance(content, SmsContent) and not content.body:
-            return Unrenderable(message, RenderError("body", None, "The text is empty."))
-        if isinstance(content, EmailContent) and message.purpose is Purpose.MARKETING:
-            content = self._with_pixel(message, content)
-        parts = sms_parts.count(content.body).parts if isinstance(content, SmsContent) else None
-        parcel = Parcel(message.public_id, message.address, content, sender)
-        return Rendered(message, parcel, parts, price * (parts or 1))
+        alike: Sequence[Claimed],
+        people: Mapping[int, Mapping[str, Any]],
+        nobody: Mapping[str, object],
+    ) -> list[Content | RenderError]:
+        ids = [message.public_id.bytes for message in alike]
+        links = self._links(alike[0], ids)
+        persons = [people.get(message.id) for message in alike]
+        who: Recipients = _Readers(persons, nobody, links)
+        if alike[0].vars:
+            given = zip(alike, persons, strict=True)
+            contexts = [_context(message.vars, person, nobody) for message, person in given]
+            who = Contexts(contexts, links)
+        contents = render_all_of(version.draft, version.ready, who)
+        if alike[0].channel is Channel.EMAIL and alike[0].purpose is Purpose.MARKETING:
+            return self._with_pixels(alike[0].template_version_id, ids, contents)
+        return contents
 
-    def _links(self, message: Claimed) -> Links:
-        public_id, version_id, book = message.public_id, message.template_version_id, self.links
-        page = book.unsubscribe(public_id) if message.purpose is not Purpose.TRANSACTIONAL else None
-        if message.purpose is Purpose.TEST:
-            return Links(unsubscribe_url=page)
-        made: dict[str, str] = {}  # an e-mail has its links twice, in HTML and in text
+    def _links(self, first: Claimed, ids: Sequence[bytes]) -> Together:
+        """The links of messages of ``first``'s version and purpose."""
+        purpose, version_id, book = first.purpose, first.template_version_id, self.links
+        made: dict[str, list[str]] = {}  # an e-mail has its links twice, in HTML and in text
 
-        def link_for(url: str) -> str:
+        def tracked(url: str) -> list[str]:
             if url not in made:
-                made[url] = book.click(public_id, version_id, url)
+                made[url] = book.clicks(ids, version_id, url)
             return made[url]
 
-        return Links(link_for=link_for, unsubscribe_url=page)
+        def tracked_in(n: int, url: str) -> str:
+            # A link that names its reader is nobody else's.
+            return book.clicks([ids[n]], version_id, url)[0]
 
-    def _with_pixel(self, message: Claimed, content: EmailContent) -> EmailContent:
-        """The picture at the end of the body, and a link before it that only machines see; all of
+        is_test = purpose is Purpose.TEST
+        return Together(
+            len(ids),
+            None if is_test else tracked,
+            None if is_test else tracked_in,
+            None if purpose is Purpose.TRANSACTIONAL else lambda: book.unsubscribe_pages(ids),
+        )
+
+    def _with_pixels(
+        self, version_id: int, ids: Sequence[bytes], contents: Sequence[Content | RenderError]
+    ) -> list[Content | RenderError]:
+        """The picture at the end of each body, and a link before it that only machines see; all of
         a version's e-mails keep sharing pieces."""
+        unseen = self.links.unseen(ids)
+        return [
+            self._with_pixel(version_id, content, addresses)
+            if isinstance(content, EmailContent)
+            else content
+            for content, addresses in zip(contents, unseen, strict=True)
+        ]
+
+    def _with_pixel(
+        self, version_id: int, content: EmailContent, addresses: tuple[str, str]
+    ) -> EmailContent:
         slots = content.html_part
         if not isinstance(slots, Slots):
             return content
-        version_id = message.template_version_id
         known = self._pixelled.get(version_id)
-        if known is None or known[0].pieces is not slots.pieces:
-            known = (slots, _pieces_with_pixel(slots.pieces))
-            self._pixelled[version_id] = known
-        pixel = self.links.pixel(message.public_id)
+        if known is None or known[0] is not slots.pieces:
+            known = self._pixelled[version_id] = (slots.pieces, _pieces_with_pixel(slots.pieces))
         return EmailContent(
             content.subject,
             content.preheader,
-            Slots(known[1], (*slots.values, self.links.hidden(pixel), pixel)),
+            Slots(known[1], (*slots.values, *addresses)),
             content.text_part,
             content.headers,
         )
@@ -176,6 +240,29 @@ class Renderer:
             written = draft.model_dump_json()
             self._versions[version_id] = _Version(draft, compiled(draft), "traits" in written)
         return self._versions[version_id]
+
+
+def _alike(messages: Sequence[Claimed]) -> Iterable[list[Claimed]]:
+    """The messages by what makes them render together."""
+    groups: dict[tuple[int, Purpose, bool], list[Claimed]] = {}
+    for message in messages:
+        alike = (message.template_version_id, message.purpose, bool(message.vars))
+        groups.setdefault(alike, []).append(message)
+    return groups.values()
+
+
+def _rendered(
+    message: Claimed, content: Content | RenderError, price: int, sender: Sender | None
+) -> Rendered | Unrenderable:
+    if isinstance(content, RenderError):
+        return Unrenderable(message, content)
+    parts = None
+    if isinstance(content, SmsContent):
+        if not content.body:
+            return Unrenderable(message, RenderError("body", None, "The text is empty."))
+        parts = sms_parts.count(content.body).parts
+    parcel = Parcel(message.public_id, message.address, content, sender)
+    return Rendered(message, parcel, parts, price * (parts or 1))
 
 
 def _pieces_with_pixel(pieces: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,10 +288,9 @@ def _country(person: Mapping[str, Any] | None) -> str | None:
 
 
 def _context(
-    message: Claimed, person: Mapping[str, Any] | None, nobody: Mapping[str, object]
+    given: Mapping[str, Any], person: Mapping[str, Any] | None, nobody: Mapping[str, object]
 ) -> dict[str, object]:
     """What the template may name: ``nobody``'s values, the customer's, the message's own."""
-    given = message.vars
     if not given:
         return dict(nobody) if person is None else variables.with_customer(nobody, person)
     return variables.context(

@@ -124,6 +124,27 @@ def rates(conn: Connection, keys: Iterable[SourceKey]) -> dict[SourceKey, int]:
     return {SourceKey(kind, source_id): rate for kind, source_id, rate in rows}
 
 
+#: A source that may not send more in a second than this keeps one process busy at most.
+ONE_PROCESS_PER_SECOND = 500
+
+
+def has_much(conn: Connection, many: int) -> bool:
+    """Whether an open source has so many READY messages, and may send them quickly."""
+    for ready in with_ready(conn):
+        if ready.per_second is not None and ready.per_second <= ONE_PROCESS_PER_SECOND:
+            continue
+        found = conn.execute(
+            text("""
+                SELECT EXISTS (SELECT FROM message WHERE source_kind = :kind AND source_id = :id
+                               AND state = 0 OFFSET :but_one)
+            """),
+            {"kind": ready.source.kind, "id": ready.source.id, "but_one": many - 1},
+        )
+        if found.scalar_one():
+            return True
+    return False
+
+
 class Ready(NamedTuple):
     """An open source with a READY message; ``channel`` is that of its first one."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, TextIO
+from functools import cached_property, lru_cache
+from typing import Final, Protocol, TextIO
 
 from liquid.ast import BlockNode, Node
 from liquid.context import RenderContext
@@ -57,13 +57,109 @@ class Links:
 
     def in_text(self, text: str) -> str:
         """``text`` with every http(s) address replaced by its tracked form."""
-        if self.link_for is None:
+        if self.link_for is None or "://" not in text:
             return text
         return _IN_TEXT.sub(self._replace, text)
 
     def _replace(self, match: re.Match[str]) -> str:
         url = match[0].rstrip(_TRAILING)
         return self.followed(url) + match[0][len(url) :]
+
+
+class LinksOfAll(Protocol):
+    """The links of several messages of one template."""
+
+    @property
+    def unsubscribe_urls(self) -> Sequence[str | None]:
+        """Of each: its page to unsubscribe."""
+
+    def of(self, n: int) -> Links:
+        """The links of the message at place ``n``."""
+
+    def followed(self, urls: Sequence[str], *, track: bool = True) -> list[str]:
+        """``Links.followed`` of each message's own address."""
+
+    def followed_by_all(self, url: str, *, track: bool = True) -> list[str]:
+        """``Links.followed`` of one address that all of them have."""
+
+    def part(self, start: int, stop: int) -> LinksOfAll:
+        """Those of the messages from ``start`` to before ``stop``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """Links of messages that are made one by one."""
+
+    links: Sequence[Links]
+
+    @property
+    def unsubscribe_urls(self) -> list[str | None]:
+        return [each.unsubscribe_url for each in self.links]
+
+    def of(self, n: int) -> Links:
+        return self.links[n]
+
+    def followed(self, urls: Sequence[str], *, track: bool = True) -> list[str]:
+        return [each.followed(url, track=track) for each, url in zip(self.links, urls, strict=True)]
+
+    def followed_by_all(self, url: str, *, track: bool = True) -> list[str]:
+        return [each.followed(url, track=track) for each in self.links]
+
+    def part(self, start: int, stop: int) -> OneByOne:
+        return OneByOne(self.links[start:stop])
+
+
+class Together:
+    """Links of ``count`` messages that are made for all of them at once, when they are asked for.
+
+    ``tracked`` gives the tracked form that one address has in each message, ``tracked_in`` that of
+    an address in the message at one place; both None leave addresses as they are. ``pages`` gives
+    each one's page to unsubscribe; None: there is none.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        tracked: Callable[[str], Sequence[str]] | None = None,
+        tracked_in: Callable[[int, str], str] | None = None,
+        pages: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        self._count = count
+        self._tracked = tracked
+        self._tracked_in = tracked_in
+        self._pages = pages
+
+    @cached_property
+    def unsubscribe_urls(self) -> Sequence[str | None]:
+        return [None] * self._count if self._pages is None else self._pages()
+
+    def of(self, n: int) -> Links:
+        tracked, page = self._tracked_in, self.unsubscribe_urls[n]
+        if tracked is None:
+            return Links(unsubscribe_url=page)
+        return Links(link_for=lambda url: tracked(n, url), unsubscribe_url=page)
+
+    def followed(self, urls: Sequence[str], *, track: bool = True) -> list[str]:
+        if urls == self.unsubscribe_urls:
+            return list(urls)  # our own pages, which are never tracked
+        return [self.of(n).followed(url, track=track) for n, url in enumerate(urls)]
+
+    def followed_by_all(self, url: str, *, track: bool = True) -> list[str]:
+        address, is_allowed, is_web = _looked_at(url)
+        if not (is_allowed and is_web and track) or self._tracked is None:
+            return [address if is_allowed else "#"] * self._count
+        if address in self.unsubscribe_urls:
+            return [self.of(n).followed(url) for n in range(self._count)]
+        return list(self._tracked(address))
+
+    def part(self, start: int, stop: int) -> Together:
+        tracked, tracked_in = self._tracked, self._tracked_in
+        return Together(
+            stop - start,
+            None if tracked is None else lambda url: tracked(url)[start:stop],
+            None if tracked_in is None else lambda n, url: tracked_in(start + n, url),
+            None if self._pages is None else lambda: self.unsubscribe_urls[start:stop],  # type: ignore[arg-type,return-value]
+        )
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -271,8 +272,11 @@ def test_a_source_keeps_its_rate(bench: Bench) -> None:
     with bench.store.engine.begin() as conn:
         sources.set_rate(conn, 1, 1, 5)
     provider = Scripted()
-    report = dispatcher(bench, provider).run_once()
-    assert report.accepted == 5
+    sender = dispatcher(bench, provider)
+    began = time.monotonic()
+    report = sender.run_once()
+    # A token comes every fifth of a second, also while a slow machine sends.
+    assert 5 <= report.accepted <= 5 * (1 + time.monotonic() - began)
     bench.run("UPDATE send_bucket SET tokens = 0, filled_at = now() + interval '1 hour'")
     again = dispatcher(bench, provider).run_once()
     assert again.throttled  # no token comes while the bucket's clock is ahead
@@ -282,9 +286,12 @@ def test_a_source_keeps_its_rate(bench: Bench) -> None:
 def test_a_provider_keeps_its_rate(bench: Bench) -> None:
     bench.broadcast(bench.customers(30), bench.version())
     provider = Scripted()
-    report = dispatcher(bench, provider, provider_rates={"scripted": 7}).run_once()
-    assert report.accepted == 7
-    assert bench.states() == {State.ACCEPTED: 7, State.READY: 23}  # the rest is not even claimed
+    sender = dispatcher(bench, provider, provider_rates={"scripted": 7})
+    began = time.monotonic()
+    sent = sender.run_once().accepted
+    assert 7 <= sent <= 7 * (1 + time.monotonic() - began)
+    # The rest is not even claimed.
+    assert bench.states() == {State.ACCEPTED: sent, State.READY: 30 - sent}
 
 
 def test_the_sandbox_takes_a_broadcast_and_writes_it_down(bench: Bench) -> None:

@@ -52,17 +52,22 @@ class Office:
                 {"n": n},
             )
 
-    def start(self, *, ready: bool = True) -> subprocess.Popen[bytes]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to work for this shop."""
+        return {
+            "PATH": os.environ["PATH"],
+            "SEGMIND_DATABASE_URL": self._url,
+            "SEGMIND_HOME": str(self.store.settings.home),
+        }
+
+    def start(self, *, ready: bool = True, **environment: str) -> subprocess.Popen[bytes]:
         """``ready``: wait until it has said that it lives."""
         log = (self._logs / f"scheduler-{len(list(self._logs.iterdir()))}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", "scheduler"],
             cwd=ROOT,
-            env={
-                "PATH": os.environ["PATH"],
-                "SEGMIND_DATABASE_URL": self._url,
-                "SEGMIND_HOME": str(self.store.settings.home),
-            },
+            env={**self.environment, **environment},
             stdout=log,
             stderr=log,
         )

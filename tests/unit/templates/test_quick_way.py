@@ -11,8 +11,9 @@ from liquid.ast import Node
 
 from segmind.templates.compile import compiled
 from segmind.templates.language import HTML, PLAIN, BoundedContext, Language, Problem, parse
-from segmind.templates.links import KEY, Box, Links, tracked
+from segmind.templates.links import KEY, Box, Links, OneByOne, tracked
 from segmind.templates.quick import NotQuick, quick
+from segmind.templates.recipients import Contexts
 from segmind.templates.template import EmailDraft
 
 LINKS = Links(
@@ -76,8 +77,9 @@ def test_the_quick_way_is_the_engine_way(
     }
     if has_customer:
         values["customer"] = {"first_name": first_name, "city": city}
+    other = {**values, "first_name": "Grace", "customer": {"first_name": "Grace", "city": None}}
     try:
-        shown = made(values)
+        shown, *others = made(Contexts((values, other), OneByOne((LINKS, LINKS))))
     except NotQuick:
         usual = (str, int, bool, type(None))
         texts = [first_name, city] if has_customer else [first_name]
@@ -85,6 +87,7 @@ def test_the_quick_way_is_the_engine_way(
         assert not has_customer or not plain
         return
     assert shown == by_engine(parsed.nodes, language, values)
+    assert others == [by_engine(parsed.nodes, language, {**other, KEY: Box(LINKS)})]
 
 
 @pytest.mark.parametrize(
