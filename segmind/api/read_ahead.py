@@ -7,12 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from sqlalchemy import Connection
+
 from segmind import clock
-from segmind.analytics import funnel, overview
+from segmind.analytics import deliverability, funnel, lift, overview
+from segmind.analytics.carriage import carriage
 from segmind.analytics.period import Period
 from segmind.api.stores import RETRY_SECONDS, Stores
+from segmind.campaigns import campaign as campaigns
+from segmind.campaigns import groups
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.errors import SegmindError, Unavailable
@@ -53,10 +59,19 @@ def _questions(store: Store, facts: Facts, now: datetime) -> Iterator[_Question]
         segments, resolve = list_segments(conn), resolver(conn)
         for segment in segments:
             yield lambda rule=segment.rule: preview(rule, facts, now, resolve)  # type: ignore[misc]
-    period = Period.last_days(_DAYS, now, facts.zone)
-    yield lambda: overview.summary(facts, period)
-    yield lambda: funnel.product_funnel(facts, period)
-    yield lambda: quality.measure(facts.log)
+        period = Period.last_days(_DAYS, now, facts.zone)
+        yield lambda: overview.summary(facts, period)
+        yield lambda: funnel.product_funnel(facts, period)
+        yield lambda: quality.measure(facts.log)
+        for stretch in (period, period.before()):
+            yield partial(deliverability.by_place, facts, carriage(store), stretch)
+        for number in groups.holding_out(conn, period.since, now):
+            # Also for the statistics' library, which takes one to two seconds to load.
+            yield partial(_lift, conn, facts, number, now)
+
+
+def _lift(conn: Connection, facts: Facts, campaign_id: int, now: datetime) -> object:
+    return lift.measure(facts, groups.experiment_of(conn, campaigns.get(conn, campaign_id)), now)
 
 
 def _once_there(stores: Stores) -> None:

@@ -11,7 +11,8 @@ from segmind.segments import segment
 from segmind.segments.built_ins import BUILT_INS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FIGURES = 3
+#: Overview, funnel, quality of the log, and who carried the messages of the period and before it.
+FIGURES = 5
 
 
 def test_every_segment_and_the_first_figures_are_asked(store: Store) -> None:

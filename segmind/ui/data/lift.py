@@ -70,7 +70,7 @@ def _version(launched: datetime, days: int, version: str) -> str:
     return version if now() < launched + timedelta(days=days) else "over"
 
 
-@st.cache_data(ttl=600, max_entries=24, show_spinner=False)
+@st.cache_data(ttl=600, max_entries=24, refresh_mode="background", show_spinner=False)
 def _experiment(campaign_id: int, days: int, by_variant: bool) -> Experiment:
     """A frozen audience stays as it is (but for erased customers, whom the facts leave out)."""
     with store().engine.connect() as conn:

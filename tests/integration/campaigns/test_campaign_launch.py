@@ -12,6 +12,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from segmind.api.read_ahead import read_ahead
 from segmind.campaigns import launch as launching
 from segmind.campaigns.lifecycle import IllegalMove, Status
 from segmind.campaigns.progress import progress
@@ -49,6 +50,14 @@ def test_the_holdout_is_kept_out_and_recorded(desk: Any) -> None:
     held = desk.rows("SELECT count(*) FROM campaign_exclusion WHERE reason = 'holdout'")[0][0]
     assert 20 <= held <= 60
     assert held + desk.count("message") == 200
+
+
+def test_the_lift_of_a_campaign_with_a_holdout_is_measured_when_serving_begins(desk: Any) -> None:
+    desk.customers(200)
+    campaign = desk.campaign(holdout_percent=20.0)
+    before = read_ahead(desk.store, desk.at(0))
+    desk.launch(campaign)
+    assert read_ahead(desk.store, desk.at(60)) == before + 1
 
 
 def test_launching_again_adds_nothing(desk: Any) -> None:
