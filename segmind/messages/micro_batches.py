@@ -33,6 +33,7 @@ from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
 from segmind.messages import sources
+from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.handover import Marked
 from segmind.messages.rendering import Rendered
 from segmind.messages.sources import SourceKey
@@ -74,8 +75,13 @@ def close(conn: Connection, request_id: uuid.UUID, accepted: int, now: datetime)
 
 
 def lose(conn: Connection, now: datetime, said: str, *, limit: int = 50) -> int:
-    """Close micro-batches whose lease is over: their messages are in doubt; how many these are."""
-    return conn.execute(_LOSE, {"now": now, "said": said, "limit": limit}).rowcount
+    """Close micro-batches whose lease is over: their messages are in doubt; how many these are.
+
+    When the call began is told by the lease, as in ``reaper``: ``started_at`` is by the clock of
+    the process that called; one ten minutes ahead had the provider asked from after the call.
+    """
+    values = {"now": now, "said": said, "limit": limit, "longest": LEASE_SECONDS}
+    return conn.execute(_LOSE, values).rowcount
 
 
 def _list(values: Sequence[Any]) -> str | None:
@@ -115,8 +121,10 @@ _LOSE: Final = text("""
         FROM gone, unnest(gone.message_ids, gone.segments, gone.costs_micros, gone.cap_days)
             AS g(id, segments, cost, day)
         WHERE m.id = g.id AND m.state = 0
-        RETURNING m.id, m.attempt, gone.provider, gone.started_at
+        RETURNING m.id, m.attempt, gone.provider, gone.lease_until
     )
     INSERT INTO attempt (message_id, n, provider, started_at, outcome, code, detail)
-    SELECT id, attempt, provider, started_at, 'in_doubt', 'interrupted', :said FROM moved
+    SELECT id, attempt, provider, LEAST(CAST(:now AS timestamptz), now())
+               - (now() - lease_until) - make_interval(secs => :longest),
+           'in_doubt', 'interrupted', :said FROM moved
 """)

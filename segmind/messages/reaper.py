@@ -29,7 +29,8 @@ def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
     Leases are judged by the database's clock; ``now`` (the product's) is only written down. A doubt
     begins when it is found, not when the lease ended: were the clock set forward in between, the
     time in which the call may still succeed would seem to have passed. But the call is said to have
-    begun when the lease did at the latest: that far back its provider is asked for the message.
+    begun when the lease did at the latest: that far back its provider is asked for the message. The
+    clock of the process that called does not count: it may have been wrong, and so may ``now``.
     """
     released = _released(conn, limit)
     contacts.release(conn, released)
@@ -44,7 +45,8 @@ def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
                 FROM gone WHERE m.id = gone.id
                 RETURNING m.id, m.attempt, m.provider, m.created_at, gone.lease_until)
             INSERT INTO attempt (message_id, n, provider, started_at, outcome, code, detail)
-            SELECT id, attempt, provider, GREATEST(created_at, CAST(:now AS timestamptz)
+            SELECT id, attempt, provider,
+                   GREATEST(created_at, LEAST(CAST(:now AS timestamptz), now())
                        - (now() - lease_until) - make_interval(secs => :longest)),
                    'in_doubt', 'interrupted', :said FROM moved
         """),

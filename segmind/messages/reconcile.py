@@ -19,6 +19,7 @@ from segmind.consent.purpose import Purpose
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
 from segmind.messages import contacts, evidence
+from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.doubt_policy import (
     EXACT_LOOK_UP,
     NEEDS_ATTENTION,
@@ -127,15 +128,23 @@ def _graces(registry: Registry, rules: dict[Channel, DoubtPolicy]) -> dict[Chann
 
 def _in_doubt(conn: Connection, graces: dict[Channel, float], limit: int) -> list[RowMapping]:
     """Messages in doubt that nobody holds and that are old enough, the longest in doubt first,
-    with the age of the doubt by the database's clock."""
+    with the age of the doubt by the database's clock.
+
+    ``asked_since``: from when on the provider is asked, as the call began. Where that is said to
+    have been after the doubt, the caller's clock was wrong, and it was within the lease before.
+    """
     rows = conn.execute(
         text("""
             SELECT m.*, EXTRACT(EPOCH FROM now() - COALESCE(m.lease_until, now())) AS doubt_age,
                    (SELECT count(*) FROM attempt a
                     WHERE a.message_id = m.id AND a.outcome = 'in_doubt') AS rounds,
-                   COALESCE((SELECT max(started_at) FROM attempt a WHERE a.message_id = m.id),
-                            m.created_at) AS asked_since
+                   CASE WHEN begun.at <= COALESCE(m.lease_until, now()) THEN begun.at
+                   ELSE COALESCE(m.lease_until, now()) - make_interval(secs => :longest)
+                   END AS asked_since
             FROM message m
+            CROSS JOIN LATERAL (
+                SELECT COALESCE(max(a.started_at), m.created_at) AS at FROM attempt a
+                WHERE a.message_id = m.id) AS begun
             JOIN unnest(CAST(:channels AS smallint[]), CAST(:graces AS float8[]))
               AS g(channel, grace) ON g.channel = m.channel
             WHERE m.state = 5 AND m.error_class IS DISTINCT FROM :held
@@ -144,6 +153,7 @@ def _in_doubt(conn: Connection, graces: dict[Channel, float], limit: int) -> lis
         """),
         {
             "limit": limit,
+            "longest": LEASE_SECONDS,
             "held": NEEDS_ATTENTION,
             "channels": [int(channel) for channel in graces],
             "graces": list(graces.values()),

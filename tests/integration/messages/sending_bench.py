@@ -126,6 +126,7 @@ class Scripted:
         self.channel = ChannelName(channel)
         self.capabilities = Capabilities(True, look_up, repeat_is_harmless)
         self.sent: list[Parcel] = []
+        self.asked_since: list[datetime] = []
         self.answer = answer or (lambda parcel: Accepted(f"P{parcel.message_public_id.hex}"))
         self.found = found or (lambda parcel: NotFound())
 
@@ -134,6 +135,7 @@ class Scripted:
         return [self.answer(parcel) for parcel in parcels]
 
     def find(self, parcel: Parcel, since: datetime) -> Finding:
+        self.asked_since.append(since)
         return self.found(parcel)
 
     def read_webhook(self, request: WebhookRequest) -> Deliveries | Refused:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -28,6 +29,7 @@ from segmind.messages import (
     reconcile,
     sending,
 )
+from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
@@ -245,6 +247,58 @@ def test_a_call_cut_short_is_settled_by_what_the_provider_has(bench: Bench, had_
     assert bench.states() == {State.ACCEPTED: 4}
     assert len(log) == len(set(log)) == 4
     assert bench.value("SELECT count(*) FROM event_recent WHERE kind = 10") == 4
+
+
+@pytest.mark.parametrize("how", ["of a campaign", "single", "answered"])
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_provider_is_asked_from_before_the_call_whatever_the_caller_s_clock_said(
+    bench: Bench, how: str, minutes: int
+) -> None:
+    bench.broadcast(bench.customers(2), bench.version())
+    bench.run("UPDATE message SET expires_at = now() + interval '1 day'")
+    if how == "single":
+        of_no_campaign(bench)
+
+    def answer(parcel: Parcel) -> Outcome:
+        if how != "answered":
+            raise _Killed
+        return InDoubt("It answered 500.", 500)
+
+    provider = Scripted(answer=answer)
+    wrong = timedelta(minutes=minutes)
+    before = datetime.now(UTC)
+    caller = dispatcher(bench, provider, now=lambda: datetime.now(UTC) + wrong)
+    with suppress(_Killed):
+        caller.run_once()
+    if how != "answered":
+        lease_over(bench)
+        with bench.store.engine.begin() as conn:
+            assert reaper.run(conn, datetime.now(UTC)).in_doubt == 2
+    settle(bench, provider)
+    assert len(provider.asked_since) == 2
+    assert max(provider.asked_since) <= before
+
+
+def test_of_a_call_found_lost_late_its_provider_is_asked_from_before_it(bench: Bench) -> None:
+    bench.broadcast(bench.customers(1), bench.version())
+
+    def dies(parcel: Parcel) -> Outcome:
+        raise _Killed
+
+    provider = Scripted(answer=dies)
+    with pytest.raises(_Killed):
+        dispatcher(bench, provider).run_once()
+    # It began an hour ago, by a clock that was ten minutes ahead.
+    bench.run(
+        "UPDATE micro_batch SET started_at = now() - interval '50 minutes', lease_until = now()"
+        f" - interval '1 hour' + interval '{LEASE_SECONDS} seconds'"
+    )
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with bench.store.engine.begin() as conn:
+        assert reaper.run(conn, datetime.now(UTC)).in_doubt == 1
+    settle(bench, provider)
+    (asked_since,) = provider.asked_since
+    assert an_hour_ago - timedelta(minutes=10) < asked_since <= an_hour_ago
 
 
 def test_absence_is_believed_only_after_the_grace_time(bench: Bench) -> None:
