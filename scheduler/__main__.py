@@ -11,16 +11,15 @@ from types import FrameType
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from scheduler.beginning import begun
 from scheduler.context import Context
 from scheduler.database import Reviver, wait_for_store
 from scheduler.jobs import JOBS
-from scheduler.logs import log_to_stderr
 from scheduler.ticker import STOP_SECONDS, Ticker
 from segmind.db import heartbeat
 from segmind.db.engine import Store
 from segmind.db.migrate import upgrade
-from segmind.errors import SegmindError
-from segmind.settings import Settings, from_environment
+from segmind.settings import Settings
 from segmind.workspace import product_clock
 
 log = logging.getLogger("segmind.scheduler")
@@ -34,12 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         for job in JOBS:
             sys.stdout.write(f"{job.name:20} every {job.every:g} s  {job.sentence}\n")
         return 0
-    try:
-        settings = from_environment()
-    except SegmindError as error:
-        sys.stderr.write(f"{error}\n")
+    settings = begun()
+    if settings is None:
         return 2
-    log_to_stderr(settings)
     run(settings, Context())
     return 0
 

@@ -1,14 +1,27 @@
-"""What the processes of this package say, and what must not be said."""
+"""How the processes of this package begin: their settings, and what they say."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-from segmind.settings import Settings
+from segmind.errors import SegmindError
+from segmind.settings import Settings, from_environment
 
 
-def log_to_stderr(settings: Settings) -> None:
+def begun() -> Settings | None:
+    """The settings of this process, which logs from now on; None, with the reason on standard
+    error, for settings that cannot be used."""
+    try:
+        settings = from_environment()
+    except SegmindError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+    _log_to_stderr(settings)
+    return settings
+
+
+def _log_to_stderr(settings: Settings) -> None:
     """Lines to standard error, from ``SEGMIND_LOG_LEVEL`` on."""
     logging.basicConfig(
         level=settings.environ.get("SEGMIND_LOG_LEVEL", "INFO").upper(),

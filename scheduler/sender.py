@@ -17,13 +17,11 @@ import time
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from scheduler.beginning import begun
 from scheduler.carrier_room import CarrierRoom
 from scheduler.database import wait_for_store
-from scheduler.logs import log_to_stderr
 from scheduler.ticker import STOP_SECONDS
 from segmind.db.engine import Store
-from segmind.errors import SegmindError
-from segmind.settings import from_environment
 from segmind.workspace import product_clock
 
 log = logging.getLogger("segmind.sender")
@@ -36,12 +34,9 @@ LOOK_SECONDS = 0.25
 
 def main() -> int:
     """Send until there is nothing more to do or until asked to stop; 0 then."""
-    try:
-        settings = from_environment()
-    except SegmindError as error:
-        sys.stderr.write(f"{error}\n")
+    settings = begun()
+    if settings is None:
         return 2
-    log_to_stderr(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: stopping.set())
