@@ -40,6 +40,7 @@ def figure(*, height: int = HEIGHT, legend: bool = True, hover: str = "x unified
             "title": None,
             "fixedrange": True,
             "gridcolor": colours.grid,
+            "separatethousands": True,
             "zeroline": False,
             "rangemode": "tozero",
         },

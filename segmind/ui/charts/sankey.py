@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import plotly.graph_objects as go
 
 from segmind.ui.charts.frame import figure
 from segmind.ui.theme import palette
+
+#: Pixels between two groups: names of 12 pixels beside the smallest ones do not lie on each other.
+_PAD: Final = 16
+_TOP, _BOTTOM = 30, 8
 
 
 def sankey(
@@ -23,15 +28,22 @@ def sankey(
     left = {n: place for place, n in enumerate(rows)}
     right = {n: len(rows) + place for place, n in enumerate(columns)}
     flows = [(i, j, counts[i][j]) for i in rows for j in columns if counts[i][j]]
-    fig = figure(height=max(260, 46 * max(len(rows), len(columns), 1)), legend=False)
+    most = max(len(rows), len(columns), 1)
+    height = max(260, 46 * most)
+    room = height - _TOP - _BOTTOM
+    bands = 1 - _PAD * (most - 1) / room
+    fig = figure(height=height, legend=False)
     fig.add_sankey(
         arrangement="fixed",
         node={
             "label": [names[n] for n in (*rows, *columns)],
             "x": [0.001] * len(rows) + [0.999] * len(columns),
-            "y": [*_places(counts, rows, 0), *_places(counts, columns, 1)],
+            "y": [
+                *_places([sum(counts[n]) for n in rows], bands, _PAD / room),
+                *_places([sum(row[n] for row in counts) for n in columns], bands, _PAD / room),
+            ],
             "color": colours.accent,
-            "pad": 14,
+            "pad": _PAD,
             "thickness": 14,
             "line": {"width": 0},
             "hovertemplate": f"%{{label}}: %{{value:,}} {unit}<extra></extra>",
@@ -52,7 +64,7 @@ def sankey(
             x=x, y=1.0, xref="paper", yref="paper", yanchor="bottom", xanchor=anchor,
             text=text, showarrow=False,
         )  # fmt: skip
-    fig.update_layout(margin={"l": 4, "r": 4, "t": 30, "b": 8}, hovermode="closest")
+    fig.update_layout(margin={"l": 4, "r": 4, "t": _TOP, "b": _BOTTOM}, hovermode="closest")
     return fig
 
 
@@ -62,11 +74,12 @@ def _thin(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.32)"
 
 
-def _places(counts: Sequence[Sequence[int]], shown: Sequence[int], axis: int) -> list[float]:
-    """The middle of each group from top (0) to bottom (1), by its size."""
-    sizes = [sum(counts[n]) if axis == 0 else sum(row[n] for row in counts) for n in shown]
+def _places(sizes: Sequence[int], bands: float, gap: float) -> list[float]:
+    """The middle of each group from top (0) to bottom (1): as tall as its share of ``bands``, with
+    a ``gap`` before the next."""
     whole, at, found = sum(sizes) or 1, 0.0, []
     for size in sizes:
-        found.append(min(0.999, max(0.001, (at + size / 2) / whole)))
-        at += size
+        tall = size / whole * bands
+        found.append(min(0.999, max(0.001, at + tall / 2)))
+        at += tall + gap
     return found

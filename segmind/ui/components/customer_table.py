@@ -28,10 +28,7 @@ def customer_lines(customers: Sequence[CustomerRow], *, key: str) -> None:
                     query_params={"id": str(customer.id)},
                     width=220,
                 )
-                st.caption(figures.mask_email(customer.email) or figures.DASH, width=200)
-                st.caption(figures.mask_phone(customer.phone) or figures.DASH, width=130)
-                place = ", ".join(part for part in (customer.city, customer.country) if part)
-                st.caption(place or figures.DASH, width="stretch")
+                st.caption(_known_of(customer) or figures.DASH, width="content")
 
 
 def customer_grid(customers: Sequence[CustomerRow]) -> None:
@@ -47,6 +44,13 @@ def customer_grid(customers: Sequence[CustomerRow]) -> None:
         column_config={"Open": st.column_config.LinkColumn("Open", display_text="Profile")},
         alt="A sample of customers, masked",
     )
+
+
+def _known_of(customer: CustomerRow) -> str:
+    """How to reach the customer and where he is, as far as known: one text, which wraps well."""
+    place = ", ".join(part for part in (customer.city, customer.country) if part)
+    email, phone = figures.mask_email(customer.email), figures.mask_phone(customer.phone)
+    return " · ".join(part for part in (email, phone, place) if part)
 
 
 def _name(customer: CustomerRow) -> str:
