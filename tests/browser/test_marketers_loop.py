@@ -64,20 +64,20 @@ def demo_shop(workspace: Callable[[], Stack]) -> Iterator[Stack]:
 def test_a_marketer_walks_from_a_segment_to_its_revenue(demo_shop: Stack, visitor: Visitor) -> None:
     visit = visitor(demo_shop, accept_downloads=True)
     with demo_shop.api() as api:
-        segment, size = loop.build_segment(visit, api, SEGMENT, thresholds=(4, 9))
+        audience = loop.build_segment(visit, api, SEGMENT, thresholds=(4, 9))
 
-        text = loop.compose(visit, SMS, SEGMENT, size)
+        text = loop.compose(visit, api, SMS, audience)
         walk.hold_back(visit, text.id, 15)
         loop.launch_and_watch(visit, api, text)
         loop.receipts_arrive(visit, api, text)
 
-        mail = loop.compose(visit, EMAIL, SEGMENT, size)
+        mail = loop.compose(visit, api, EMAIL, audience)
         loop.launch_and_watch(visit, api, mail)
         loop.receipts_arrive(visit, api, mail)
 
         loop.an_order_follows_a_click(visit, api, mail, value=1234.56)
-        members = api.get(f"/segments/{segment}/customers")
-        assert members["total"] == size
+        members = api.get(f"/segments/{audience.id}/customers")
+        audience.assert_counts(api, members["total"])
     visit.assert_well()
 
 

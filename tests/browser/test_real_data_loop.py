@@ -43,8 +43,8 @@ def test_the_loop_runs_on_a_real_file_at_a_frozen_moment(rees46: Stack, visitor:
         _set_up_the_shop(rees46)
         reachable = _tell_addresses(api)
 
-        _, size = loop.build_segment(visit, api, SEGMENT, thresholds=(5, 12))
-        mail = loop.compose(visit, EMAIL, SEGMENT, size)
+        audience = loop.build_segment(visit, api, SEGMENT, thresholds=(5, 12))
+        mail = loop.compose(visit, api, EMAIL, audience)
         assert mail.recipients <= reachable
         loop.launch_and_watch(visit, api, mail)
         loop.receipts_arrive(visit, api, mail)
