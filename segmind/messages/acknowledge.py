@@ -241,9 +241,12 @@ _WRITTEN: Final = """
 _MOVED: Final = "m.id, m.attempt + g.returned AS n, m.address IS NOT NULL AS is_present"
 _PRESENT: Final = "SELECT id, is_present FROM moved"
 
+#: Of what is in doubt: when its provider is to be asked, by the database's clock.
+_DUE: Final = "CASE WHEN g.state = 5 THEN now() ELSE COALESCE(g.due_at, m.due_at) END"
+
 _MOVE: Final = text(f"""
     WITH given AS MATERIALIZED ({_GIVEN}) AS g({_GIVEN_NAMES})), moved AS (
-        UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
+        UPDATE message m SET state = g.state, due_at = {_DUE},
             provider_id = COALESCE(g.provider_id, m.provider_id),
             sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
             error_class = g.class, error_code = g.code, error_message = g.detail,
@@ -263,7 +266,7 @@ _ANSWER: Final = text(f"""
             AS g({_GIVEN_NAMES}, segments, cost, cap_day)), moved AS (
         UPDATE message m SET state = g.state, attempt = m.attempt + 1 - g.returned,
             request_id = :request_id, provider = :provider, segments = g.segments,
-            cost_micros = g.cost, cap_day = g.cap_day, due_at = COALESCE(g.due_at, m.due_at),
+            cost_micros = g.cost, cap_day = g.cap_day, due_at = {_DUE},
             provider_id = COALESCE(g.provider_id, m.provider_id),
             sent_at = CASE WHEN g.state = 3 THEN CAST(:now AS timestamptz) END,
             error_class = g.class, error_code = g.code, error_message = g.detail,
