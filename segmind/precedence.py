@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-#: Seconds for which a question is let pass: what a preview takes beside other processes.
-MOMENT: Final = 0.25
+#: Seconds for which a question is let pass: what a preview takes on a machine that is busy.
+MOMENT: Final = 0.4
 
 
 class Precedence:
