@@ -1,9 +1,9 @@
 """The recent tail: events that are not sealed yet, read from PostgreSQL as blocks of columns.
 
 Each column is asked for as one value, joined by the server: nothing is done row by row on this
-side. 20,000 rows take a few milliseconds; as lines of COPY they took fifty, and rows joined as
-records cost the server twice as much. A process that asks again and again reads only what is new:
-``kept_tail``.
+side. 20,000 rows take a few milliseconds; as lines of COPY they took fifty, and joined as records
+they cost the server half as much again. A process that asks again and again reads only what is
+new: ``kept_tail``.
 """
 
 from __future__ import annotations
