@@ -67,3 +67,5 @@ COLUMNS: Final = Memory(400_000_000)
 RANGES: Final = Memory(180_000_000)
 #: Different products of customers over windows: 50 MB for the views of 14 days at 67.5M events.
 PAIRS: Final = Memory(160_000_000)
+#: What matching events of a file add up to: 350 KB for a day's views of a third of the products.
+MATCHING: Final = Memory(48_000_000)
