@@ -79,17 +79,16 @@ class Roster:
         """
         return self._recall(key, lambda: _made(self.frame, make, name))
 
-    def flags(
+    def bits(
         self, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame], name: str
     ) -> np.ndarray:
-        """``column`` of truth values as an array."""
+        """``column`` of truth values, eight rows to a byte, the first in its highest bit."""
 
         def made() -> pl.Series:
             flag = _made(self.frame, make, name)
-            # Eight bits for one: an array is wanted at every question, unpacked once.
-            return flag.fill_null(value=False).cast(pl.UInt8)
+            return pl.Series(name, np.packbits(flag.fill_null(value=False).to_numpy()))
 
-        return self._recall((key, "flags"), made).to_numpy().view(np.bool_)
+        return self._recall((key, "bits"), made).to_numpy()
 
     def _recall(self, key: Hashable, make: Callable[[], pl.Series]) -> pl.Series:
         if self.origin is not None:
