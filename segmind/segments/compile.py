@@ -7,10 +7,10 @@ expression over what is known of him alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -138,7 +138,15 @@ def matching_many(
 def matched_many(
     rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
 ) -> Iterator[tuple[Key, Matched]]:
-    """``matched`` for many rules of one moment, one after the other.
+    """``matched`` for many rules of one moment, one after the other, in the order of ``plans``."""
+    for key, find in plans(rules, facts, as_of, resolve):
+        yield key, find()
+
+
+def plans(
+    rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
+) -> list[tuple[Key, Callable[[], Matched]]]:
+    """How to find who meets each of many rules at one moment.
 
     Rules that read the same of the log come next to each other, so that it is read once.
     """
@@ -146,5 +154,4 @@ def matched_many(
     answers = OfEverybody(sources)
     every = {key: compiled(rule, facts, as_of, resolve, sources) for key, rule in rules.items()}
     alike = sorted(every, key=lambda key: sorted(a.prefix for a in every[key].aggregates))
-    for key in alike:
-        yield key, every[key].matched(answers)
+    return [(key, partial(every[key].matched, answers)) for key in alike]

@@ -36,12 +36,12 @@ def of_ids(ids: np.ndarray) -> Bits:
 
 def ids_of(bits: Bits) -> pl.Series:
     """customer_id (Int64), ascending, each once."""
-    filled = np.flatnonzero(bits)
+    filled = np.flatnonzero(bits != 0)
     if filled.size > _FEW * bits.size:
-        ids = np.flatnonzero(np.unpackbits(bits))
+        ids = np.flatnonzero(np.unpackbits(bits).view(np.bool_))
     else:
-        rows, places = np.nonzero(np.unpackbits(bits[filled]).reshape(-1, 8))
-        ids = filled[rows] * 8 + places
+        places = np.flatnonzero(np.unpackbits(bits[filled]).view(np.bool_))
+        ids = filled[places >> 3] * 8 + (places & 7)
     return pl.Series("customer_id", ids, pl.Int64)
 
 

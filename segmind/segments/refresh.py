@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
 from segmind.segments import member_files
 from segmind.segments.changes import Change, Found, change
-from segmind.segments.compile import compiled, matched_many
+from segmind.segments.compile import compiled, plans
 from segmind.segments.fault import InvalidRule
 from segmind.segments.linking import Resolve
 from segmind.segments.matched import Matched
@@ -75,8 +75,8 @@ def refresh(store: Store, as_of: datetime, segment_ids: Collection[int] | None) 
         failed = _unusable(due.values(), facts, as_of, resolve)
         usable = {number: each for number, each in due.items() if number not in failed}
         rules = {number: segment.rule for number, segment in usable.items()}
-        found = matched_many(rules, facts, as_of, resolve)
-        done = _recorded(store, facts, usable, files, found, as_of)
+        finds = plans(rules, facts, as_of, resolve)
+        done = _recorded(store, facts, usable, files, finds, as_of)
     overtaken = tuple(number for number, each in done.items() if each is None)
     refreshed = tuple(_refreshed(each) for each in done.values() if each is not None)
     return RefreshReport(as_of, refreshed, skipped + overtaken, failed)
@@ -100,12 +100,12 @@ def _recorded(
     facts: Facts,
     segments: Mapping[int, Segment],
     files: Mapping[int, MemberFile],
-    matched: Iterator[tuple[int, Matched]],
+    finds: Iterable[tuple[int, Callable[[], Matched]]],
     as_of: datetime,
 ) -> dict[int, Change | None]:
     """Compare each segment's members while those of the next are found, and record all at the end.
 
-    What was found before something broke is recorded all the same.
+    What breaks of one segment is raised at the end: the others are recorded all the same.
     """
 
     def compared(number: int, found: Matched) -> Change:
@@ -124,12 +124,12 @@ def _recorded(
                 except Exception as error:
                     errors.append(error)
 
-        try:
-            for number, found in matched:
-                ahead.append(writer.submit(compared, number, found))
-                take(_AHEAD)
-        except Exception as error:
-            errors.append(error)
+        for number, find in finds:
+            try:
+                ahead.append(writer.submit(compared, number, find()))
+            except Exception as error:
+                errors.append(error)
+            take(_AHEAD)
         take(0)
     done = record(store, facts, changes, as_of)
     if errors:
