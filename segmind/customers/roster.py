@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from segmind.events.vectors.columns import as_flags
+
 CUSTOMER: Final = "customer_id"
 #: Bytes of columns that are kept of files: text of 3.7M customers takes about 60 MB a column.
 MOST_BYTES: Final = 200_000_000
@@ -85,8 +87,7 @@ class Roster:
         """``column`` of truth values, eight rows to a byte, the first in its highest bit."""
 
         def made() -> pl.Series:
-            flag = _made(self.frame, make, name)
-            return pl.Series(name, np.packbits(flag.fill_null(value=False).to_numpy()))
+            return pl.Series(name, np.packbits(as_flags(_made(self.frame, make, name))))
 
         return self._recall((key, "bits"), made).to_numpy()
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from segmind.customers.facts import Facts
 from segmind.customers.roster import Roster
+from segmind.events.vectors.columns import as_flags
 from segmind.segments import linking
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.answers import Answers, OfEverybody
@@ -81,7 +82,7 @@ class Compiled:
         return Board(roster, self.attributes, self.aggregates, answers)
 
     def _mask(self, roster: Roster, verdict: Frame) -> np.ndarray:
-        mask = self.sources.collected(verdict)["met"].to_numpy()
+        mask = as_flags(self.sources.collected(verdict)["met"])
         return mask if roster.present is None else mask & roster.present
 
 

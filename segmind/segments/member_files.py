@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 from sqlalchemy import Connection, RowMapping, select, update
 
@@ -16,6 +17,7 @@ from segmind.events import catalogue, files
 from segmind.events.catalogue import NewEntry
 from segmind.events.files import Written
 from segmind.events.tables import event_file
+from segmind.events.vectors.ranges import narrow
 from segmind.segments import member_bits
 from segmind.segments.member_bits import Bits
 
@@ -42,8 +44,10 @@ def lock_of(segment_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MemberFile:
-    """One segment's present file: column customer_id (Int64), ascending, each once.
+    """One segment's present file: a row for each member, by ascending id.
 
+    Its column ``gap`` is the id less the one before: half the bytes, and a third of the time to
+    write, of ids themselves, which files of before 0.3.0 have in ``customer_id``.
     ``facts`` is the version of the facts that it was computed from.
     """
 
@@ -54,18 +58,17 @@ class MemberFile:
     checksum: str
     facts: str
 
-    def scan(self) -> pl.LazyFrame:
-        """The ids, to be filtered before they are read."""
-        return pl.scan_parquet(self.path, glob=False)
-
     def read(self) -> pl.Series:
-        """All ids.
+        """customer_id (Int64), ascending, each once.
 
         Raises:
             MembersMissing: the file cannot be read, or is not what was written.
         """
         try:
-            members = self.scan().collect()["customer_id"]
+            (column,) = pl.read_parquet(self.path, glob=False).get_columns()
+            is_gap = column.name == "gap"
+            members = column.cast(pl.Int64).cum_sum() if is_gap else column
+            members = members.rename("customer_id")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise MembersMissing() from error
         if members.len() != self.rows:
@@ -114,8 +117,8 @@ def _file(row: RowMapping, lake: Path) -> MemberFile:
 
 def write(lake: Path, bits: Bits) -> Written:
     """Write a file of these members; it is no segment's before ``replace`` makes it one's."""
-    frame = pl.DataFrame({"customer_id": member_bits.ids_of(bits)})
-    written = files.write(lake, files.new_path(KIND, None), frame)
+    gaps = narrow(np.diff(member_bits.ids_of(bits).to_numpy(), prepend=0))
+    written = files.write(lake, files.new_path(KIND, None), pl.DataFrame({"gap": gaps}))
     keep(lake / written.path, bits)
     return written
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DataError
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.errors import NotFound
-from segmind.events import ingest
+from segmind.events import files, ingest
 from segmind.events.ingest import NewEvent
 from segmind.segments import history, member_files, membership, segment, sizes
 from segmind.segments.compile import Compiled
@@ -263,6 +264,22 @@ def test_two_runners_at_once_record_every_move_once(shop) -> None:
     assert membership.members(store, viewers).to_list() == people[:3]
     with store.engine.connect() as conn:
         assert sum(s.entered for s in sizes.history(conn, viewers)) == 1
+
+
+def test_members_in_a_file_of_an_earlier_version_are_read_and_compared(shop) -> None:
+    store, people, viewers = shop
+    membership.refresh_all(store, NOW)
+    written = files.write(
+        store.lake, files.new_path("member", None), pl.DataFrame({"customer_id": people[:2]})
+    )
+    with store.engine.begin() as conn:
+        before = member_files.find_all(conn, store.lake, [viewers]).values()
+        member_files.replace(conn, {viewers: written}, before, NOW, "of then")
+        view(conn, people[3], NOW + MINUTE, times=2)
+    assert membership.members(store, viewers).to_list() == people[:2]
+    report = membership.refresh_all(store, NOW + 2 * MINUTE)
+    assert [(r.size, r.entered, r.left) for r in report.refreshed] == [(3, 1, 0)]
+    assert moves(store) == [(20, people[3], viewers)]
 
 
 def test_pages_cover_all_members_once(shop) -> None:

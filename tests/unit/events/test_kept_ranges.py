@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmind.events.vectors import ranges
+from segmind.events.vectors.columns import as_flags
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from tests.trying import examples
 
@@ -33,6 +35,14 @@ def test_counts_of_everybody_take_a_byte_each_whatever_a_few_have() -> None:
     counted = np.ones(10_000, dtype=np.int64)
     counted[17] = 10_000_000
     assert sum(array.nbytes for array in ranges._compact(counted, 0)) < 10_100
+
+
+@given(st.lists(st.booleans() | st.none(), max_size=40), st.integers(0, 9))
+@settings(max_examples=examples(40))
+def test_flags_by_their_bits_are_the_same(flags: list[bool | None], start: int) -> None:
+    column = pl.concat([pl.Series([True], dtype=pl.Boolean), pl.Series(flags, dtype=pl.Boolean)])
+    for series in (column, column.slice(start)):
+        assert as_flags(series).tolist() == [bool(each) for each in series]
 
 
 def _check(vector: np.ndarray, missing: int, size: int) -> None:
