@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
+import narwhals as nw
 import numpy as np
 import polars as pl
 
@@ -30,7 +31,7 @@ from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
 from segmind.segments.notices import is_before_the_log
 from segmind.segments.rule import Rule
-from segmind.segments.sources import Frame, Sources
+from segmind.segments.sources import Sources
 
 Key = TypeVar("Key")
 
@@ -69,21 +70,20 @@ class Compiled:
         verdict = self.rule.root.expression(self.question).alias("met")
         boards = [self.board(roster, answers) for roster in rosters]
         used = boards[0].used(verdict)
-        return Matched(
-            rosters,
-            [
-                self._mask(roster, board.select(verdict, used))
-                for roster, board in zip(rosters, boards, strict=True)
-            ],
-        )
+        # Beside each other without a copy: the expression is put together and asked once.
+        rows = pl.concat([board.columns(used) for board in boards], rechunk=False)
+        met = self.sources.collected(nw.from_native(rows.lazy()).select(verdict))["met"]
+        ends = np.cumsum([roster.height for roster in rosters])
+        masks = np.split(as_flags(met), ends[:-1])
+        return Matched(rosters, [_present(*pair) for pair in zip(rosters, masks, strict=True)])
 
     def board(self, roster: Roster, answers: Answers) -> Board:
         """The roster's customers with all attributes and aggregates of the rule."""
         return Board(roster, self.attributes, self.aggregates, answers)
 
-    def _mask(self, roster: Roster, verdict: Frame) -> np.ndarray:
-        mask = as_flags(self.sources.collected(verdict)["met"])
-        return mask if roster.present is None else mask & roster.present
+
+def _present(roster: Roster, mask: np.ndarray) -> np.ndarray:
+    return mask if roster.present is None else mask & roster.present
 
 
 def compiled(
