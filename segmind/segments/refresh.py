@@ -53,8 +53,9 @@ def refresh_all(store: Store, as_of: datetime) -> RefreshReport:
     """Recompute every segment that is not archived, in one pass over the log.
 
     Writes the members, a row of ``segment_size`` and the ``segment_entered`` and ``segment_left``
-    events of those who moved since the refresh before, in one transaction. The
-    first time, and the first time after a change of rule, is a baseline: nobody moved.
+    events of those who moved since the refresh before, in one transaction. The first time, and the
+    first time after a change of rule, is a baseline: nobody moved. What breaks of one segment is
+    raised once the others are recorded.
 
     Asked again for the same moment it does nothing, unless rule or facts changed since. A moment
     more than an hour before the newest refresh means that the clock was set back: the sizes after
