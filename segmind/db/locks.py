@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
@@ -20,6 +21,12 @@ def try_lock(conn: Connection, name: str) -> bool:
 def lock(conn: Connection, name: str) -> None:
     """Wait for the lock ``name`` and hold it until the transaction ends."""
     conn.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _number(name)})
+
+
+def lock_all(conn: Connection, names: Iterable[str]) -> None:
+    """Wait for all the locks and hold them; two that want the same ones never wait in a circle."""
+    numbers = sorted(_number(name) for name in names)
+    conn.execute(text("SELECT pg_advisory_xact_lock(n) FROM unnest(:all) AS n"), {"all": numbers})
 
 
 def lock_shared(conn: Connection, name: str) -> None:

@@ -53,6 +53,8 @@ _NOT_ACTS: Final[Mapping[str, str]] = {
     "message_": "Use an engagement condition: it knows campaigns, and leaves machines out.",
     "segment_": "Use an in_segment condition.",
 }
+#: The events that are not named by the shop.
+_STANDARD: Final = frozenset(kind.event_name for kind in Kind if kind < FIRST_CUSTOM_CODE)
 
 
 def phrase(event: str) -> Phrase:
@@ -69,14 +71,13 @@ def event_code(event: str, names: Mapping[str, int]) -> int | None:
 
 def known_events(names: Iterable[str]) -> list[str]:
     """Events that a rule may name: the standard acts, then the log's custom ones."""
-    standard = {kind.event_name for kind in Kind if kind < FIRST_CUSTOM_CODE}
-    return [*PHRASES, *sorted(set(names) - standard - PHRASES.keys())]
+    return [*PHRASES, *sorted(set(names) - _STANDARD - PHRASES.keys())]
 
 
 def checked_event(name: str) -> str:
     """The name, if it can be the name of an act. Raises a fault otherwise."""
     for prefix, hint in _NOT_ACTS.items():
-        if name in {kind.event_name for kind in Kind if kind.event_name.startswith(prefix)}:
+        if name.startswith(prefix) and name in _STANDARD:
             raise fault(f"{name} is not something that a customer does.", hint)
     return name
 

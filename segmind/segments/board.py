@@ -45,15 +45,11 @@ class Board:
 
     def all(self) -> Frame:
         """Every column."""
-        return self._frame(list(self._schema))
+        return nw.from_native(self.columns(list(self._schema)).lazy())
 
-    def select(self, expression: nw.Expr, used: Sequence[str]) -> Frame:
-        """The expression's column, from the columns that it uses (see ``used``)."""
-        return self._frame(used).select(expression)
-
-    def _frame(self, names: Sequence[str]) -> Frame:
-        frame = pl.DataFrame([self._columns[name]().alias(name) for name in names])
-        return nw.from_native(frame.lazy())
+    def columns(self, names: Sequence[str]) -> pl.DataFrame:
+        """Some columns: those that an expression uses, for example (see ``used``)."""
+        return pl.DataFrame([self._columns[name]().alias(name) for name in names])
 
     def used(self, expression: nw.Expr) -> list[str]:
         """The columns that an expression uses: what it asks of a source without rows.

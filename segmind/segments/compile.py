@@ -7,17 +7,19 @@ expression over what is known of him alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
+import narwhals as nw
 import numpy as np
 import polars as pl
 
 from segmind.customers.facts import Facts
 from segmind.customers.roster import Roster
+from segmind.events.vectors.columns import as_flags
 from segmind.segments import linking
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.answers import Answers, OfEverybody
@@ -29,7 +31,7 @@ from segmind.segments.matched import Matched
 from segmind.segments.moment import Moment
 from segmind.segments.notices import is_before_the_log
 from segmind.segments.rule import Rule
-from segmind.segments.sources import Frame, Sources
+from segmind.segments.sources import Sources
 
 Key = TypeVar("Key")
 
@@ -68,21 +70,20 @@ class Compiled:
         verdict = self.rule.root.expression(self.question).alias("met")
         boards = [self.board(roster, answers) for roster in rosters]
         used = boards[0].used(verdict)
-        return Matched(
-            rosters,
-            [
-                self._mask(roster, board.select(verdict, used))
-                for roster, board in zip(rosters, boards, strict=True)
-            ],
-        )
+        # Beside each other without a copy: the expression is put together and asked once.
+        rows = pl.concat([board.columns(used) for board in boards], rechunk=False)
+        met = self.sources.collected(nw.from_native(rows.lazy()).select(verdict))["met"]
+        ends = np.cumsum([roster.height for roster in rosters])
+        masks = np.split(as_flags(met), ends[:-1])
+        return Matched(rosters, [_present(*pair) for pair in zip(rosters, masks, strict=True)])
 
     def board(self, roster: Roster, answers: Answers) -> Board:
         """The roster's customers with all attributes and aggregates of the rule."""
         return Board(roster, self.attributes, self.aggregates, answers)
 
-    def _mask(self, roster: Roster, verdict: Frame) -> np.ndarray:
-        mask = self.sources.collected(verdict)["met"].to_numpy()
-        return mask if roster.present is None else mask & roster.present
+
+def _present(roster: Roster, mask: np.ndarray) -> np.ndarray:
+    return mask if roster.present is None else mask & roster.present
 
 
 def compiled(
@@ -138,7 +139,15 @@ def matching_many(
 def matched_many(
     rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
 ) -> Iterator[tuple[Key, Matched]]:
-    """``matched`` for many rules of one moment, one after the other.
+    """``matched`` for many rules of one moment, one after the other, in the order of ``plans``."""
+    for key, find in plans(rules, facts, as_of, resolve):
+        yield key, find()
+
+
+def plans(
+    rules: Mapping[Key, Rule], facts: Facts, as_of: datetime, resolve: Resolve = no_segments
+) -> list[tuple[Key, Callable[[], Matched]]]:
+    """How to find who meets each of many rules at one moment.
 
     Rules that read the same of the log come next to each other, so that it is read once.
     """
@@ -146,5 +155,4 @@ def matched_many(
     answers = OfEverybody(sources)
     every = {key: compiled(rule, facts, as_of, resolve, sources) for key, rule in rules.items()}
     alike = sorted(every, key=lambda key: sorted(a.prefix for a in every[key].aggregates))
-    for key in alike:
-        yield key, every[key].matched(answers)
+    return [(key, partial(every[key].matched, answers)) for key in alike]

@@ -8,7 +8,7 @@ customers are in, and about as much for each customer who moved in the files bet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -69,6 +69,18 @@ def of_segment(
     if until is not None:
         mine.append(event_file.c.day <= until)
     query = select(event_file).where(*mine).order_by(event_file.c.day, event_file.c.id)
+    return [_day_file(row) for row in conn.execute(query).mappings()]
+
+
+def near(
+    conn: Connection, segment_ids: Collection[int], day: date, as_of: datetime
+) -> list[DayFile]:
+    """The files of some segments that are of the day, or of a moment after ``as_of``."""
+    query = select(event_file).where(
+        event_file.c.kind == KIND,
+        event_file.c.subject_id.in_(segment_ids),
+        (event_file.c.day == day) | (event_file.c.min_ts > as_of),
+    )
     return [_day_file(row) for row in conn.execute(query).mappings()]
 
 

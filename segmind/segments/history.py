@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from segmind.customers.facts import Facts, read_facts
 from segmind.db import jobs
 from segmind.db.engine import Store
-from segmind.db.locks import lock
+from segmind.db.locks import lock, lock_all
 from segmind.errors import NotFound
 from segmind.events import catalogue, files
 from segmind.events.spans import start_of
@@ -30,6 +30,7 @@ from segmind.segments import day_files
 from segmind.segments.compile import matching_many
 from segmind.segments.day_files import DayDamaged, DayFile, Origin
 from segmind.segments.fault import InvalidRule
+from segmind.segments.member_files import lock_of
 from segmind.segments.segment import Segment, get, list_segments, resolver
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "days",
     "fill",
     "keep",
+    "kept",
     "members_on",
     "members_on_days",
     "missing",
@@ -89,6 +91,16 @@ def keep(conn: Connection, lake: Path, segment: Segment, members: pl.Series, as_
         return False
     _write(conn, lake, segment, day, members, as_of, "refresh")
     return True
+
+
+def kept(conn: Connection, segments: Collection[Segment], as_of: datetime,
+         zone: ZoneInfo) -> set[int]:  # fmt: skip
+    """Those of the segments for which ``keep`` has nothing to do."""
+    day = as_of.astimezone(zone).date()
+    near = day_files.near(conn, [each.id for each in segments], day, as_of)
+    later = {each.segment_id for each in near if each.as_of > as_of}
+    same = {(each.segment_id, each.rule_hash) for each in near if each.day == day}
+    return {s.id for s in segments if s.id not in later and (s.id, s.rule.hash) in same}
 
 
 def days(
@@ -216,10 +228,10 @@ def prune(store: Store, now: datetime, kept: timedelta = KEPT) -> int:
         oldest = (now - kept).date()
         where = (event_file.c.kind == day_files.KIND) & (event_file.c.day < oldest)
         gone = 0
-        for segment_id in (
-            conn.execute(select(event_file.c.subject_id).where(where).distinct()).scalars().all()
-        ):
-            lock(conn, f"segment members {segment_id}")
+        query = select(event_file.c.subject_id).where(where).distinct()
+        segment_ids = conn.execute(query).scalars().all()
+        lock_all(conn, [lock_of(each) for each in segment_ids])
+        for segment_id in segment_ids:
             known = day_files.of_segment(conn, segment_id)
             needed = _needed(known, [each for each in known if each.day >= oldest])
             old = [each.id for each in known if each.day < oldest and each.id not in needed]
@@ -266,7 +278,7 @@ def _answers(
 
 def _store(store: Store, segment: Segment, day: date, members: pl.Series, as_of: datetime) -> None:
     with store.engine.begin() as conn:
-        lock(conn, f"segment members {segment.id}")
+        lock(conn, lock_of(segment.id))
         present = get(conn, segment.id)
         is_kept = bool(day_files.of_segment(conn, segment.id, day, day))
         if not is_kept and present.rule.hash == segment.rule.hash:
@@ -314,7 +326,7 @@ def _base(
 
 def _heal(conn: Connection, lake: Path, segment: Segment) -> None:
     """Take days of the present rule that cannot be read out, so that they are missing again."""
-    lock(conn, f"segment members {segment.id}")
+    lock(conn, lock_of(segment.id))
     known = day_files.of_segment(conn, segment.id)
     mine = [each for each in known if each.rule_hash == segment.rule.hash]
     bad = [e for e in mine if files.fault_of(lake, e.path, e.bytes, e.checksum) is not None]

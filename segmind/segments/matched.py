@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from segmind.customers.roster import CUSTOMER, Roster
+from segmind.segments import member_bits
 from segmind.segments.attributes import Reachable
+from segmind.segments.member_bits import Bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +36,29 @@ class Matched:
         # A file's ids ascend already; a few that were touched since go among them.
         return pl.Series(CUSTOMER, ids if _ascends(ids) else np.sort(ids))
 
+    @cached_property
+    def bits(self) -> Bits:
+        """The same customers as bits by id."""
+        flags = np.zeros(max((roster.size for roster in self.rosters), default=0), np.bool_)
+        for roster, mask in zip(self.rosters, self.masks, strict=True):
+            if roster.stretch is None:
+                flags[roster.ids[mask]] = True
+            else:
+                flags[roster.stretch] |= mask
+        return member_bits.of_flags(flags)
+
     def reached(self, channel: str) -> int:
         """How many of them marketing may reach on the channel."""
+        reachable = Reachable(channel)
         return sum(
-            int(np.count_nonzero(mask & reachable(roster, channel)))
-            for roster, mask in zip(self.rosters, self.masks, strict=True)
+            member_bits.count(rows & roster.bits(reachable, reachable.add_to, reachable.name))
+            for roster, rows in zip(self.rosters, self._packed, strict=True)
         )
 
-
-def reachable(roster: Roster, channel: str) -> np.ndarray:
-    """A mask of the rows whom marketing may reach on the channel."""
-    attribute = Reachable(channel)
-    return roster.flags(attribute, attribute.add_to, attribute.name)
+    @cached_property
+    def _packed(self) -> list[np.ndarray]:
+        """The masks, eight rows to a byte."""
+        return [np.packbits(mask) for mask in self.masks]
 
 
 def _ascends(ids: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.segments import member_files
 from segmind.segments.compile import compiled, matching_many
-from segmind.segments.member_files import MemberFile, MembersMissing, NotRefreshed
+from segmind.segments.member_files import MemberFile, NotRefreshed
 from segmind.segments.refresh import Refreshed, RefreshReport, refresh, refresh_all
 from segmind.segments.segment import get, resolver
 
@@ -85,11 +85,8 @@ def page(store: Store, segment_id: int, after: int = 0, limit: int = 100) -> Pag
     with store.engine.connect() as conn:
         get(conn, segment_id)
         file = _file(conn, store, segment_id)
-    rows = file.scan().filter(pl.col("customer_id") > after).head(limit + 1)
-    try:
-        ids: list[int] = rows.collect()["customer_id"].to_list()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise MembersMissing() from error
+    everybody = file.read()
+    ids: list[int] = everybody.slice(everybody.search_sorted(after, "right"), limit + 1).to_list()
     more = len(ids) > limit
     return Page(ids[:limit], ids[limit - 1] if more else None, file.rows)
 

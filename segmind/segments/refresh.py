@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
-
-import numpy as np
-import polars as pl
-from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
+from datetime import datetime
+from typing import Final
 
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
-from segmind.db.locks import lock
-from segmind.events import ingest
-from segmind.events.ingest import NewEvent
-from segmind.events.schema import Kind, Source
-from segmind.segments import history, member_files, reach
-from segmind.segments.compile import compiled, matched_many
+from segmind.segments import member_files
+from segmind.segments.changes import Change, Found, change
+from segmind.segments.compile import compiled, plans
 from segmind.segments.fault import InvalidRule
 from segmind.segments.linking import Resolve
 from segmind.segments.matched import Matched
-from segmind.segments.member_files import MemberFile, MembersMissing
-from segmind.segments.segment import Segment, get, list_segments, resolver
-from segmind.segments.sizes import Size
-from segmind.segments.tables import segment_size
+from segmind.segments.member_files import MemberFile
+from segmind.segments.recording import is_due, record
+from segmind.segments.segment import Segment, list_segments, resolver
 
-#: Events per call of ingest: bounds the memory of a refresh in which many customers move.
-_PORTION: Final = 20_000
-#: Two runners are seconds apart; a moment that lies further back was set on purpose.
-_SET_BACK: Final = timedelta(hours=1)
-#: So many found segments may wait to be written: 4 MB each at 3.7M customers.
+#: So many found segments may wait to be compared: 4 MB each at 3.7M customers.
 _AHEAD: Final = 3
 
 
@@ -66,8 +53,9 @@ def refresh_all(store: Store, as_of: datetime) -> RefreshReport:
     """Recompute every segment that is not archived, in one pass over the log.
 
     Writes the members, a row of ``segment_size`` and the ``segment_entered`` and ``segment_left``
-    events of those who moved since the refresh before, in a transaction for each segment. The
-    first time, and the first time after a change of rule, is a baseline: nobody moved.
+    events of those who moved since the refresh before, in one transaction. The first time, and the
+    first time after a change of rule, is a baseline: nobody moved. What breaks of one segment is
+    raised once the others are recorded.
 
     Asked again for the same moment it does nothing, unless rule or facts changed since. A moment
     more than an hour before the newest refresh means that the clock was set back: the sizes after
@@ -81,26 +69,18 @@ def refresh(store: Store, as_of: datetime, segment_ids: Collection[int] | None) 
     facts = read_facts(store)
     with store.engine.connect() as conn:
         segments = [s for s in list_segments(conn) if segment_ids is None or s.id in segment_ids]
-        due = [s for s in segments if _is_due(s, _file(conn, store, s), facts, as_of)]
-        skipped = tuple(s.id for s in segments if s not in due)
+        files = member_files.find_all(conn, store.lake, [s.id for s in segments])
+        due = {s.id: s for s in segments if is_due(s, files.get(s.id), facts, as_of)}
+        skipped = tuple(s.id for s in segments if s.id not in due)
         resolve = resolver(conn)
-        failed = _unusable(due, facts, as_of, resolve)
-        usable = {s.id: s for s in due if s.id not in failed}
+        failed = _unusable(due.values(), facts, as_of, resolve)
+        usable = {number: each for number, each in due.items() if number not in failed}
         rules = {number: segment.rule for number, segment in usable.items()}
-        found = matched_many(rules, facts, as_of, resolve)
-        outcomes = dict(_stored(store, facts, usable, found, as_of))
-    done = tuple(outcome for outcome in outcomes.values() if outcome is not None)
-    overtaken = tuple(n for n, outcome in outcomes.items() if outcome is None)
-    return RefreshReport(as_of, done, skipped + overtaken, failed)
-
-
-def _is_due(segment: Segment, file: MemberFile | None, facts: Facts, as_of: datetime) -> bool:
-    last = segment.size
-    if last is None or file is None or as_of > last.as_of:
-        return True
-    if as_of == last.as_of:
-        return last.rule_hash != segment.rule.hash or file.facts != facts.version
-    return last.as_of - as_of > _SET_BACK
+        finds = plans(rules, facts, as_of, resolve)
+        done = _recorded(store, facts, usable, files, finds, as_of)
+    overtaken = tuple(number for number, each in done.items() if each is None)
+    refreshed = tuple(_refreshed(each) for each in done.values() if each is not None)
+    return RefreshReport(as_of, refreshed, skipped + overtaken, failed)
 
 
 def _unusable(
@@ -116,158 +96,48 @@ def _unusable(
     return failed
 
 
-def _stored(
+def _recorded(
     store: Store,
     facts: Facts,
     segments: Mapping[int, Segment],
-    matched: Iterator[tuple[int, Matched]],
+    files: Mapping[int, MemberFile],
+    finds: Iterable[tuple[int, Callable[[], Matched]]],
     as_of: datetime,
-) -> Iterator[tuple[int, Refreshed | None]]:
-    """Store each segment's members while those of the next are found: files and commits wait."""
+) -> dict[int, Change | None]:
+    """Compare each segment's members while those of the next are found, and record all at the end.
+
+    What breaks of one segment is raised at the end: the others are recorded all the same.
+    """
+
+    def compared(number: int, found: Matched) -> Change:
+        one = segments[number]
+        return change(store, facts, Found.of(one, found), one.size, files.get(number), as_of)
+
+    changes: list[Change] = []
+    errors: list[Exception] = []
     with ThreadPoolExecutor(1, thread_name_prefix="members") as writer:
-        ahead: deque[tuple[int, Future[Refreshed | None]]] = deque()
-        try:
-            for number, found in matched:
-                task = writer.submit(_store, store, facts, segments[number], found, as_of)
-                ahead.append((number, task))
-                if len(ahead) > _AHEAD:
-                    done, task = ahead.popleft()
-                    yield done, task.result()
-            while ahead:
-                done, task = ahead.popleft()
-                yield done, task.result()
-        finally:
-            for _, task in ahead:
-                task.cancel()
+        ahead: deque[Future[Change]] = deque()
+
+        def take(most: int) -> None:
+            while len(ahead) > most:
+                try:
+                    changes.append(ahead.popleft().result())
+                except Exception as error:
+                    errors.append(error)
+
+        for number, find in finds:
+            try:
+                ahead.append(writer.submit(compared, number, find()))
+            except Exception as error:
+                errors.append(error)
+            take(_AHEAD)
+        take(0)
+    done = record(store, facts, changes, as_of)
+    if errors:
+        raise errors[0]
+    return done
 
 
-def _store(
-    store: Store,
-    facts: Facts,
-    segment: Segment,
-    found: Matched,
-    as_of: datetime,
-) -> Refreshed | None:
-    """Replace the members and record who moved; None if somebody was faster."""
-    members = found.ids
-    with store.engine.begin() as conn:
-        lock(conn, f"segment members {segment.id}")
-        present, file = get(conn, segment.id), _file(conn, store, segment)
-        if not _is_due(present, file, facts, as_of):
-            return None
-        last = present.size
-        before = _before(file)
-        is_baseline = before is None or _begins_anew(last, segment, as_of)
-        is_same = before is not None and before.equals(members)
-        entered, left = members.head(0), members.head(0)
-        if before is not None and not is_baseline and not is_same:
-            entered, left = _moved(_as_now(before, facts), members)
-        if file is not None and is_same:
-            member_files.confirm(conn, file, as_of, facts.version)
-        else:
-            member_files.replace(conn, store.lake, segment.id, members, as_of, facts.version, file)
-        history.keep(conn, store.lake, segment, members, as_of, facts.zone)
-        size = Size(
-            segment_id=segment.id,
-            as_of=as_of,
-            size=members.len(),
-            entered=entered.len(),
-            left=left.len(),
-            reach={channel: found.reached(channel) for channel in reach.CHANNELS},
-            rule_hash=segment.rule.hash,
-        )
-        _record(conn, size)
-        _append(conn, segment.id, Kind.SEGMENT_ENTERED, entered, as_of)
-        _append(conn, segment.id, Kind.SEGMENT_LEFT, _still_customers(left, facts), as_of)
-    return Refreshed(segment.id, size.size, size.entered, size.left, is_baseline)
-
-
-def _file(conn: Connection, store: Store, segment: Segment) -> MemberFile | None:
-    return member_files.find(conn, store.lake, segment.id)
-
-
-def _begins_anew(last: Size | None, segment: Segment, as_of: datetime) -> bool:
-    """Whether there is nothing to compare with: no size, another rule, or the future."""
-    return last is None or last.rule_hash != segment.rule.hash or last.as_of > as_of
-
-
-def _before(file: MemberFile | None) -> pl.Series | None:
-    """The members of the refresh before, under the ids that they had then; None: unknown."""
-    if file is None:
-        return None
-    try:
-        return file.read()
-    except MembersMissing:
-        return None
-
-
-def _as_now(ids: pl.Series, facts: Facts) -> pl.Series:
-    """The customers under the ids that they have now."""
-    merges = facts.log.rows.merges
-    if merges.frame.is_empty():
-        return ids
-    now = ids.to_frame().select(merges.mapped(pl.col("customer_id")))
-    return now["customer_id"].unique()
-
-
-def _moved(before: pl.Series, now: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Who entered and who left, ascending; each is in either once."""
-    then, since = before.to_numpy(), now.to_numpy()
-    largest = max(int(ids.max(initial=0)) for ids in (then, since))
-    # By id, as vectors are: a fifth of the time that it takes to look ids up by their hash.
-    is_there = np.zeros(largest + 1, np.bool_)
-    is_there[then] = True
-    entered = since[~is_there[since]]
-    is_there[then] = False
-    is_there[since] = True
-    left = then[~is_there[then]]
-    return _ids(entered), _ids(left)
-
-
-def _ids(customers: np.ndarray) -> pl.Series:
-    return pl.Series("customer_id", np.sort(customers), pl.Int64)
-
-
-def _still_customers(ids: pl.Series, facts: Facts) -> pl.Series:
-    """Those of ``ids`` who are not gone: nothing is written about the erased."""
-    known = ids.filter(ids < facts.is_customer.size)
-    return known.filter(pl.Series(facts.is_customer[known.to_numpy()]))
-
-
-def _record(conn: Connection, size: Size) -> None:
-    """Write the size. Another one of the same moment and rule is brought up to date."""
-    table = segment_size
-    mine = table.c.segment_id == size.segment_id
-    conn.execute(table.delete().where(mine, table.c.as_of > size.as_of))
-    values = {
-        "segment_id": size.segment_id,
-        "as_of": size.as_of,
-        "size": size.size,
-        "entered": size.entered,
-        "left": size.left,
-        "rule_hash": size.rule_hash,
-        **{f"reach_{channel}": size.reach[channel] for channel in reach.CHANNELS},
-    }
-    new = insert(table).values(values)
-    changed: dict[str, Any] = {name: new.excluded[name] for name in values}
-    changed["entered"] = table.c.entered + new.excluded.entered
-    changed["left"] = table.c.left + new.excluded.left
-    conn.execute(new.on_conflict_do_update(index_elements=["segment_id", "as_of"], set_=changed))
-
-
-def _append(
-    conn: Connection, segment_id: int, kind: Kind, customers: pl.Series, as_of: datetime
-) -> None:
-    for start in range(0, customers.len(), _PORTION):
-        events = [
-            NewEvent(
-                event_id=f"segment:{segment_id}:{customer}:{kind.event_name}:{as_of.isoformat()}",
-                name=kind.event_name,
-                ts=as_of,
-                customer_id=customer,
-                source_kind=int(Source.SEGMENT),
-                source_id=segment_id,
-            )
-            for customer in customers.slice(start, _PORTION).to_list()
-        ]
-        ingest.append(conn, events, received_at=as_of)
+def _refreshed(change: Change) -> Refreshed:
+    size = change.size
+    return Refreshed(size.segment_id, size.size, size.entered, size.left, change.is_baseline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -83,7 +83,14 @@ def get(conn: Connection, segment_id: int) -> Segment:
     row = conn.execute(select(segment).where(segment.c.id == segment_id)).mappings().first()
     if row is None:
         raise NotFound(what="segment", key=segment_id)
-    return _segment(row, sizes.latest(conn, segment_id).get(segment_id))
+    return _segment(row, sizes.latest(conn, [segment_id]).get(segment_id))
+
+
+def get_all(conn: Connection, segment_ids: Collection[int]) -> dict[int, Segment]:
+    """Those of the segments that there are, archived or not."""
+    rows = conn.execute(select(segment).where(segment.c.id.in_(segment_ids))).mappings().all()
+    newest = sizes.latest(conn, segment_ids)
+    return {row["id"]: _segment(row, newest.get(row["id"])) for row in rows}
 
 
 def by_key(conn: Connection, key: str) -> Segment:
@@ -95,7 +102,7 @@ def by_key(conn: Connection, key: str) -> Segment:
     row = conn.execute(select(segment).where(segment.c.key == key)).mappings().first()
     if row is None:
         raise NotFound(what="segment", key=key)
-    return _segment(row, sizes.latest(conn, row["id"]).get(row["id"]))
+    return _segment(row, sizes.latest(conn, [row["id"]]).get(row["id"]))
 
 
 def resolver(conn: Connection) -> Resolve:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -33,8 +34,8 @@ class Size:
     rule_hash: str
 
 
-def latest(conn: Connection, segment_id: int | None = None) -> dict[int, Size]:
-    """The newest size of every segment that was ever refreshed, by segment id; or of one only."""
+def latest(conn: Connection, segment_ids: Collection[int] | None = None) -> dict[int, Size]:
+    """The newest size of every segment that was ever refreshed, by segment id; or of these only."""
     # One descent of the index for each: a refresh a minute makes half a million rows a year.
     newest = (
         select(segment_size)
@@ -44,8 +45,8 @@ def latest(conn: Connection, segment_id: int | None = None) -> dict[int, Size]:
         .lateral("newest")
     )
     query = select(newest).select_from(segment.join(newest, true()))
-    if segment_id is not None:
-        query = query.where(segment.c.id == segment_id)
+    if segment_ids is not None:
+        query = query.where(segment.c.id.in_(segment_ids))
     return {row["segment_id"]: _size(row) for row in conn.execute(query).mappings()}
 
 

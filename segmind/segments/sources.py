@@ -7,6 +7,7 @@ in ``attributes`` in Polars' own words: these two files are what another engine 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
 import narwhals as nw
@@ -20,7 +21,10 @@ from segmind.events import derive
 from segmind.events.schema import DERIVED, UTC_INSTANT, Kind
 from segmind.events.spans import Span
 from segmind.events.vectors.buyers import Buyers
+from segmind.events.vectors.columns import as_array
 from segmind.events.vectors.following import Side
+from segmind.events.vectors.product_sets import PRODUCT
+from segmind.events.vectors.ranges import narrow
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.predictions.histories import Histories
 from segmind.predictions.model import Model
@@ -239,22 +243,53 @@ class Sources:
 
         For events of which there are too many to be held at once.
         """
-        of_product = [test for test in act.where if test.field.startswith(fields.PRODUCT)]
-        others = [test for test in act.where if test not in of_product]
-        asked = [*columns, *(["product_id"] if of_product else [])]
-        selected = list(dict.fromkeys([CUSTOMER, *asked]))
-        read = _columns_for(others, asked)
+        read = _read_for(act, columns)
         for now, rows in self._facts.vectors.portions(self.code(act.event), span, read):
-            matching = self._where(_with_texts(rows, others), others)
-            found = self.collected(matching.select(*selected))
-            for test in of_product:
-                found = found.filter(pl.Series(self._is_of(test, found["product_id"])))
+            found = self._found(act, columns, rows)
             ids = pl.Series(CUSTOMER, now[found[CUSTOMER].to_numpy()])
             yield pl.DataFrame([ids, *(found[name] for name in columns)])
 
+    def sums(
+        self, act: Act, span: Span, columns: Sequence[str], amount: pl.Expr
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """``amount``, made of ``columns``, of the ``occurrences`` of a stored event: in portions,
+        customers, each once in one, and numbers. Of whole files they are kept between questions.
+        """
+
+        def summed(rows: pl.LazyFrame) -> tuple[np.ndarray, ...]:
+            found = self._found(act, columns, rows)
+            by_customer = found.group_by(CUSTOMER).agg(amount.alias("amount")).sort(CUSTOMER)
+            return as_array(by_customer[CUSTOMER]), narrow(as_array(by_customer["amount"]))
+
+        told = [self._fingerprint(t) for t in act.where if t.field.startswith(fields.PRODUCT)]
+        key = (repr(act.where), str(amount), self.at.today, self.at.zone.key, *told)
+        code, read = self.code(act.event), _read_for(act, columns)
+        yield from self._facts.vectors.sums(code, span, read, key, summed)
+
+    def _found(self, act: Act, columns: Sequence[str], rows: pl.LazyFrame) -> pl.DataFrame:
+        """customer_id and ``columns`` of the events that satisfy the act's comparisons."""
+        others = [test for test in act.where if not test.field.startswith(fields.PRODUCT)]
+        of_product = [test for test in act.where if test not in others]
+        asked = [CUSTOMER, *columns, *([PRODUCT] if of_product else [])]
+        matching = self._where(_with_texts(rows, others), others)
+        found = self.collected(matching.select(*dict.fromkeys(asked)))
+        for test in of_product:
+            found = found.filter(pl.Series(self._is_of(test, found[PRODUCT])))
+        return found
+
+    def _fingerprint(self, test: EventComparison) -> bytes:
+        """What tells apart the sets of products that satisfy a comparison, as products change."""
+        passes = self._passes(test)
+        odd = np.flatnonzero(passes != test.operator.matches_missing)
+        return blake2b(odd.tobytes(), digest_size=16).digest()
+
+    def _passes(self, test: EventComparison) -> np.ndarray:
+        passes: np.ndarray = self.once(("product", test), lambda: self._passing(test))
+        return passes
+
     def _is_of(self, test: EventComparison, products: pl.Series) -> np.ndarray:
         """Whether each event's product satisfies the comparison: looked up, not joined."""
-        passes: np.ndarray = self.once(("product", test), lambda: self._passing(test))
+        passes = self._passes(test)
         # Who has no product, or one that nobody knows, is as the last place says.
         places = products.fill_null(-1).to_numpy()
         found: np.ndarray = passes[np.minimum(places, passes.size - 1)]
@@ -329,10 +364,16 @@ class Sources:
         return log.events(kinds=kinds, since=span.since, until=span.until, columns=columns)
 
 
-def _columns_for(where: Sequence[EventComparison], columns: Sequence[str]) -> tuple[str, ...]:
-    """``columns`` and those that the comparisons look at."""
-    looked_at = ("properties" if test.form is not None else test.column_name for test in where)
+def _read_for(act: Act, columns: Sequence[str]) -> tuple[str, ...]:
+    """``columns`` and those that the comparisons of an act look at."""
+    looked_at = (_looked_at(test) for test in act.where)
     return tuple(dict.fromkeys([*columns, *looked_at]))
+
+
+def _looked_at(test: EventComparison) -> str:
+    if test.field.startswith(fields.PRODUCT):
+        return PRODUCT
+    return "properties" if test.form is not None else test.column_name
 
 
 def _with_texts(rows: pl.LazyFrame, where: Sequence[EventComparison]) -> Frame:

@@ -62,8 +62,10 @@ def _size(value: Arrays) -> int:
 
 #: Columns of rolled days and of sealed files. At 67.5M events (60 days) all counts of all kinds
 #: take about 250 MB, and instants of the kinds that segments ask for as much again.
-COLUMNS: Final = Memory(400_000_000)
+COLUMNS: Final = Memory(350_000_000)
 #: Sums over ranges of days: 2 to 8 MB each at 3.7M customers, last instants up to 30.
-RANGES: Final = Memory(180_000_000)
+RANGES: Final = Memory(160_000_000)
 #: Different products of customers over windows: 50 MB for the views of 14 days at 67.5M events.
 PAIRS: Final = Memory(160_000_000)
+#: What matching events of a file add up to: 350 KB for a day's views of a third of the products.
+MATCHING: Final = Memory(32_000_000)

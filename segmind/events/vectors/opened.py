@@ -29,7 +29,7 @@ from segmind.events.vectors.known_keys import known_keys
 from segmind.events.vectors.sorting import ascending_once
 
 #: Edges whose orders are at hand: a rule asks the same window for several figures.
-_WINDOWS: Final = 8
+_WINDOWS: Final = 16
 _COLUMNS: Final = ("customer_id", "session_key", "ts", "kind")
 _KEY: Final = ("customer_id", "session_key")
 
@@ -79,8 +79,21 @@ class Opened:
         tell: those with lines at these ``edges`` of it, and those of touched customers.
 
         Windows that end at one moment share the edge after the last rolled day: its lines are put
-        together once.
+        together once. What comes of them in a window is kept for its other figures.
         """
+        asked = (window, tuple(edges))
+        found = self._beside.get(asked)
+        if found is None:
+            found = self._beside[asked] = self._orders_beside(window, edges)
+            while len(self._beside) > _WINDOWS:
+                self._beside.pop(next(iter(self._beside)), None)
+        return found
+
+    @cached_property
+    def _beside(self) -> dict[tuple[Span, tuple[Span, ...]], list[pl.DataFrame]]:
+        return {}
+
+    def _orders_beside(self, window: Span, edges: Sequence[Span]) -> list[pl.DataFrame]:
         rolled = self.rolled
         parts = [self._order_parts(edges, None)] if edges else []
         days = [span for span in rolled.spans.values() if window.covers(span)]

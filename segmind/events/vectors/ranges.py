@@ -34,6 +34,8 @@ _Key = tuple[int, str]
 _kept_days: dict[_Key, list[tuple[Path, ...]]] = {}
 _lock = threading.Lock()
 _MOST_KEPT: Final = 12
+#: What is kept beside the values where others are bytes: ids, and the bytes.
+_SMALL: Final = 2
 
 
 def whole(days: Sequence[Path], kind: int, column: str, whose: Whose, zone: ZoneInfo) -> np.ndarray:
@@ -159,14 +161,23 @@ def _keep(key: _Key, wanted: tuple[Path, ...], vector: np.ndarray, missing: int)
 
 
 def _compact(vector: np.ndarray, missing: int) -> Arrays:
-    """A vector as (values, ids), or as (values,) of every id, whichever is smaller."""
+    """A vector as (values, ids), or as (values,) of every id, whichever is smaller.
+
+    Or as (values, their ids, the others in bytes, of every id): where nearly all fit into a byte.
+    """
     ids = np.flatnonzero(vector != missing)
     values = narrow(vector[ids])
-    width = 4 if vector.size < 2**31 else 8
+    id_type = np.dtype(np.int32 if vector.size < 2**31 else np.int64)
     whole = narrow(vector)
-    if ids.size * (values.itemsize + width) < whole.nbytes:
-        return values, ids.astype(np.int32 if width == 4 else np.int64)
-    return (whole,)
+    widths = values.itemsize + id_type.itemsize
+    if ids.size * widths < whole.nbytes and ids.size * widths < vector.size:
+        return values, ids.astype(id_type)
+    if missing == 0 and whole.itemsize > 1:
+        small = vector.astype(np.uint8)
+        large = np.flatnonzero(small != vector)
+        if small.nbytes + large.size * widths < whole.nbytes:
+            return narrow(vector[large]), large.astype(id_type), small
+    return (values, ids.astype(id_type)) if ids.size * widths < whole.nbytes else (whole,)
 
 
 def narrow(values: np.ndarray) -> np.ndarray:
@@ -174,7 +185,8 @@ def narrow(values: np.ndarray) -> np.ndarray:
     if not values.size:
         return values
     smallest = np.result_type(np.min_scalar_type(values.min()), np.min_scalar_type(values.max()))
-    return values.astype(smallest)
+    # What needs the sign and all of 64 bits has no common type but one that rounds.
+    return values.astype(np.int64 if smallest.kind == "f" else smallest)
 
 
 def _of(kept: Arrays, missing: int, dtype: DTypeLike, whose: Whose) -> np.ndarray:
@@ -183,6 +195,9 @@ def _of(kept: Arrays, missing: int, dtype: DTypeLike, whose: Whose) -> np.ndarra
         return _spread(kept, missing, dtype, whose)
     found = np.full(whose.size, missing, dtype)
     values, *rest = kept
+    if len(rest) == _SMALL:
+        known = whose < rest[1].size
+        found[known] = rest[1][whose[known]]
     if not values.size:
         return found
     places = np.searchsorted(rest[0], whose) if rest else whose
@@ -202,6 +217,11 @@ def _spread(kept: Arrays, missing: int, dtype: DTypeLike, size: int | None = Non
         vector[length:] = missing
         return vector
     ids = rest[0]
+    if len(rest) == _SMALL:
+        vector = _spread((rest[1],), missing, dtype, size)
+        known = int(np.searchsorted(ids, vector.size))
+        vector[ids[:known]] = values[:known]
+        return vector
     length = int(ids[-1]) + 1 if ids.size else 0
     if size is not None and size < length:
         known = int(np.searchsorted(ids, size))

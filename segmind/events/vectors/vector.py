@@ -6,7 +6,7 @@ what the edges of the window and late events add.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import polars as pl
 
 from segmind.events.schema import Kind
 from segmind.events.spans import Span
-from segmind.events.vectors import derived, ranges
+from segmind.events.vectors import derived, matching, ranges
 from segmind.events.vectors.buyers import Buyers, buyers_of
 from segmind.events.vectors.columns import CUSTOMER
 from segmind.events.vectors.following import Side
@@ -51,9 +51,7 @@ class Vectors(Summed):
         The arrays of the files are kept in memory: for kinds of a few million events.
         """
         for arrays in sealed_events(self.rolled.rows, kind, span, columns):
-            customers, *rest = self._placed(arrays)
-            now = customers if self._places is None else self._places[customers]
-            yield (now, *rest)
+            yield self._as_now(arrays)
 
     def instants(self, kind: int, span: Span) -> tuple[np.ndarray, np.ndarray]:
         """Customers and instants (Int64, microseconds UTC) of every event of a kind, in no order.
@@ -89,6 +87,14 @@ class Vectors(Summed):
         for rows in self.rolled.rows.portions(span, [CUSTOMER, *columns], kind):
             yield now, rows.filter(known)
 
+    def sums(
+        self, kind: int, span: Span, columns: Sequence[str], key: Hashable, summed: matching.Summing
+    ) -> Iterator[Arrays]:
+        """``matching.sums`` under the customers' ids of now; ``columns`` beside the customers."""
+        read = [CUSTOMER, *columns]
+        for arrays in matching.sums(self.rolled.rows, kind, span, read, key, summed):
+            yield self._as_now(arrays)
+
     def products(self, kind: int, span: Span) -> np.ndarray | None:
         """How many different products, Int64[size], of a stored kind; events without a product
         count for none. None where rolled days tell too little: rows are the cheaper way there.
@@ -107,6 +113,11 @@ class Vectors(Summed):
     def nearest(self, rare: int, frequent: int, side: Side) -> Nearest:
         """The moments of one act, each with the nearest one of another, which is a stored kind."""
         return Nearest(self.opened, self.size, self._places, rare, frequent, side)
+
+    def _as_now(self, arrays: Arrays) -> Arrays:
+        """The arrays (customers first) under the ids of now, without ids from ``size`` on."""
+        customers, *rest = self._placed(arrays)
+        return (customers if self._places is None else self._places[customers], *rest)
 
     @cached_property
     def _places(self) -> np.ndarray | None:

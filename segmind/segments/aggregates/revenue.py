@@ -77,13 +77,12 @@ class NetRevenueRank(Aggregate):
 
     def _net(self, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
         """The customers with orders (ids, ascending) and the net revenue of each."""
-        orders = sources.vector(int(Kind.ORDER), self.span, "n").to_numpy()
-        buyers = np.flatnonzero((orders > 0) & sources.is_customer)
-        bought, refunded = (
-            sources.vector(int(kind), self.span, "value").to_numpy()[buyers]
-            for kind in (Kind.ORDER_COMPLETED, Kind.ORDER_REFUNDED)
-        )
-        return buyers, bought - refunded
+        buyers = sources.buyers
+        ordered = buyers.counts(Kind.ORDER, self.span) > 0
+        chosen = ordered & sources.is_customer[buyers.ids]
+        net = buyers.values(Kind.ORDER_COMPLETED, self.span)
+        net -= buyers.values(Kind.ORDER_REFUNDED, self.span)
+        return buyers.ids[chosen], net[chosen]
 
 
 def _places(net: np.ndarray) -> np.ndarray:

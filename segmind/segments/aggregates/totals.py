@@ -12,7 +12,6 @@ import polars as pl
 
 from segmind.events.schema import UTC_INSTANT
 from segmind.events.spans import Span
-from segmind.events.vectors.columns import as_array
 from segmind.events.vectors.vector import NEVER, NOT_YET
 from segmind.segments.acts import ORDER, SESSION, Act
 from segmind.segments.aggregates.base import Aggregate
@@ -26,6 +25,14 @@ _ADD: Final[dict[str, np.ufunc]] = {
     "quantity": np.add,
     "first_ts": np.minimum,
     "last_ts": np.maximum,
+}
+#: The columns of events that amounts are made of, and how.
+_AMOUNTS: Final[dict[str, tuple[list[str], pl.Expr]]] = {
+    "n": ([], pl.len()),
+    "value": (["value"], pl.col("value").sum()),
+    "quantity": (["quantity"], pl.col("quantity").cast(pl.Int64).sum()),
+    "first_ts": (["ts"], pl.col("ts").min()),
+    "last_ts": (["ts"], pl.col("ts").max()),
 }
 _NUMBERS: Final = {"n": np.int32}
 _TYPES: Final[dict[str, pl.DataType]] = {
@@ -88,15 +95,10 @@ class MatchingTotals(Aggregate):
 
     def vector(self, column: str, sources: Sources) -> pl.Series:
         vector = np.full(sources.size, _EMPTY[column], dtype=_NUMBERS.get(column, np.int64))
-        amount = {"n": [], "first_ts": ["ts"], "last_ts": ["ts"]}.get(column, [column])
-        for rows in sources.portions(self.act, self.span, amount):
-            customers = rows[CUSTOMER].to_numpy()
+        columns, amount = _AMOUNTS[column]
+        for customers, amounts in sources.sums(self.act, self.span, columns, amount):
             # A number of the vector's own type: anything else is ten times as slow.
-            if amount:
-                amounts: Any = as_array(rows[amount[0]]).astype(np.int64, copy=False)
-            else:
-                amounts = vector.dtype.type(1)
-            _ADD[column].at(vector, customers, amounts)
+            _ADD[column].at(vector, customers, amounts.astype(vector.dtype, copy=False))
         if column in {"first_ts", "last_ts"}:
             return as_instants(vector, _EMPTY[column])
         return pl.Series(column, vector)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError
 
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
 from segmind.errors import NotFound
-from segmind.events import ingest
+from segmind.events import files, ingest
 from segmind.events.ingest import NewEvent
-from segmind.segments import member_files, membership, segment, sizes
+from segmind.segments import history, member_files, membership, segment, sizes
+from segmind.segments.compile import Compiled
+from segmind.segments.matched import Matched
 from segmind.segments.member_files import MembersMissing, NotRefreshed
 from segmind.segments.rule import parse
 
@@ -193,6 +202,84 @@ def test_a_lost_file_of_members_is_written_anew_as_a_baseline(shop) -> None:
     report = membership.refresh_all(store, NOW + MINUTE)
     assert report.refreshed[0].is_baseline
     assert membership.members(store, viewers).to_list() == people[:2]
+
+
+def test_a_segment_that_cannot_be_recorded_leaves_the_others_right(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, people, viewers = shop
+    with store.engine.begin() as conn:
+        broken = segment.create(conn, "Broken", {"type": "all", "conditions": []}, now=NOW).id
+    keep = history.keep
+
+    def keep_others(conn: Connection, lake: Path, one: segment.Segment, *rest: Any) -> bool:
+        if one.id == broken:
+            conn.execute(text("SELECT 1 / 0"))
+        return keep(conn, lake, one, *rest)
+
+    monkeypatch.setattr(history, "keep", keep_others)
+    with pytest.raises(DataError, match="division by zero"):
+        membership.refresh_all(store, NOW)
+    assert membership.members(store, viewers).to_list() == people[:2]
+    with pytest.raises(NotRefreshed):
+        membership.members(store, broken)
+    monkeypatch.undo()
+    report = membership.refresh_all(store, NOW + MINUTE)
+    assert {(r.segment_id, r.size) for r in report.refreshed} == {(viewers, 2), (broken, 4)}
+
+
+def test_a_segment_whose_members_cannot_be_found_leaves_the_others_right(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, people, viewers = shop
+    with store.engine.begin() as conn:
+        rule = {"type": "did", "event": "order", "window": {"type": "ever"}}
+        segment.create(conn, "Buyers", rule, now=NOW)
+    monkeypatch.setattr(Compiled, "matched", _only_views(Compiled.matched))
+    with pytest.raises(OSError, match="disk"):
+        membership.refresh_all(store, NOW)
+    assert membership.members(store, viewers).to_list() == people[:2]
+
+
+def _only_views(matched: Callable[..., Matched]) -> Callable[..., Matched]:
+    def found(one: Compiled, *answers: Any) -> Matched:
+        if "order" in one.rule.as_json().values():
+            raise OSError("The disk is gone.")
+        return matched(one, *answers)
+
+    return found
+
+
+def test_two_runners_at_once_record_every_move_once(shop) -> None:
+    store, people, viewers = shop
+    with store.engine.begin() as conn:
+        segment.create(conn, "All", {"type": "all", "conditions": []}, now=NOW)
+    membership.refresh_all(store, NOW)
+    with store.engine.begin() as conn:
+        view(conn, people[2], NOW + MINUTE, times=2)
+    moments = [NOW + (2 + n) * MINUTE for n in range(4)]
+    with ThreadPoolExecutor(4) as runners:
+        list(runners.map(partial(membership.refresh_all, store), moments))
+    assert moves(store) == [(20, people[2], viewers)]
+    assert membership.members(store, viewers).to_list() == people[:3]
+    with store.engine.connect() as conn:
+        assert sum(s.entered for s in sizes.history(conn, viewers)) == 1
+
+
+def test_members_in_a_file_of_an_earlier_version_are_read_and_compared(shop) -> None:
+    store, people, viewers = shop
+    membership.refresh_all(store, NOW)
+    written = files.write(
+        store.lake, files.new_path("member", None), pl.DataFrame({"customer_id": people[:2]})
+    )
+    with store.engine.begin() as conn:
+        before = member_files.find_all(conn, store.lake, [viewers]).values()
+        member_files.replace(conn, {viewers: written}, before, NOW, "of then")
+        view(conn, people[3], NOW + MINUTE, times=2)
+    assert membership.members(store, viewers).to_list() == people[:2]
+    report = membership.refresh_all(store, NOW + 2 * MINUTE)
+    assert [(r.size, r.entered, r.left) for r in report.refreshed] == [(3, 1, 0)]
+    assert moves(store) == [(20, people[3], viewers)]
 
 
 def test_pages_cover_all_members_once(shop) -> None:
