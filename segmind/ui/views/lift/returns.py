@@ -19,9 +19,13 @@ def show(stretch: Stretch) -> None:
     """The return of what was measured, with its interval, and the way to the attributed one."""
     found = earned.returns(stretch.asked, _RULE, "source")
     cost = pl.col("message_cost") + pl.col("discount")
-    known = found.filter(pl.col("incremental").is_not_null(), cost > 0).with_columns(
-        (pl.col(name) / cost - 1).alias(f"{name}_roi")
-        for name in ("incremental", "incremental_low", "incremental_high")
+    known = (
+        found.filter(pl.col("incremental").is_not_null(), cost > 0)
+        .with_columns(
+            (pl.col(name) / cost - 1).alias(f"{name}_roi")
+            for name in ("incremental", "incremental_low", "incremental_high")
+        )
+        .sort("incremental_roi", descending=True)
     )
     rows = [
         Interval(
@@ -37,7 +41,8 @@ def show(stretch: Stretch) -> None:
         "times",
         "(incremental revenue - message cost - discounts) / (message cost + discounts), with the "
         "95 % interval of the incremental revenue: what each spent unit brought beyond itself that "
-        "would not have come anyway. Orders count for 7 days.",
+        "would not have come anyway. Orders count for 7 days. Where one return is many times the "
+        "others, as that of push, which costs next to nothing, the scale goes by powers of ten.",
         dots(rows, "×") if rows else None,
         _table(known),
         key="lift_returns",
