@@ -65,6 +65,9 @@ def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * 1.42])
+    # The value of a bar that goes left stands left of it, however short it is.
+    least = min(0, *values, 0)
+    room = least - 0.14 * most if least < 0 else 0
+    fig.update_xaxes(visible=False, range=[room, most * 1.42])
     fig.update_layout(bargap=0.34)
     return fig

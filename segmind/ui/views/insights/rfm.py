@@ -67,7 +67,7 @@ def _groups(found: RfmGroups) -> None:
                 pl.col("Group").replace_strict(meanings, return_dtype=pl.String).alias("Meaning")
             ),
             hide_index=True,
-            height=35 * (table.height + 1) + 2,
+            height="content",
             placeholder=figures.DASH,
             column_config={
                 "Share": st.column_config.ProgressColumn(

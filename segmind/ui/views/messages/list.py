@@ -68,7 +68,7 @@ def _table(found: tuple[Message, ...]) -> None:
             "Why": [_why(m) for m in found],
         },
         hide_index=True,
-        height=min(38 + 35 * len(found), 760),
+        height="content",
         column_config={
             "Open": st.column_config.LinkColumn(display_text="Open", width=64),
             "Created": st.column_config.TextColumn(width=140),
