@@ -80,16 +80,16 @@ def recipes(*, allowed: bool) -> None:
     """Every recipe as a card: one click makes a draft of it, and opens it."""
     st.subheader("Begin with a recipe", anchor=False)
     st.caption("Each makes a draft with texts that you can change; nothing is sent before you say.")
-    columns = st.columns(3)
-    for n, recipe in enumerate(RECIPES):
-        with columns[n % 3]:
+    with st.grid(3, min_column_width=240):
+        for recipe in RECIPES:
             _card(recipe, allowed)
 
 
 def _card(recipe: Recipe, allowed: bool) -> None:
-    with st.container(border=True, gap="small", key=f"aus_recipe_{recipe.key}"):
+    with st.container(border=True, gap="small", height="stretch", key=f"aus_recipe_{recipe.key}"):
         st.markdown(f":material/{recipe.icon}: **{recipe.name}**")
         st.caption(recipe.sentence)
+        st.space("stretch")
         pressed = st.button("Set up", disabled=not allowed, key=f"aus_set_up_{recipe.key}")
     if pressed:
         with problems.shown(recipe.name):
