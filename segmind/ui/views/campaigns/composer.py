@@ -29,15 +29,37 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         st.warning(campaign.problem, icon=":material/error:")
     if not viewer.may(Action.EDIT_CAMPAIGNS):
         st.caption(f"Your role, {viewer.role}, may look but not change.")
-    step = st.segmented_control(
-        "Step",
-        list(_STEPS),
-        default="Audience",
-        required=True,
-        key="cmp_step",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    step = _choose_step()
     with problems.shown("Keep what was written"):
         campaign = flush(campaign, viewer)
-    _STEPS[step or "Audience"](campaign, viewer)
+    _STEPS[step](campaign, viewer)
+
+
+def _choose_step() -> str:
+    """The steps beside the way to the next one, where the eye is: the longest step scrolls."""
+    with st.container(horizontal=True, vertical_alignment="center", key="cmp_steps"):
+        step = st.segmented_control(
+            "Step",
+            list(_STEPS),
+            default="Audience",
+            required=True,
+            key="cmp_step",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        names = list(_STEPS)
+        open_step = step or names[0]
+        if following := names[names.index(open_step) + 1 :]:
+            st.button(
+                f"Next: {following[0]}",
+                icon=":material/arrow_forward:",
+                icon_position="right",
+                on_click=_open_step,
+                args=(following[0],),
+                key="cmp_next",
+            )
+    return open_step
+
+
+def _open_step(step: str) -> None:
+    st.session_state["cmp_step"] = step
