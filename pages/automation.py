@@ -11,6 +11,7 @@ from segmind.ui.components.header import page_header
 from segmind.ui.data import automations
 from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.automations import (
+    actions,
     backtest,
     figures_row,
     lift,
@@ -39,6 +40,7 @@ except UnknownAutomation:
 
 top = page_header(automation.name, back=("Automations", page("automations")))
 with top:
+    actions.show(automation, viewer)
     switch.show(automation, viewer)
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     state_badge(automation.state)

@@ -117,8 +117,13 @@ def _axis(intervals: Sequence[Interval], unit: str, *, powers: bool) -> dict[str
     place = _by_powers if powers else float
     return {
         "tickvals": [place(value) for value in sorted([*marks, 0.0])],
-        "ticktext": [said(value, unit).lstrip("+") for value in sorted([*marks, 0.0])],
+        "ticktext": [_mark(value, unit) for value in sorted([*marks, 0.0])],
     }
+
+
+def _mark(value: float, unit: str) -> str:
+    """``−$20K``: marks are round, so they need no decimals and no plus."""
+    return said(value, unit).lstrip("+").replace(".0", "")
 
 
 def _power_steps(reach: float) -> list[float]:

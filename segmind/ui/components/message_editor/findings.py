@@ -25,12 +25,14 @@ def show_findings(findings: Sequence[Finding]) -> None:
         colour, icon, word = _LEVELS[finding.level]
         where = _where(finding)
         st.markdown(
-            f":{colour}-badge[:material/{icon}: {word}] **{finding.message}** "
-            f"{finding.hint} :gray[({where})]"
+            f":{colour}-badge[:material/{icon}: {word}] **{finding.message}** {finding.hint}"
+            + (f" :gray[({where})]" if where else "")
         )
 
 
 def _where(finding: Finding) -> str:
-    """The input that it is about, as the editor calls it, and the line in it."""
+    """The input that it is about and the line in it; nothing where no single input is meant."""
     field = finding.field.removeprefix("content.").removesuffix("_id").replace("_", " ")
+    if "." in field:
+        return ""
     return field + (f", line {finding.line}" if finding.line else "")

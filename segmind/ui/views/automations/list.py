@@ -9,6 +9,7 @@ import streamlit as st
 from segmind.automations.automation import Automation
 from segmind.automations.definition import Definition, parse
 from segmind.automations.describe import cause
+from segmind.automations.lifecycle import State
 from segmind.automations.recipes import RECIPES, Recipe
 from segmind.automations.steps import Send
 from segmind.ui import figures, problems
@@ -44,9 +45,16 @@ _BLANK: Final = {
 @st.fragment(run_every="10s")
 @problems.guarded
 def rows() -> None:
-    """Every automation with its numbers, which follow what happens."""
-    for automation in automations.listed():
-        one_row(automation)
+    """Every automation with its numbers, which follow what happens; the stopped ones folded."""
+    listed = automations.listed()
+    stopped = [each for each in listed if each.state is State.STOPPED]
+    for automation in listed:
+        if automation.state is not State.STOPPED:
+            one_row(automation)
+    if stopped:
+        with st.expander(f"Stopped: {len(stopped)}", key="aus_stopped"):
+            for automation in stopped:
+                one_row(automation)
 
 
 def one_row(automation: Automation) -> None:
@@ -94,14 +102,19 @@ def _card(recipe: Recipe, allowed: bool) -> None:
     if pressed:
         with problems.shown(recipe.name):
             made = automations.set_up(recipe)
+            segments.changed()  # a recipe may bring the segment that it starts with
             open_page("automation", id=made.id)
 
 
+@st.dialog("New automation")
 def from_scratch() -> None:
-    """A draft with two steps, to be changed."""
-    with problems.shown("New automation"):
-        made = automations.create("New automation", parse(_BLANK))
-        open_page("automation", id=made.id)
+    """Ask for a name, make a draft with two steps, to be changed, and open it."""
+    name = st.text_input("Name", placeholder="Ask for a review", max_chars=200, key="aus_name")
+    st.caption("It begins with an order, a day's wait and an e-mail: change all of it.")
+    if st.button("Create the draft", type="primary", key="aus_create"):
+        with problems.shown("New automation"):
+            made = automations.create(name or "", parse(_BLANK))
+            open_page("automation", id=made.id)
 
 
 def _channels(definition: Definition) -> list[str]:
