@@ -8,6 +8,7 @@ from segmind.ui.components.badges import state_badge
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import automations
 from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.automations import (
@@ -55,13 +56,4 @@ SECTIONS = {
     "Lift": lift.show,
     "Versions": versions.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Steps",
-    required=True,
-    key="aut_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Steps"](automation, viewer)
+SECTIONS[open_section(SECTIONS, key="aut_tab")](automation, viewer)

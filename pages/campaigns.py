@@ -52,6 +52,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         required=True,
         key="cms_status",
         bind="query-params",
+        wrap=True,
         label_visibility="collapsed",
     )
     sought = st.text_input(

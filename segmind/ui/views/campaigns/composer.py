@@ -10,6 +10,7 @@ import streamlit as st
 from segmind.campaigns.campaign import Campaign
 from segmind.ui import problems
 from segmind.ui.access import Viewer
+from segmind.ui.components.sections import open_section
 from segmind.ui.views.campaigns import audience, message, plan, review, schedule
 from segmind.ui.views.campaigns.draft import flush
 from segmind.workspace.permissions import Action
@@ -37,19 +38,12 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
 
 def _choose_step() -> str:
     """The steps beside the way to the next one, where the eye is: the longest step scrolls."""
-    with st.container(horizontal=True, vertical_alignment="center", key="cmp_steps"):
-        step = st.segmented_control(
-            "Step",
-            list(_STEPS),
-            default="Audience",
-            required=True,
-            key="cmp_step",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-        names = list(_STEPS)
-        open_step = step or names[0]
-        if following := names[names.index(open_step) + 1 :]:
+    left, right = st.columns([2, 1], vertical_alignment="center")
+    with left:
+        step = open_section(_STEPS, key="cmp_step", label="Step")
+    names = list(_STEPS)
+    if following := names[names.index(step) + 1 :]:
+        with right, st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 f"Next: {following[0]}",
                 icon=":material/arrow_forward:",
@@ -58,7 +52,7 @@ def _choose_step() -> str:
                 args=(following[0],),
                 key="cmp_next",
             )
-    return open_step
+    return step
 
 
 def _open_step(step: str) -> None:

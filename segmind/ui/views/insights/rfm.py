@@ -21,9 +21,9 @@ from segmind.ui.views.insights.among import among_picker
 _SCORES: Final = range(1, groups.FIFTHS + 1)
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The groups as a table, the grid of scores, and what to do with them."""
-    with actions:
+    with controls:
         segment_id = among_picker("ins_among")
     found = insights.rfm_table(segment_id)
     zone = workspace.settings().zone
