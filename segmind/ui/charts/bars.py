@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from segmind.ui import figures
 from segmind.ui.charts.frame import figure, hover, unit_format
 from segmind.ui.theme import palette
 
@@ -26,12 +27,19 @@ def ranked(
         x=list(values),
         orientation="h",
         marker={"color": list(colours) if colours else palette().accent},
-        text=[f"{prefix}{value:{form}}{short}" for value in values],
+        text=[f"{prefix}{_written(value, form)}{short}" for value in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
     )
     return _lying(fig, values)
+
+
+def _written(value: float, form: str) -> str:
+    """As the unit wants it; short from ten thousand on, since decimals are cut off on a phone."""
+    return (
+        figures.short(value) if form.endswith("f") and abs(value) >= 10_000 else f"{value:{form}}"
+    )
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:

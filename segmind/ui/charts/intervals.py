@@ -16,7 +16,7 @@ from segmind.ui.theme import palette
 #: Where the farthest bound lies so many times beyond the middle one, an even scale would press most
 #: intervals into one point: the axis then goes by powers of ten.
 _UNEVEN: Final = 6
-#: About so many marks on each side of zero: more do not fit on a narrow screen.
+#: At most so many marks on each side of zero: more do not fit on a narrow screen.
 _MARKS: Final = 2
 
 
@@ -135,5 +135,5 @@ def _even_steps(reach: float) -> list[float]:
     """Round distances from zero: 1, 2 or 5 times a power of ten."""
     rough = reach / _MARKS
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(times * power for times in (5, 2, 1) if times * power <= rough)
+    step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough)
     return [step * n for n in range(1, int(reach / step) + 1)]

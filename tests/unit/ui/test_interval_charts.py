@@ -28,7 +28,7 @@ def test_one_very_cheap_send_does_not_press_the_others_into_a_point() -> None:
 def test_effects_of_one_size_stay_on_an_even_scale_with_its_unit() -> None:
     figure = dots(EVEN, "$")
     assert width(figure, 0) == 30
-    assert list(figure.layout.xaxis.ticktext) == ["−$20", "−$10", "$0", "$10", "$20"]
+    assert list(figure.layout.xaxis.ticktext) == ["−$20", "$0", "$20"]
     assert list(figure.data[-1].text) == ["+$10", "−$3"]
     assert figure.data[-1].customdata[0] == "+$10, plausibly −$5 to +$25"
 

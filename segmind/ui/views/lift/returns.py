@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from segmind.ui.charts.frame import numbered
 from segmind.ui.charts.intervals import Interval, dots
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.period_picker import Stretch
@@ -27,14 +28,11 @@ def show(stretch: Stretch) -> None:
         )
         .sort("incremental_roi", descending=True)
     )
+    shown = known.head(_SHOWN)
+    bounds = shown.select("incremental_roi", "incremental_low_roi", "incremental_high_roi")
     rows = [
-        Interval(
-            f"{n + 1}. {row['name'][:36]}",
-            row["incremental_roi"],
-            row["incremental_low_roi"],
-            row["incremental_high_roi"],
-        )
-        for n, row in enumerate(known.head(_SHOWN).iter_rows(named=True))
+        Interval(name, *each)
+        for name, each in zip(numbered(shown["name"]), bounds.iter_rows(), strict=True)
     ]
     chart_card(
         "Incremental return",

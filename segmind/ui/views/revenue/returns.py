@@ -11,6 +11,7 @@ from segmind.analytics import roi
 from segmind.analytics.rule import Rule
 from segmind.ui import figures
 from segmind.ui.charts.bars import ranked
+from segmind.ui.charts.frame import numbered
 from segmind.ui.charts.intervals import said
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.period_picker import Stretch
@@ -57,14 +58,13 @@ def _bars(found: pl.DataFrame, rule: Rule, title: str) -> None:
         largest = spent.sort("attributed", descending=True).head(_SHOWN)
         spent = largest.sort("roi", descending=True)
     spent = spent.head(_SHOWN)
-    names = [f"{n + 1}. {name[:36]}" for n, name in enumerate(spent["name"])]
     chart_card(
         "Return on messages",
         "times",
         "ROI: (attributed revenue - message cost - discounts) / (message cost + discounts), by the "
         f"rule {rule.name}. Credit counts in the month of the order, cost in the month of sending. "
         "Things without costs have no return.",
-        ranked(names, spent["roi"].to_list(), "×") if spent.height else None,
+        ranked(numbered(spent["name"]), spent["roi"].to_list(), "×") if spent.height else None,
         _named(found, title),
         key="rev_returns",
         columns={"Open": st.column_config.LinkColumn(display_text="Open")},
@@ -88,13 +88,14 @@ def _table(found: pl.DataFrame, title: str) -> None:
     else:
         table = table.drop("Incremental")
     table = table.drop("Incremental, low", "Incremental, high")
-    if not table["Discounts"].any():
+    if not table["Discounts"].sum():
         table = table.drop("Discounts")
     st.dataframe(
         table,
         hide_index=True,
         placeholder=figures.DASH,
         column_config={
+            title: st.column_config.TextColumn(width=190),
             "Message cost": _cost(found, currency),
             "Discounts": money,
             "Attributed": money,
