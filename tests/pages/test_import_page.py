@@ -17,7 +17,9 @@ CSV = b"when,what,who\n" + b"".join(
 )
 
 
-def test_an_import_waits_until_time_event_and_customer_are_named(ui: Store, open_page: Open) -> None:
+def test_an_import_waits_until_time_event_and_customer_are_named(
+    ui: Store, open_page: Open
+) -> None:
     app = open_page("data", dat_tab="Import")
     app.file_uploader(key="dat_file_0").set_value(("events.csv", CSV, "text/csv")).run()
     assert_well(app)

@@ -102,7 +102,7 @@ def _card(recipe: Recipe, allowed: bool) -> None:
     if pressed:
         with problems.shown(recipe.name):
             made = automations.set_up(recipe)
-            segments.changed()  # a recipe may bring the segment that it starts with
+            segments.read_anew()  # a recipe may bring the segment that it starts with
             open_page("automation", id=made.id)
 
 

@@ -78,7 +78,8 @@ def _form() -> None:
         with problems.shown("Read the file"):
             path = _kept(given)
             header = log.header_of(path)
-            columns, constants = {}, {}
+            columns: dict[str, str] = {}
+            constants: dict[str, str] = {}
             missing: list[str] = []
             if format_name == "csv":
                 _beginning(path)
