@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,6 +14,7 @@ from segmind.campaigns.launch import launch
 from segmind.campaigns.lifecycle import Status
 from segmind.db.engine import Store
 from segmind.segments import segment as segments
+from segmind.ui.views.campaigns import draft as typed
 from tests.pages.conftest import Open, assert_well, texts
 
 
@@ -183,3 +186,21 @@ def test_a_campaign_is_found_by_a_part_of_its_name(draft: int, open_page: Open) 
     assert [link for link in app.page_link if "Spring" in link.label]
     app.text_input(key="cms_find").set_value("autumn").run()
     assert "has “autumn” in its name" in texts(app)
+
+
+def test_a_text_is_kept_some_seconds_later_though_nobody_types_on(
+    ui: Store, draft: int, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(typed, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    app.text_area(key=f"cmp_{draft}_sms_body_plain").set_value("Spring. Reply STOP").run()
+    before = read(ui, draft).content or {}
+    assert not before.get("body")
+    now[0] += 10
+    app.run()  # what the page does by itself every three seconds
+    assert_well(app)
+    kept = read(ui, draft).content
+    assert kept is not None
+    assert kept["body"] == "Spring. Reply STOP"
+    assert "Everything is kept." in texts(app)

@@ -52,7 +52,7 @@ def metric_row(kpis: Sequence[Kpi], *, versus: str = "", columns: int = 4) -> No
 
 
 def _help(kpi: Kpi, versus: str) -> str:
-    return "  \n".join(filter(None, [kpi.help, f"The change is {versus}." if versus else ""]))
+    return "  \n".join(filter(None, [kpi.help, f"Change {versus}." if versus else ""]))
 
 
 def _change(kpi: Kpi) -> str | int | None:

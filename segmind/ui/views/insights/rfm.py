@@ -75,7 +75,7 @@ def _groups(found: RfmGroups) -> None:
                 ),
                 "Customers": st.column_config.NumberColumn(format="localized"),
                 "Change": st.column_config.NumberColumn(
-                    format="localized", help="Customers more or fewer than 30 days before"
+                    format="%+d", help="Customers more or fewer than 30 days before"
                 ),
                 "Net revenue": st.column_config.NumberColumn(
                     format=figures.column_format(currency)
