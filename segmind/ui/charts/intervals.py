@@ -133,7 +133,6 @@ def _power_steps(reach: float) -> list[float]:
 
 def _even_steps(reach: float) -> list[float]:
     """Round distances from zero: 1, 2 or 5 times a power of ten."""
-    rough = reach / _MARKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough)
+    power = 10.0 ** math.floor(math.log10(reach / _MARKS))
+    step = next(times * power for times in (1, 2, 5, 10) if reach // (times * power) <= _MARKS)
     return [step * n for n in range(1, int(reach / step) + 1)]

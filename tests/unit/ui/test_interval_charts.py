@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segmind.ui.charts.intervals import Interval, dots, said
 
@@ -28,7 +30,7 @@ def test_one_very_cheap_send_does_not_press_the_others_into_a_point() -> None:
 def test_effects_of_one_size_stay_on_an_even_scale_with_its_unit() -> None:
     figure = dots(EVEN, "$")
     assert width(figure, 0) == 30
-    assert list(figure.layout.xaxis.ticktext) == ["−$20", "$0", "$20"]
+    assert list(figure.layout.xaxis.ticktext) == ["−$20", "−$10", "$0", "$10", "$20"]
     assert list(figure.data[-1].text) == ["+$10", "−$3"]
     assert figure.data[-1].customdata[0] == "+$10, plausibly −$5 to +$25"
 
@@ -42,6 +44,14 @@ def test_a_difference_is_written_with_its_sign_before_its_unit(
     value: float, unit: str, words: str
 ) -> None:
     assert said(value, unit) == words
+
+
+@given(st.floats(1e-6, 1e9))
+def test_an_even_axis_has_one_or_two_marks_on_each_side(reach: float) -> None:
+    figure = dots([Interval("a", 0.0, -reach, reach)], "")
+    marks = figure.layout.xaxis.tickvals
+    assert len(marks) in {3, 5}
+    assert max(marks) <= reach < 3 * max(marks)
 
 
 def test_intervals_of_nothing_at_all_are_drawn() -> None:
