@@ -13,8 +13,7 @@ from segmind.ui import figures
 from segmind.ui.charts.frame import figure, unit_format
 from segmind.ui.theme import palette
 
-#: Where the farthest bound lies so many times beyond the middle one, an even scale would press most
-#: intervals into one point: the axis then goes by powers of ten.
+#: How many times the farthest bound may lie beyond the middle one on an even scale.
 _UNEVEN: Final = 6
 #: At most so many marks on each side of zero: more do not fit on a narrow screen.
 _MARKS: Final = 2
@@ -38,14 +37,13 @@ class Interval:
         return max(abs(self.low), abs(self.high))
 
 
-def dots(intervals: Sequence[Interval], unit: str) -> go.Figure:
+def dots(intervals: Sequence[Interval], unit: str, *, powers: bool = False) -> go.Figure:
     """The first on top; an interval that leaves room for "no difference" is grey.
 
-    The estimate is written above its dot. Bounds of very different size share an axis by powers of
-    ten (symmetric about zero, even between -1 and 1), which `goes_by_powers` tells.
+    The estimate is written above its dot. With ``powers`` the axis goes by powers of ten: symmetric
+    about zero, and even between -1 and 1.
     """
     colours = palette()
-    powers = goes_by_powers(intervals)
     place = _by_powers if powers else float
     fig = figure(height=84 + 44 * max(1, len(intervals)), legend=False, hover="closest")
     shades = [colours.accent if each.is_clear else colours.holdout for each in intervals]
@@ -83,7 +81,8 @@ def dots(intervals: Sequence[Interval], unit: str) -> go.Figure:
 
 
 def goes_by_powers(intervals: Sequence[Interval]) -> bool:
-    """Whether an even scale would leave no room for most of them."""
+    """Whether an even scale would press most of them into one point. Lengths on the other cannot
+    be compared by eye: it is for ratios, which may differ a thousandfold, not for sums of money."""
     reaches = sorted(each.reach for each in intervals)
     return bool(reaches) and reaches[-1] > _UNEVEN * max(1, reaches[len(reaches) // 2])
 

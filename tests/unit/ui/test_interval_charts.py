@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmind.ui.charts.intervals import Interval, dots, said
+from segmind.ui.charts.intervals import Interval, dots, goes_by_powers, said
 
 EVEN = [Interval("a", 10.0, -5.0, 25.0), Interval("b", -3.0, -20.0, 14.0)]
 PUSH = Interval("push", 127_000.0, -116_000.0, 371_000.0)
@@ -19,7 +19,8 @@ def width(figure: object, trace: int) -> float:
 
 def test_one_very_cheap_send_does_not_press_the_others_into_a_point() -> None:
     others = [Interval("sms", 0.9, -1.1, 2.9), Interval("e-mail", 538.0, -1_200.0, 2_300.0)]
-    figure = dots([PUSH, *others], "×")
+    assert goes_by_powers([PUSH, *others])
+    figure = dots([PUSH, *others], "×", powers=True)
     shares = [width(figure, n) / width(figure, 0) for n in (1, 2)]
     assert min(shares) > 0.15  # on an even scale: 0.00001 and 0.007
     marks = dict(zip(figure.layout.xaxis.ticktext, figure.layout.xaxis.tickvals, strict=True))
@@ -28,6 +29,7 @@ def test_one_very_cheap_send_does_not_press_the_others_into_a_point() -> None:
 
 
 def test_effects_of_one_size_stay_on_an_even_scale_with_its_unit() -> None:
+    assert not goes_by_powers(EVEN)
     figure = dots(EVEN, "$")
     assert width(figure, 0) == 30
     assert list(figure.layout.xaxis.ticktext) == ["−$20", "−$10", "$0", "$10", "$20"]

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.ui.charts.frame import numbered
-from segmind.ui.charts.intervals import Interval, dots
+from segmind.ui.charts.intervals import Interval, dots, goes_by_powers
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.period_picker import Stretch
 from segmind.ui.data import earned, workspace
@@ -34,17 +34,21 @@ def show(stretch: Stretch) -> None:
         Interval(name, *each)
         for name, each in zip(numbered(shown["name"]), bounds.iter_rows(), strict=True)
     ]
+    powers = goes_by_powers(rows)
     chart_card(
         "Incremental return",
         "times",
         "(incremental revenue - message cost - discounts) / (message cost + discounts), with the "
         "95 % interval of the incremental revenue: what each spent unit brought beyond itself that "
-        "would not have come anyway. Orders count for 7 days. Where one return is many times the "
-        "others, as that of push, which costs next to nothing, the scale goes by powers of ten.",
-        dots(rows, "×") if rows else None,
+        "would not have come anyway. Orders count for 7 days.",
+        dots(rows, "×", powers=powers) if rows else None,
         _table(known),
         key="lift_returns",
         columns={"Open": st.column_config.LinkColumn(display_text="Open")},
+        takeaway="The scale goes by powers of ten: what costs next to nothing, as push does, "
+        "returns many times as much as the others."
+        if powers
+        else "",
         empty="Nothing that was measured had a cost in this period.",
         stretch=False,
     )
