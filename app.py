@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from segmind.api import api
+from segmind.api import api, sending
 from segmind.api.security_headers import SecurityHeaders
 from segmind.api.web import routes
 
@@ -24,6 +24,7 @@ log = logging.getLogger("segmind.web")
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[None]:
     """A mounted API's own lifespan would never run: enter it here."""
+    sending.at_once()  # the server has its socket by now
     async with api.router.lifespan_context(api):
         yield
 

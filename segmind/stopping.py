@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 
 import polars as pl
 
+from segmind import precedence
 from segmind.errors import SegmindError
 
 T = TypeVar("T")
@@ -109,7 +110,10 @@ def watched(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 class Running(Generic[T]):
-    """Work in a thread of its own, which can be stopped. ``future`` gets what it gives."""
+    """Work in a thread of its own, which can be stopped. ``future`` gets what it gives.
+
+    Somebody waits for it: what takes in events makes way while it is young.
+    """
 
     def __init__(self, work: Callable[[], T], seconds: float | None = None) -> None:
         self.stop = Stop(seconds)
@@ -123,7 +127,7 @@ class Running(Generic[T]):
 
     def _run(self, work: Callable[[], T]) -> None:
         try:
-            with under(self.stop):
+            with under(self.stop), precedence.of_process.question():
                 result = work()
                 self.stop.check()
         except BaseException as error:

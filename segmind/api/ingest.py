@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from segmind import clock
+from segmind import clock, precedence
 from segmind.api import batch as batch_text
 from segmind.api import strict_json
 from segmind.api.caller import BEARER, caller_of, store_of
@@ -210,6 +210,7 @@ def takings() -> Takings:
         turns=AT_ONCE,
         most=MOST_TOGETHER,
         gather=GATHER,
+        make_way=precedence.of_process.make_way,
     )
 
 

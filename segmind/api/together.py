@@ -32,7 +32,8 @@ class Together(Generic[Item, Result]):
     ``act`` gives a result for each item. Where it fails for several, each is tried alone, so that
     nobody pays for another's fault. ``turns``: groups at work at once; ``most``: what the sizes in
     a group sum up to at most (one item always fits). ``gather``: seconds to wait for company where
-    another group is at work.
+    another group is at work. ``make_way`` returns when a group may begin; who comes until then may
+    belong to it.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Together(Generic[Item, Result]):
         turns: int,
         most: int,
         gather: float = 0.0,
+        make_way: Callable[[], object] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._act = act
         self._size = size
         self._most: Final = most
         self._gather: Final = gather
+        self._make_way = make_way
         self._sleep = sleep
         self._at_work = 0
         self._turns = threading.Semaphore(turns)
@@ -65,6 +68,7 @@ class Together(Generic[Item, Result]):
             if ticket.is_waiting:
                 if self._at_work:
                     self._sleep(self._gather)
+                self._make_way()
                 self._do(self._next())
         ticket.is_done.wait()
         if ticket.error is not None:

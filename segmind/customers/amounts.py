@@ -11,6 +11,7 @@ from segmind.customers.calls import InvalidCall
 from segmind.workspace import currency as currencies
 
 _LARGEST: Final = Decimal(10) ** 12
+_LARGEST_PLAIN: Final = 10**11  # fourteen digits with three decimals
 _LARGEST_QUANTITY: Final = 1_000_000_000
 
 
@@ -47,6 +48,20 @@ def minor(value: Decimal, currency: str) -> int:
     """``value`` in the currency's minor units, rounded half to even."""
     scaled = value.scaleb(currencies.decimals(currency))
     return int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def plain_minor(value: float, currency: str) -> int | None:
+    """``minor`` of ``amount`` where a number is so many minor units and no part of one; None where
+    it takes a closer look.
+
+    Up to fifteen digits the number nearest to a decimal fraction is written as that fraction
+    again: equal to a whole number of units divided by their scale, it is exactly so many.
+    """
+    scale = 10 ** currencies.decimals(currency)
+    if not 0 <= value <= _LARGEST_PLAIN:
+        return None
+    units = round(value * scale)
+    return units if units / scale == value else None
 
 
 def currency(value: Any, workspace: str, field: str) -> str:

@@ -210,9 +210,12 @@ _remembered_about: Final = lru_cache(maxsize=32_768)(_read_about)
 @lru_cache(maxsize=16_384, typed=True)  # a shop has few prices, and they come again and again
 def _priced(price: str | int | float, quantity: int, currency: str) -> tuple[int, int, str | None]:
     """A price in minor units, that of so many, and what the log keeps of it as it was written."""
+    kept = ingest.as_json({"price": price})
+    plain = None if isinstance(price, str) else amounts.plain_minor(price, currency)
+    if plain is not None:
+        return plain, plain * quantity, kept
     exact = amounts.amount(price, "properties.price")
-    unit, line = amounts.minor(exact, currency), amounts.minor(exact * quantity, currency)
-    return unit, line, ingest.as_json({"price": price})
+    return amounts.minor(exact, currency), amounts.minor(exact * quantity, currency), kept
 
 
 def _stripped(text: str | None) -> str | None:

@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from segmind.customers import contact_points, merging
@@ -95,8 +96,7 @@ def set_many(
     before = {int(row["id"]): dict(row) for row in rows}
     after = {customer: dict(row) for customer, row in before.items()}
     outcomes = [_apply(after[customer], traits, now) for customer, traits in given]
-    for customer in sorted(after):
-        _write(conn, customer, before[customer], after[customer])
+    _write(conn, before, after)
     return outcomes
 
 
@@ -113,14 +113,30 @@ def _apply(row: dict[str, Any], traits: Mapping[str, Any], now: datetime) -> Out
     return Outcome(tuple(refused), frozenset(changed))
 
 
-def _write(
-    conn: Connection, customer_id: int, before: dict[str, Any], after: dict[str, Any]
-) -> None:
+_Rows = Mapping[int, dict[str, Any]]
+
+
+def _write(conn: Connection, before: _Rows, after: _Rows) -> None:
+    """Those that differ; who changes in the same columns is sent together."""
+    together: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for customer in sorted(after):
+        row = after[customer]
+        if changed := _changed(before[customer], row):
+            values = {name: row[name] for name in changed}
+            together.setdefault(changed, []).append(values | {"id": customer})
+    for changed, rows in together.items():
+        conn.execute(_update(changed), rows)
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
     changed = [name for name in after if after[name] != before[name]]
-    if _is_retyped(before["traits"], after["traits"]) and "traits" not in changed:
+    if "traits" not in changed and _is_retyped(before["traits"], after["traits"]):
         changed.append("traits")
-    if not changed:
-        return
+    return tuple(changed)
+
+
+@lru_cache(maxsize=128)
+def _update(changed: tuple[str, ...]) -> TextClause:
     parts = [f"{name} = :{name}" for name in changed]
     # The flag was about the old address; consent sets it anew for the new one.
     parts += [
@@ -131,7 +147,7 @@ def _write(
     statement = text(f"UPDATE customer SET {', '.join(parts)} WHERE id = :id")
     if "traits" in changed:
         statement = statement.bindparams(bindparam("traits", type_=JSONB))
-    conn.execute(statement, {name: after[name] for name in changed} | {"id": customer_id})
+    return statement
 
 
 def _is_retyped(before: dict[str, Any], after: dict[str, Any]) -> bool:

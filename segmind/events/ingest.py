@@ -136,11 +136,23 @@ def store_columns(
     if before:
         is_new = [event_id not in before for event_id in ids]
         columns = {name: list(compress(column, is_new)) for name, column in columns.items()}
-    if len(before) < len(ids):
-        typed = {name: (_COLUMNS[name], column) for name, column in columns.items()}
-        typed["received_at"] = (INSTANT, [micros(received_at)] * (len(ids) - len(before)))
-        binary_copy.copy_in(conn, "event_recent", typed)
+    store_new_columns(conn, columns, received_at)
     return before
+
+
+def store_new_columns(
+    conn: Connection, columns: Mapping[str, Sequence[Any]], received_at: datetime
+) -> None:
+    """Store rows that nobody can have stored before and nobody can store again: no id is asked for
+    or remembered, which is half of what storing them costs.
+
+    For events that the caller's transaction makes happen, by a change of state that happens once.
+    """
+    if not columns["event_id"]:
+        return
+    typed = {name: (_COLUMNS[name], column) for name, column in columns.items()}
+    typed["received_at"] = (INSTANT, [micros(received_at)] * len(columns["event_id"]))
+    binary_copy.copy_in(conn, "event_recent", typed)
 
 
 def _seen_before(conn: Connection, ids: Sequence[bytes]) -> set[bytes]:

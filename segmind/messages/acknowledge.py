@@ -207,7 +207,6 @@ def _columns(
         "request_id": marked.request_id,
         "provider": marked.provider,
         "ids": literal([v.message.id for v in verdicts]),
-        "customers": literal([v.message.customer_id for v in verdicts]),
         "states": literal([v.state.value for v in verdicts]),
         "words": literal([_OUTCOME_WORDS[v.state] for v in verdicts]),
         "dues": _said([v.due_at for v in verdicts]),
@@ -227,29 +226,27 @@ def _said(values: Sequence[Any]) -> str:
 
 _GIVEN: Final = """
         SELECT * FROM unnest(
-            CAST(:ids AS bigint[]), CAST(:customers AS bigint[]), CAST(:states AS smallint[]),
-            CAST(:words AS text[]), CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]),
-            CAST(:classes AS text[]), CAST(:codes AS text[]), CAST(:details AS text[]),
-            CAST(:statuses AS int[]), CAST(:returned AS int[])"""
-_GIVEN_NAMES: Final = (
-    "id, customer_id, state, word, due_at, provider_id, class, code, detail, status, returned"
-)
+            CAST(:ids AS bigint[]), CAST(:states AS smallint[]), CAST(:words AS text[]),
+            CAST(:dues AS timestamptz[]), CAST(:provider_ids AS text[]), CAST(:classes AS text[]),
+            CAST(:codes AS text[]), CAST(:details AS text[]), CAST(:statuses AS int[]),
+            CAST(:returned AS int[])"""
+_GIVEN_NAMES: Final = "id, state, word, due_at, provider_id, class, code, detail, status, returned"
 _WRITTEN: Final = """
         INSERT INTO attempt (message_id, n, provider, started_at, finished_at, outcome,
                              http_status, code, detail, provider_id)
         SELECT g.id, moved.n, :provider, :started_at, :now, g.word, g.status, g.code, g.detail,
                g.provider_id
         FROM moved JOIN given g USING (id)"""
-#: A join: of an EXISTS the planner reads all customers once, 20 microseconds for each message of a
-#: shop of 30,000.
-_PRESENT: Final = """
-    SELECT moved.id, c.id IS NOT NULL
-    FROM moved JOIN given g USING (id)
-    LEFT JOIN customer c ON c.id = g.customer_id AND c.erased_at IS NULL"""
+#: An erasure takes the address away from all messages of its customer, under their locks.
+_MOVED: Final = "m.id, m.attempt + g.returned AS n, m.address IS NOT NULL AS is_present"
+_PRESENT: Final = "SELECT id, is_present FROM moved"
+
+#: Of what is in doubt: when its provider is to be asked, by the database's clock.
+_DUE: Final = "CASE WHEN g.state = 5 THEN now() ELSE COALESCE(g.due_at, m.due_at) END"
 
 _MOVE: Final = text(f"""
     WITH given AS MATERIALIZED ({_GIVEN}) AS g({_GIVEN_NAMES})), moved AS (
-        UPDATE message m SET state = g.state, due_at = COALESCE(g.due_at, m.due_at),
+        UPDATE message m SET state = g.state, due_at = {_DUE},
             provider_id = COALESCE(g.provider_id, m.provider_id),
             sent_at = CASE WHEN g.state = 3 THEN :now ELSE m.sent_at END,
             error_class = g.class, error_code = g.code, error_message = g.detail,
@@ -258,7 +255,7 @@ _MOVE: Final = text(f"""
         FROM given g
         WHERE m.id = g.id AND m.claim_token = :token AND m.request_id = :request_id
           AND m.state = 2
-        RETURNING m.id, m.attempt + g.returned AS n
+        RETURNING {_MOVED}
     ), written AS ({_WRITTEN})
     {_PRESENT}
 """)
@@ -269,14 +266,14 @@ _ANSWER: Final = text(f"""
             AS g({_GIVEN_NAMES}, segments, cost, cap_day)), moved AS (
         UPDATE message m SET state = g.state, attempt = m.attempt + 1 - g.returned,
             request_id = :request_id, provider = :provider, segments = g.segments,
-            cost_micros = g.cost, cap_day = g.cap_day, due_at = COALESCE(g.due_at, m.due_at),
+            cost_micros = g.cost, cap_day = g.cap_day, due_at = {_DUE},
             provider_id = COALESCE(g.provider_id, m.provider_id),
             sent_at = CASE WHEN g.state = 3 THEN CAST(:now AS timestamptz) END,
             error_class = g.class, error_code = g.code, error_message = g.detail,
             lease_until = CASE WHEN g.state = 5 THEN now() END
         FROM given g
         WHERE m.id = g.id AND m.state = 0
-        RETURNING m.id, m.attempt + g.returned AS n
+        RETURNING {_MOVED}
     ), written AS ({_WRITTEN} WHERE g.word <> 'accepted')
     {_PRESENT}
 """)

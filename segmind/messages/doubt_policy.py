@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import RowMapping
 
-from segmind.channels.provider import Found, NotFound, Parcel, Provider, Unknown
+from segmind.channels.provider import Finding, Found, NotFound, Provider, Unknown
 from segmind.consent.purpose import Purpose
 from segmind.events.schema import Channel
 from segmind.workspace.product_settings import ProductSettings
@@ -24,12 +25,20 @@ class DoubtPolicy:
     and has said nothing of a message for so long, while reports on others came in, does not have
     it (marketing, others). None: silence proves nothing.
     ``flush_seconds``: reports come within so much of the call.
+    ``ask_again_seconds``: the shortest and the longest wait between two questions to a provider;
+    between them it is as long as the doubt is old.
     """
 
     grace_seconds: float
     most_rounds: int = 2
     silence_seconds: tuple[float, float] | None = None
     flush_seconds: float = 30.0
+    ask_again_seconds: tuple[float, float] = (10.0, 600.0)
+
+    def wait(self, age: float) -> float:
+        """Seconds until a provider is asked again about a doubt of this age (seconds)."""
+        shortest, longest = self.ask_again_seconds
+        return min(max(age, shortest), longest)
 
 
 #: Delivery reports of e-mail are flushed within 30 s, SMS call back at once; a look-up lags.
@@ -46,36 +55,48 @@ HOLD_SECONDS: Final = 1800.0
 NEEDS_ATTENTION: Final = "needs_attention"
 
 
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """The provider's answer decided nothing; the next question is due in so many seconds."""
+
+    seconds: float
+
+
+#: ("accept", the provider's id), ("again", None) or ("hold", None).
+Decision = tuple[str, str | None]
+
+
 def judge(
     row: RowMapping,
     provider: Provider,
-    parcel: Parcel | None,
+    find: Callable[[], Finding] | None,
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
     heard: dict[str, datetime],
-) -> tuple[str, str | None] | None:
-    """What to do about a message in doubt: ("accept", the provider's id), ("again", None) or
-    ("hold", None); None: wait for evidence.
+) -> Decision | AskAgain | None:
+    """What to do about a message in doubt; None: wait for evidence from elsewhere.
 
-    ``row``: the message with ``doubt_age`` (seconds), ``rounds`` and ``asked_since``; ``heard``:
-    when each provider's latest report came in. The provider is asked here.
+    ``row``: the message with ``doubt_age`` (seconds), ``rounds`` and ``asked_since``; ``find`` asks
+    the provider about it (None: it cannot be asked); ``heard``: when each provider's latest report
+    came in.
     """
     policy = rules[Channel(row["channel"])]
     tired = row["rounds"] >= policy.most_rounds
     if provider.capabilities.repeat_is_harmless:
         return ("again", None) if not tired else _undecidable(settings, tired=True)
     age = float(row["doubt_age"])
-    if provider.capabilities.look_up and parcel is not None:
-        match provider.find(parcel, row["asked_since"] - timedelta(minutes=5)):
+    if find is not None:
+        match find():
             case Found(provider_id):
                 return "accept", provider_id
             case NotFound():
-                exact = provider.name in EXACT_LOOK_UP
-                if age < 0 or (not exact and age < policy.grace_seconds):
-                    return None
+                proves_from = 0.0 if provider.name in EXACT_LOOK_UP else policy.grace_seconds
+                if age < proves_from:
+                    return AskAgain(min(policy.wait(age), proves_from - age))
                 return ("again", None) if not tired else _undecidable(settings, tired=True)
             case Unknown():
-                pass
+                if age < HOLD_SECONDS:
+                    return AskAgain(policy.wait(age))
     elif provider.capabilities.receipts and policy.silence_seconds is not None:
         marketing, other = policy.silence_seconds
         enough = marketing if row["purpose"] == Purpose.MARKETING else other
@@ -88,7 +109,7 @@ def judge(
     return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
 
 
-def _undecidable(settings: ProductSettings, *, tired: bool) -> tuple[str, str | None]:
+def _undecidable(settings: ProductSettings, *, tired: bool) -> Decision:
     match settings.in_doubt_policy:
         case "assume_sent":
             return "accept", None

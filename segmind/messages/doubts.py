@@ -24,7 +24,7 @@ def ask_now(
 ) -> ReconcileReport:
     """Look for evidence at once: receipts, then the providers. What cannot be proved still waits
     for its grace time. Evidence for other sources' messages counts as well."""
-    report = reconcile.run(store, registry, now)
+    report = reconcile.run(store, registry, now, at_once=True)
     with store.engine.begin() as conn:
         detail = {"accepted": report.accepted, "again": report.again, "held": report.held}
         audit.record(conn, actor, "doubt.ask", _subject(source), detail)

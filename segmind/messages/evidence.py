@@ -1,6 +1,7 @@
 """Proof that a provider has a message: its own answer, a receipt, a look-up.
 
-However it comes, the message becomes ACCEPTED and its ``message_sent`` enters the log, once.
+However it comes, the message becomes ACCEPTED and its ``message_sent`` enters the log in the same
+transaction. Since ACCEPTED leads to no other state (``lifecycle.MOVES``), that happens once.
 """
 
 from __future__ import annotations
@@ -52,12 +53,12 @@ def prove(
         },
     )
     moved = [row.id for row in rows]
-    record_sent(conn, moved, now)
+    _record_sent(conn, moved, now)
     return moved
 
 
-def record_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> None:
-    """Append ``message_sent`` of these accepted messages to the log; a repeat is a no-op."""
+def _record_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> None:
+    """Append ``message_sent`` of messages that have become accepted to the log."""
     if not message_ids:
         return
     rows = conn.execute(
@@ -81,8 +82,8 @@ def record_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> 
 
 
 def append_sent(conn: Connection, messages: Sequence[Claimed], now: datetime) -> None:
-    """Append ``message_sent`` at ``now`` of messages that were just accepted, whose customers are
-    known to be there; a repeat is a no-op."""
+    """Append ``message_sent`` at ``now`` of messages that this transaction has made ACCEPTED, and
+    whose customers are known to be there."""
     _append(
         conn,
         [
@@ -103,7 +104,7 @@ def _append(conn: Connection, sent: Sequence[_Sent], now: datetime) -> None:
     message_ids, public_ids, customer_ids, channels, kinds, sources, instants = zip(
         *sent, strict=True
     )
-    ingest.store_columns(
+    ingest.store_new_columns(
         conn,
         {
             "event_id": [event_bytes(f"message:{public_id}:sent") for public_id in public_ids],

@@ -51,8 +51,9 @@ _STATE_LABELS: Final = {
 }
 
 #: Every move that there is. RETRY holds all that waits for ``due_at``: a retry, quiet hours, a
-#: scheduled send. A receipt proves acceptance, whatever we believed: then any state but the two
-#: owned by a dispatcher's call becomes ACCEPTED.
+#: scheduled send; from it on the provider is asked about what is IN_DOUBT. A receipt proves
+#: acceptance, whatever we believed: then any state but the two owned by a dispatcher's call becomes
+#: ACCEPTED.
 MOVES: Final[dict[State, frozenset[State]]] = {
     State.READY: frozenset(
         {State.CLAIMED, State.SKIPPED, State.EXPIRED, State.RETRY, State.ACCEPTED}

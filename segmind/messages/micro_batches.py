@@ -117,7 +117,7 @@ _LOSE: Final = text("""
         UPDATE message m SET state = 5, attempt = m.attempt + 1, request_id = gone.request_id,
             provider = gone.provider, segments = g.segments, cost_micros = COALESCE(g.cost, 0),
             cap_day = g.day, error_class = 'in_doubt', error_code = 'interrupted',
-            error_message = :said, lease_until = now()
+            error_message = :said, lease_until = now(), due_at = now()
         FROM gone, unnest(gone.message_ids, gone.segments, gone.costs_micros, gone.cap_days)
             AS g(id, segments, cost, day)
         WHERE m.id = g.id AND m.state = 0

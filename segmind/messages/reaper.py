@@ -41,7 +41,8 @@ def run(conn: Connection, now: datetime, *, limit: int = 5_000) -> ReapReport:
                 ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED),
             moved AS (
                 UPDATE message m SET state = 5, claim_token = NULL, error_class = 'in_doubt',
-                    error_code = 'interrupted', error_message = :said, lease_until = now()
+                    error_code = 'interrupted', error_message = :said, lease_until = now(),
+                    due_at = now()
                 FROM gone WHERE m.id = gone.id
                 RETURNING m.id, m.attempt, m.provider, m.created_at, gone.lease_until)
             INSERT INTO attempt (message_id, n, provider, started_at, outcome, code, detail)

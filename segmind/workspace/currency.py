@@ -15,12 +15,14 @@ SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX 
 VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
 """
 CODES: Final = frozenset(_CODES.split())
-_NO_DECIMALS: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
-_THREE_DECIMALS: Final = "BHD IQD JOD KWD LYD OMR TND"
+_NO_DECIMALS: Final = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()
+)
+_THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 
 
 def decimals(code: str) -> int:
     """How many decimals amounts of this currency show: 2 for USD, 0 for JPY, 3 for KWD."""
-    if code in _NO_DECIMALS.split():
+    if code in _NO_DECIMALS:
         return 0
-    return 3 if code in _THREE_DECIMALS.split() else 2
+    return 3 if code in _THREE_DECIMALS else 2

@@ -65,6 +65,12 @@ def lease_over(bench: Bench) -> None:
     bench.run("UPDATE micro_batch SET lease_until = now() - interval '1 second'")
 
 
+def time_passes(bench: Bench, since: str) -> None:
+    """The doubts are so old now; a question about them is due."""
+    age = f"now() - interval '{since}'"
+    bench.run(f"UPDATE message SET lease_until = {age}, due_at = now() WHERE state = 5")
+
+
 def of_no_campaign(bench: Bench) -> None:
     """Make single messages of them, which are claimed one by one."""
     bench.run("UPDATE message SET source_kind = 3, source_id = 0")
@@ -84,7 +90,7 @@ def test_a_database_clock_that_leaps_ahead_shortens_no_doubt(bench: Bench) -> No
         assert reaper.run(conn, NOON).in_doubt == 2
     policies = {channel: DoubtPolicy(180.0, most_rounds=5) for channel in Channel}
     assert settle(bench, provider, policies=policies).again == 0  # "not found" proves nothing yet
-    bench.run("UPDATE message SET lease_until = now() - interval '181 seconds'")
+    time_passes(bench, "181 seconds")
     assert settle(bench, provider, policies=policies).again == 2
 
 
@@ -304,7 +310,7 @@ def test_of_a_call_found_lost_late_its_provider_is_asked_from_before_it(bench: B
 def test_absence_is_believed_only_after_the_grace_time(bench: Bench) -> None:
     provider = doubtful(bench)
     assert settle(bench, provider, policies=None).waiting == 3
-    bench.run("UPDATE message SET lease_until = now() - interval '601 seconds'")
+    time_passes(bench, "601 seconds")
     assert settle(bench, provider, policies=None).again == 3
 
 
@@ -350,7 +356,7 @@ def test_what_nobody_can_prove_follows_the_workspace(
     with bench.store.engine.begin() as conn:
         product_settings.save(conn, {"in_doubt_policy": policy}, "test", NOON)
     assert settle(bench, provider).waiting == 1
-    bench.run("UPDATE message SET lease_until = now() - interval '31 minutes'")
+    time_passes(bench, "31 minutes")
     settle(bench, provider)
     assert bench.states() == {expected: 1}
 
@@ -427,3 +433,36 @@ def test_what_is_settled_too_late_expires_instead(bench: Bench) -> None:
     late = NOON + timedelta(hours=7)
     reconcile.run(bench.store, registry_of(provider), late, policies=AT_ONCE)
     assert bench.states() == {State.EXPIRED: 1}
+
+
+def test_a_provider_that_answers_no_question_is_asked_three_times_and_then_left_alone(
+    bench: Bench,
+) -> None:
+    provider = doubtful(bench, 10)
+    provider.found = lambda parcel: Unknown("It answered 503.")
+    for _ in range(5):
+        assert settle(bench, provider).waiting == 10
+    assert len(provider.asked_since) == 3
+
+
+def test_a_question_that_decides_nothing_waits_as_long_again_as_the_doubt_is_old(
+    bench: Bench,
+) -> None:
+    provider = doubtful(bench, 1)
+    policies = {channel: DoubtPolicy(180.0) for channel in Channel}
+    waits = []
+    for age in (0, 40, 170):
+        time_passes(bench, f"{age} seconds")
+        assert settle(bench, provider, policies=policies).waiting == 1
+        waits.append(bench.value("SELECT round(EXTRACT(EPOCH FROM due_at - now())) FROM message"))
+        assert settle(bench, provider, policies=policies).waiting == 1  # not due: it is not asked
+    assert waits == [10, 40, 10]  # never past the end of the grace time
+    assert len(provider.asked_since) == 3
+
+
+def test_who_asks_by_hand_does_not_wait(bench: Bench) -> None:
+    provider = doubtful(bench, 1)
+    policies = {channel: DoubtPolicy(180.0) for channel in Channel}
+    for _ in range(2):
+        settle(bench, provider, policies=policies, at_once=True)
+    assert len(provider.asked_since) == 2

@@ -7,6 +7,8 @@ from datetime import timedelta
 from sending_bench import NOON, Bench, Scripted, registry_of
 
 from segmind.channels.delivery import Delivery, Word
+from segmind.channels.outcome import Accepted, Outcome
+from segmind.channels.provider import Parcel
 from segmind.consent import unsubscribe
 from segmind.customers import erasure as customer_erasure
 from segmind.messages import inbox, queries, receipts, send_one
@@ -47,6 +49,22 @@ def test_an_erased_customer_leaves_only_hashes_and_counts(bench: Bench) -> None:
         history = queries.one(conn, str(public_id))
     assert history.message.address is None
     assert history.message.status == "bounced"
+
+
+def test_who_is_erased_while_the_provider_is_called_gets_no_event(bench: Bench) -> None:
+    gone, stays = bench.customers(2)
+    bench.broadcast([gone, stays], bench.version(), source_id=1)
+
+    def erasing(parcel: Parcel) -> Outcome:
+        if parcel.address == "ada1@example.com":
+            with bench.store.engine.begin() as conn:
+                customer_erasure.erase(conn, gone, NOON, also=[forgetting(bench.key, NOON)])
+        return Accepted(f"P{parcel.message_public_id.hex}")
+
+    registry = registry_of(Scripted(answer=erasing))
+    Dispatcher(bench.store, registry, OPEN, now=lambda: NOON).run_until_idle()
+    assert bench.states(1) == {State.ACCEPTED: 2}
+    assert bench.rows("SELECT customer_id FROM event_recent WHERE source_id = 1") == [(stays,)]
 
 
 def test_a_text_that_was_written_for_one_message_goes_with_its_reader(bench: Bench) -> None:

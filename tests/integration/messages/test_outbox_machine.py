@@ -182,7 +182,8 @@ class Outbox(RuleBasedStateMachine):
     @rule()
     def leases_run_out(self) -> None:
         self.bench.run(
-            "UPDATE message SET lease_until = now() - interval '1 day' WHERE state IN (1, 2, 5)"
+            "UPDATE message SET lease_until = now() - interval '1 day',"
+            " due_at = CASE WHEN state = 5 THEN now() ELSE due_at END WHERE state IN (1, 2, 5)"
         )
         self.bench.run("UPDATE micro_batch SET lease_until = now() - interval '1 day'")
         with self.store.engine.begin() as conn:

@@ -89,3 +89,24 @@ def test_who_gets_a_turn_beside_another_group_waits_for_company() -> None:
     together = Together(work, lambda _: 1, turns=2, most=100, gather=0.5, sleep=company)
     four_beside_one(work, together)
     assert waited == [0.5]
+
+
+def test_who_comes_while_a_group_makes_way_belongs_to_it() -> None:
+    work = Work()
+    work.may_go_on.set()
+    asks, may_begin = threading.Event(), threading.Event()
+
+    def make_way() -> None:
+        asks.set()
+        assert may_begin.wait(10)
+
+    together = Together(work, lambda _: 1, turns=1, most=100, make_way=make_way)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(together.run, 1)
+        assert asks.wait(10)
+        second = pool.submit(together.run, 2)
+        while len(together._waiting) < 2:
+            time.sleep(0.001)
+        may_begin.set()
+        assert (first.result(10), second.result(10)) == (2, 4)
+    assert work.groups == [[1, 2]]
