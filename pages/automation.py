@@ -8,9 +8,11 @@ from segmind.ui.components.badges import state_badge
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import automations
 from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.automations import (
+    actions,
     backtest,
     figures_row,
     lift,
@@ -39,6 +41,7 @@ except UnknownAutomation:
 
 top = page_header(automation.name, back=("Automations", page("automations")))
 with top:
+    actions.show(automation, viewer)
     switch.show(automation, viewer)
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     state_badge(automation.state)
@@ -53,13 +56,4 @@ SECTIONS = {
     "Lift": lift.show,
     "Versions": versions.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Steps",
-    required=True,
-    key="aut_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Steps"](automation, viewer)
+SECTIONS[open_section(SECTIONS, key="aut_tab")](automation, viewer)

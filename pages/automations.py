@@ -21,7 +21,6 @@ with actions:
         "From scratch",
         icon=":material/add:",
         disabled=not allowed,
-        help="A draft with two steps, to be changed",
         key="aus_new",
     ):
         from_scratch()

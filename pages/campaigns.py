@@ -8,7 +8,7 @@ from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.data import campaigns
-from segmind.ui.views.campaigns.list import new_campaign, one_row
+from segmind.ui.views.campaigns.list import new_campaign, rows, was_discarded
 from segmind.workspace.permissions import Action
 
 viewer = access.gate()
@@ -44,18 +44,35 @@ if not everything:
             new_campaign()
     st.stop()
 
-shown = st.segmented_control(
-    "Status",
-    list(GROUPS),
-    default="All",
-    required=True,
-    key="cms_status",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+with st.container(horizontal=True, vertical_alignment="center"):
+    shown = st.segmented_control(
+        "Status",
+        list(GROUPS),
+        default="All",
+        required=True,
+        key="cms_status",
+        bind="query-params",
+        wrap=True,
+        label_visibility="collapsed",
+    )
+    sought = st.text_input(
+        "Find a campaign by name",
+        placeholder="Find a campaign by name",
+        icon=":material/search:",
+        key="cms_find",
+        bind="query-params",
+        label_visibility="collapsed",
+        width=280,
+    )
 states = GROUPS[shown or "All"]
-listed = [each for each in everything if states is None or each.status.value in states]
-if not listed:
+listed = [
+    each
+    for each in everything
+    if (each.status.value in states if states else not was_discarded(each))
+    and (sought or "").strip().lower() in each.name.lower()
+]
+if not listed and (sought or "").strip():
+    st.caption(f"No campaign here has “{sought}” in its name.")
+elif not listed:
     st.caption(f"No campaign is {' or '.join(state_label(s).lower() for s in states or ())}.")
-for campaign in listed:
-    one_row(campaign)
+rows(listed)

@@ -7,6 +7,7 @@ from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import customers
 from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.customers import consents, memberships, messages, profile, rights, timeline
@@ -38,16 +39,7 @@ with left:
         "Segments": memberships.show,
         "Consent": consents.show,
     }
-    chosen = st.segmented_control(
-        "Section",
-        list(SECTIONS),
-        default="Timeline",
-        required=True,
-        key="cst_tab",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    SECTIONS[chosen or "Timeline"](person)
+    SECTIONS[open_section(SECTIONS, key="cst_tab")](person)
 with right:
     profile.channels(person, viewer)
     profile.about(person)

@@ -1,10 +1,9 @@
 """Data: the event log, imports, jobs, and the product's clock."""
 
-import streamlit as st
-
 from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.views.data import clock, health, imports, jobs
 
 viewer = access.gate()
@@ -17,13 +16,4 @@ SECTIONS = {
     "Jobs": jobs.show,
     "Clock": clock.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Log",
-    required=True,
-    key="dat_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Log"](viewer)
+SECTIONS[open_section(SECTIONS, key="dat_tab")](viewer)

@@ -5,12 +5,13 @@ import streamlit as st
 from segmind.ui import access
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import overview
 from segmind.ui.navigation import page
 from segmind.ui.views.insights import hours, lapsing, predictions, retention, rfm
 
 access.gate()
-actions = page_header("Customer insight")
+page_header("Customer insight")
 if not overview.has_events():
     empty_state(
         "No customers to understand yet",
@@ -30,13 +31,6 @@ SECTIONS = {
     "Lapsing": lapsing.show,
     "Best hour": hours.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="RFM groups",
-    required=True,
-    key="ins_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "RFM groups"](actions)
+chosen = open_section(SECTIONS, key="ins_tab")
+# Below the sections, whose controls take one line or two: the sections stay where they are.
+SECTIONS[chosen](st.container(horizontal=True, vertical_alignment="bottom", gap="small"))

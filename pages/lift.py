@@ -31,7 +31,7 @@ st.caption(
 if reason := earned.no_sum(stretch.asked):
     st.warning(reason, icon=":material/currency_exchange:")
     st.stop()
-with problems.shown("Measure the lift"):
+with problems.shown("Measure the lift"), st.spinner("Measuring …"):
     across.show(stretch, days or 7)
     everything.show(stretch.days)
     returns.show(stretch)

@@ -5,6 +5,7 @@ import streamlit as st
 from segmind.ui import access
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import segments
 from segmind.ui.navigation import page
 from segmind.ui.views.moves import migration, overlap
@@ -22,13 +23,4 @@ if not segments.listed():
     )
     st.stop()
 SECTIONS = {"Moves": migration.show, "Overlap": overlap.show}
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Moves",
-    required=True,
-    key="mvs_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Moves"]()
+SECTIONS[open_section(SECTIONS, key="mvs_tab")]()

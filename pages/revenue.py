@@ -6,6 +6,7 @@ from segmind.ui import access, figures
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
 from segmind.ui.components.period_picker import period_picker
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import earned as credited
 from segmind.ui.data import overview, revenue, workspace
 from segmind.ui.navigation import page
@@ -52,15 +53,7 @@ if reason := credited.no_sum(stretch.asked):
         icon=":material/currency_exchange:",
     )
     st.stop()
-chosen = st.segmented_control(
-    "Section",
-    ["Revenue", "Attribution", "Return", "Segments and funnel"],
-    default="Revenue",
-    required=True,
-    key="rev_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+chosen = open_section(["Revenue", "Attribution", "Return", "Segments and funnel"], key="rev_tab")
 if chosen == "Attribution":
     groups.show(stretch, rule)
     sides.show(stretch)

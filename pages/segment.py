@@ -7,6 +7,7 @@ from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import segments
 from segmind.ui.navigation import id_in_url, page
 from segmind.ui.views.segments import actions, editor, history, members, movements
@@ -43,13 +44,4 @@ SECTIONS = {
     "Movements": movements.show,
     "History": history.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Rule",
-    required=True,
-    key="seg_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Rule"](segment, viewer)
+SECTIONS[open_section(SECTIONS, key="seg_tab")](segment, viewer)

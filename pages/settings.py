@@ -1,10 +1,9 @@
 """Settings: the workspace, how it sends, who may use it, what was done."""
 
-import streamlit as st
-
 from segmind.ui import access
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.views.settings import (
     audit,
     consent,
@@ -30,13 +29,4 @@ SECTIONS = {
     "Members": members.show,
     "Audit": audit.show,
 }
-chosen = st.segmented_control(
-    "Section",
-    list(SECTIONS),
-    default="Workspace",
-    required=True,
-    key="set_tab",
-    bind="query-params",
-    label_visibility="collapsed",
-)
-SECTIONS[chosen or "Workspace"](viewer)
+SECTIONS[open_section(SECTIONS, key="set_tab")](viewer)

@@ -45,7 +45,9 @@ class Day:
 
 def text(value: Any) -> str:
     """A text that is not empty."""
-    if not isinstance(value, str) or not value:
+    if value == "":
+        raise fault("A value is missing.", "Choose or type one.")
+    if not isinstance(value, str):
         raise fault("The value must be a text.", "Give it in quotes, at least one character.")
     if len(value) > _LONGEST_TEXT:
         raise fault(f"The text is longer than {_LONGEST_TEXT:,} characters.")

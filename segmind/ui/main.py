@@ -14,6 +14,8 @@ from segmind.ui.data import facts
 st.set_page_config(page_title="Segmind", page_icon=theme.FAVICON, layout="wide")
 st.logo(theme.logo(), icon_image=theme.FAVICON, size="medium")
 
+theme.finish()
+
 page, known = None, None
 with problems.shown():
     known = access.viewer()

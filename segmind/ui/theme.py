@@ -84,6 +84,11 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
+def finish() -> None:
+    """What ``config.toml`` cannot say: a name that is cut off in a link ends with dots."""
+    st.html("<style>[data-testid=stPageLink] p{overflow:hidden;text-overflow:ellipsis}</style>")
+
+
 def logo() -> Path:
     """The word mark that reads on the present theme."""
     return STATIC / f"logo-{palette().name}.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from segmind import clock
@@ -188,3 +189,32 @@ def test_a_run_tells_its_history_and_versions_can_be_taken_up_again(
     app = open_page("automation", id=made.id, aut_tab="Versions")
     assert_well(app)
     assert "1 person in flight follow an older version" in texts(app)
+
+
+def test_a_copy_starts_afresh_and_stopped_ones_are_folded_away(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    made = carts(ui)
+    app = pick(open_page("automation", id=made.id), "aut_more", "Copy")
+    assert_well(app)
+    assert app.title[0].value == "Carts (copy)"
+    with ui.engine.begin() as conn:
+        (copied,) = (a for a in automations.list_automations(conn) if a.id != made.id)
+        assert copied.definition.steps[0] == made.definition.steps[0]
+        automations.set_state(conn, made.id, State.STOPPED, clock.now(), "test")
+    st.cache_data.clear()
+    app = open_page("automations")
+    assert_well(app)
+    (folded,) = app.expander
+    assert folded.label == "Stopped: 1"
+    assert len(folded.get("page_link")) == 1
+
+
+def test_a_recipe_that_brings_a_segment_is_told_with_its_name(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    open_page("segments")  # what segments are called is kept for some seconds
+    app = open_page("automations")
+    app.button(key="aus_set_up_welcome").click().run()
+    assert_well(app)
+    assert "When a customer entered “" in texts(app)

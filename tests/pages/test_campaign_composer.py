@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from segmind import clock
 from segmind.campaigns import campaign as campaigns
+from segmind.campaigns import moves
 from segmind.campaigns.launch import launch
 from segmind.campaigns.lifecycle import Status
 from segmind.db.engine import Store
 from segmind.segments import segment as segments
+from segmind.ui.views.campaigns import draft as typed
 from tests.pages.conftest import Open, assert_well, texts
 
 
@@ -146,3 +150,57 @@ def test_a_launched_campaign_shows_its_report_and_obeys_the_brakes(
     app = open_page("campaign", id=draft)
     app.button(key="cmp_resume").click().run()
     assert read(ui, draft).status is Status.SENDING
+
+
+def test_one_is_led_from_step_to_step(draft: int, open_page: Open) -> None:
+    app = open_page("campaign", id=draft)
+    for step in ("Message", "Test", "Schedule", "Review"):
+        assert app.button(key="cmp_next").label == f"Next: {step}"
+        app.button(key="cmp_next").click().run()
+        assert_well(app)
+    assert not [each for each in app.button if each.key == "cmp_next"]
+    assert metric(app, "Will receive")
+
+
+def test_a_discarded_draft_leaves_the_list_and_can_be_copied_back(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    app = open_page("campaign", id=draft)
+    assert app.button(key="cmp_discard").label == "Discard"
+    with ui.engine.begin() as conn:
+        moves.cancel(conn, draft, clock.now(), "test")
+    app = open_page("campaign", id=draft)
+    assert not [each for each in app.button if each.key == "cmp_discard"]
+    app = open_page("campaigns")
+    assert not [link for link in app.page_link if "Spring" in link.label]
+    app = open_page("campaigns", cms_status="Done")
+    assert [link for link in app.page_link if "Spring" in link.label]
+    app = open_page("campaign", id=draft)
+    app.button(key="cmp_copy").click().run()
+    assert app.title[0].value == "Spring (copy)"
+
+
+def test_a_campaign_is_found_by_a_part_of_its_name(draft: int, open_page: Open) -> None:
+    app = open_page("campaigns")
+    app.text_input(key="cms_find").set_value("SPRI").run()
+    assert [link for link in app.page_link if "Spring" in link.label]
+    app.text_input(key="cms_find").set_value("autumn").run()
+    assert "has “autumn” in its name" in texts(app)
+
+
+def test_a_text_is_kept_some_seconds_later_though_nobody_types_on(
+    ui: Store, draft: int, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(typed, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    app.text_area(key=f"cmp_{draft}_sms_body_plain").set_value("Spring. Reply STOP").run()
+    before = read(ui, draft).content or {}
+    assert not before.get("body")
+    now[0] += 10
+    app.run()  # what the page does by itself every three seconds
+    assert_well(app)
+    kept = read(ui, draft).content
+    assert kept is not None
+    assert kept["body"] == "Spring. Reply STOP"
+    assert "Everything is kept." in texts(app)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from segmind.ui import figures
 from segmind.ui.charts.frame import figure, hover, unit_format
 from segmind.ui.theme import palette
 
@@ -26,12 +27,19 @@ def ranked(
         x=list(values),
         orientation="h",
         marker={"color": list(colours) if colours else palette().accent},
-        text=[f"{prefix}{value:{form}}{short}" for value in values],
+        text=[f"{prefix}{_written(value, form)}{short}" for value in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {hover(unit, 'x')}<extra></extra>",
     )
     return _lying(fig, values)
+
+
+def _written(value: float, form: str) -> str:
+    """As the unit wants it; short from ten thousand on, since decimals are cut off on a phone."""
+    return (
+        figures.short(value) if form.endswith("f") and abs(value) >= 10_000 else f"{value:{form}}"
+    )
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
@@ -65,6 +73,9 @@ def _lying(fig: go.Figure, values: Sequence[float]) -> go.Figure:
     fig.update_yaxes(
         autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8, rangemode=None
     )
-    fig.update_xaxes(visible=False, range=[min(0, *values, 0), most * 1.42])
+    # The value of a bar that goes left stands left of it, however short it is.
+    least = min(0, *values, 0)
+    room = least - 0.14 * most if least < 0 else 0
+    fig.update_xaxes(visible=False, range=[room, most * 1.42])
     fig.update_layout(bargap=0.34)
     return fig

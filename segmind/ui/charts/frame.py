@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +12,8 @@ from segmind.ui.theme import Palette, palette
 #: No modebar: the chart card has the table and the CSV.
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 HEIGHT = 288
+#: Letters of a name beside a bar or dot.
+_LONGEST = 32
 
 
 def figure(*, height: int = HEIGHT, legend: bool = True, hover: str = "x unified") -> go.Figure:
@@ -46,6 +48,14 @@ def figure(*, height: int = HEIGHT, legend: bool = True, hover: str = "x unified
         },
     )
     return fig
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """``1. Spring sale``: two of one name stay apart, and long ones leave room for the chart."""
+    return [
+        f"{n}. {name if len(name) <= _LONGEST else name[: _LONGEST - 1] + '…'}"
+        for n, name in enumerate(names, 1)
+    ]
 
 
 def unit_format(unit: str) -> tuple[str, str, str]:

@@ -46,6 +46,7 @@ def lines(
             line={"color": colour, "width": 2.2, "dash": _DASHES[index % len(_DASHES)]},
             fill="tozeroy" if single else None,
             fillcolor=palette().accent_soft if single else None,
+            cliponaxis=False,  # a dot at zero is seen whole
             hovertemplate=hover(unit),
         )
     if len(x) <= 2:  # the axis would make up ticks between two instants

@@ -33,5 +33,7 @@ def waterfall(
         hovertemplate="%{y}: %{text} customers<extra></extra>",
     )
     fig.update_yaxes(autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8)
-    fig.update_xaxes(visible=False, range=[0, max(1, start[1]) * 1.18])
+    # A number stands left of its bar, which may end near zero: there it needs room beside the name.
+    whole = max(1, start[1])
+    fig.update_xaxes(visible=False, range=[min(0, end[1] - 0.16 * whole), 1.18 * whole])
     return fig

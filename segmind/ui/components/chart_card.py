@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.ui.charts.frame import CONFIG
+from segmind.ui.components.number_columns import number_columns
 
 
 def chart_card(
@@ -64,9 +65,7 @@ def head(
                 key=f"table_of_{key}",
             ):
                 st.caption(f"{title}, in {unit}" if unit else title)
-                st.dataframe(
-                    table, hide_index=True, column_config=columns, height=min(380, _tall(table))
-                )
+                st.dataframe(table, hide_index=True, column_config=number_columns(table, columns))
                 st.download_button(
                     "Download CSV",
                     data=table.write_csv().encode(),
@@ -76,7 +75,3 @@ def head(
                     on_click="ignore",
                     key=f"csv_of_{key}",
                 )
-
-
-def _tall(table: pl.DataFrame) -> int:
-    return 38 + 35 * min(10, max(1, table.height))

@@ -10,6 +10,9 @@ from segmind.customers.queries import CustomerRow
 from segmind.ui import figures
 from segmind.ui.navigation import page
 
+#: Rows of a sample that are seen without scrolling in it.
+_IN_SIGHT = 8
+
 
 def customer_lines(customers: Sequence[CustomerRow], *, key: str) -> None:
     """One line a customer; the name opens the profile."""
@@ -40,7 +43,7 @@ def customer_grid(customers: Sequence[CustomerRow]) -> None:
             "Open": [f"/customer?id={customer.id}" for customer in customers],
         },
         hide_index=True,
-        height=min(300, 38 + 35 * max(1, len(customers))),
+        height=300 if len(customers) > _IN_SIGHT else "content",
         column_config={"Open": st.column_config.LinkColumn("Open", display_text="Profile")},
         alt="A sample of customers, masked",
     )

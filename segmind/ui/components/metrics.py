@@ -30,7 +30,11 @@ class Kpi:
 
 
 def metric_row(kpis: Sequence[Kpi], *, versus: str = "", columns: int = 4) -> None:
-    """Show key figures as cards of one height, ``versus`` naming what they are compared with."""
+    """Show key figures as cards of one height.
+
+    ``versus`` names what they are compared with: behind the question mark, since beside the change
+    four cards in a row have no room for it.
+    """
     with st.grid(columns, min_column_width=170):
         for kpi in kpis:
             change = _change(kpi)
@@ -39,13 +43,16 @@ def metric_row(kpis: Sequence[Kpi], *, versus: str = "", columns: int = 4) -> No
                 kpi.value,
                 change,
                 delta_color=kpi.judge,
-                delta_description=versus if change is not None else None,
-                help=kpi.help or None,
+                help=_help(kpi, versus if change is not None else "") or None,
                 border=True,
                 height="stretch",
                 chart_data=list(kpi.series) if kpi.series and len(kpi.series) > 1 else None,
                 chart_type="bar" if kpi.bars else "area",
             )
+
+
+def _help(kpi: Kpi, versus: str) -> str:
+    return "  \n".join(filter(None, [kpi.help, f"Change {versus}." if versus else ""]))
 
 
 def _change(kpi: Kpi) -> str | int | None:

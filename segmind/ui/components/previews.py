@@ -81,6 +81,7 @@ def push_phone(title: str, body: str, app: str, image: bool = False) -> None:
 def inbox_row(sender: str, subject: str, preheader: str) -> None:
     """The line in an inbox: who, what, and how it goes on."""
     colours = palette()
+    after = f" – {escape(preheader)}" if preheader else ""
     st.html(
         f'<div role="img" aria-label="Inbox row: {escape(sender)}, {escape(subject)}" '
         f'style="display:flex;gap:12px;align-items:center;padding:10px 14px;'
@@ -92,7 +93,7 @@ def inbox_row(sender: str, subject: str, preheader: str) -> None:
         f'<div style="font-weight:650">{escape(sender) or "Your shop"}</div>'
         f'<div style="white-space:nowrap;overflow:hidden;text-overflow:ellipsis">'
         f'<span style="font-weight:600">{escape(subject) or "(no subject)"}</span>'
-        f'<span style="color:{colours.muted}"> – {escape(preheader)}</span></div></div>'
+        f'<span style="color:{colours.muted}">{after}</span></div></div>'
         f'<div style="color:{colours.muted};font-size:12.5px;flex:none">9:41</div></div>'
     )
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import logging
 import re
 import shutil
 import threading
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
+import polars as pl
 import streamlit as st
 from sqlalchemy import select
 
@@ -35,6 +41,8 @@ from segmind.ui.store import store
 from segmind.workspace.permissions import Action
 
 _log = logging.getLogger(__name__)
+#: So much of a file is read to show its first rows.
+_BEGINNING: Final = 65_536
 FORMATS = {
     "csv": "Any CSV, columns named by you",
     "rees46": "REES46 (event_time, event_type, product_id …)",
@@ -107,6 +115,25 @@ def header_of(path: Path) -> list[str]:
     return list(Blocks(path).header)
 
 
+def first_rows(path: Path, count: int = 3) -> pl.DataFrame:
+    """The first rows of a file as texts, by its header; without rows where it cannot be read."""
+    header = header_of(path)
+    try:
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            text = file.read(_BEGINNING).decode("utf-8-sig", "replace")
+        rows = list(islice(csv.reader(io.StringIO(text)), 1, 1 + count))
+    except (OSError, EOFError, zlib.error, csv.Error):
+        rows = []
+    whole = [row for row in rows if len(row) == len(header)]
+    names = dict.fromkeys(header)  # a name that comes twice cannot be shown twice
+    return pl.DataFrame(
+        {name: [row[header.index(name)] for row in whole] for name in names},
+        schema=dict.fromkeys(names, pl.String),
+    )
+
+
 def start_import(
     path: Path, format_name: str, columns: Mapping[str, str], constants: Mapping[str, str]
 ) -> None:
@@ -124,6 +151,7 @@ def start_import(
         target=_import, args=(store(), path, chosen), name=f"import {path.name}", daemon=True
     )
     worker.start()
+    imports.clear()
 
 
 def _import(opened: Store, path: Path, chosen: Format) -> None:

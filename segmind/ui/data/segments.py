@@ -234,7 +234,7 @@ def create(name: str, description: str, rule: dict[str, Any]) -> Segment:
         made = segments.create(
             conn, name, rule, description=description, actor=who.email, now=now()
         )
-    _changed()
+    read_anew()
     return made
 
 
@@ -257,7 +257,7 @@ def update(
             actor=who.email,
             now=now(),
         )
-    _changed()
+    read_anew()
     return changed
 
 
@@ -266,7 +266,7 @@ def archive(segment_id: int) -> None:
     who = allow(Action.EDIT_SEGMENTS)
     with store().engine.begin() as conn:
         segments.archive(conn, segment_id, actor=who.email, now=now(), used_by=_used_by)
-    _changed()
+    read_anew()
 
 
 def ensure_built_ins() -> None:
@@ -274,7 +274,7 @@ def ensure_built_ins() -> None:
     who = allow(Action.EDIT_SEGMENTS)
     with store().engine.begin() as conn:
         segments.ensure_built_ins(conn, who.email, now())
-    _changed()
+    read_anew()
 
 
 def _used_by(conn: Connection, segment_id: int) -> list[str]:
@@ -286,7 +286,8 @@ def _used_by(conn: Connection, segment_id: int) -> list[str]:
     ] + mentions.using_segment(conn, segment_id)
 
 
-def _changed() -> None:
+def read_anew() -> None:
+    """Forget what was read of segments: one was made or changed."""
     for read in (listed, names, history, _memberships):
         read.clear()
 

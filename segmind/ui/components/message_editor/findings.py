@@ -10,9 +10,9 @@ import streamlit as st
 from segmind.templates.check import Finding
 
 _LEVELS: Final = {
-    "error": ("red", "error", "Correct"),
-    "warning": ("orange", "warning", "Look at"),
-    "note": ("blue", "info", "Know"),
+    "error": ("red", "error", "To fix"),
+    "warning": ("orange", "warning", "Check"),
+    "note": ("blue", "info", "Note"),
 }
 
 
@@ -23,8 +23,16 @@ def show_findings(findings: Sequence[Finding]) -> None:
         return
     for finding in findings:
         colour, icon, word = _LEVELS[finding.level]
-        where = finding.field + (f", line {finding.line}" if finding.line else "")
+        where = _where(finding)
         st.markdown(
-            f":{colour}-badge[:material/{icon}: {word}] **{finding.message}** "
-            f"{finding.hint} :gray[({where})]"
+            f":{colour}-badge[:material/{icon}: {word}] **{finding.message}** {finding.hint}"
+            + (f" :gray[({where})]" if where else "")
         )
+
+
+def _where(finding: Finding) -> str:
+    """The input that it is about and the line in it; nothing where no single input is meant."""
+    field = finding.field.removeprefix("content.").removesuffix("_id").replace("_", " ")
+    if "." in field:
+        return ""
+    return field + (f", line {finding.line}" if finding.line else "")

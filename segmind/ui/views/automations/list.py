@@ -9,6 +9,7 @@ import streamlit as st
 from segmind.automations.automation import Automation
 from segmind.automations.definition import Definition, parse
 from segmind.automations.describe import cause
+from segmind.automations.lifecycle import State
 from segmind.automations.recipes import RECIPES, Recipe
 from segmind.automations.steps import Send
 from segmind.ui import figures, problems
@@ -44,9 +45,16 @@ _BLANK: Final = {
 @st.fragment(run_every="10s")
 @problems.guarded
 def rows() -> None:
-    """Every automation with its numbers, which follow what happens."""
-    for automation in automations.listed():
-        one_row(automation)
+    """Every automation with its numbers, which follow what happens; the stopped ones folded."""
+    listed = automations.listed()
+    stopped = [each for each in listed if each.state is State.STOPPED]
+    for automation in listed:
+        if automation.state is not State.STOPPED:
+            one_row(automation)
+    if stopped:
+        with st.expander(f"Stopped: {len(stopped)}", key="aus_stopped"):
+            for automation in stopped:
+                one_row(automation)
 
 
 def one_row(automation: Automation) -> None:
@@ -80,28 +88,33 @@ def recipes(*, allowed: bool) -> None:
     """Every recipe as a card: one click makes a draft of it, and opens it."""
     st.subheader("Begin with a recipe", anchor=False)
     st.caption("Each makes a draft with texts that you can change; nothing is sent before you say.")
-    columns = st.columns(3)
-    for n, recipe in enumerate(RECIPES):
-        with columns[n % 3]:
+    with st.grid(3, min_column_width=240):
+        for recipe in RECIPES:
             _card(recipe, allowed)
 
 
 def _card(recipe: Recipe, allowed: bool) -> None:
-    with st.container(border=True, gap="small", key=f"aus_recipe_{recipe.key}"):
+    with st.container(border=True, gap="small", height="stretch", key=f"aus_recipe_{recipe.key}"):
         st.markdown(f":material/{recipe.icon}: **{recipe.name}**")
         st.caption(recipe.sentence)
+        st.space("stretch")
         pressed = st.button("Set up", disabled=not allowed, key=f"aus_set_up_{recipe.key}")
     if pressed:
         with problems.shown(recipe.name):
             made = automations.set_up(recipe)
+            segments.read_anew()  # a recipe may bring the segment that it starts with
             open_page("automation", id=made.id)
 
 
+@st.dialog("New automation")
 def from_scratch() -> None:
-    """A draft with two steps, to be changed."""
-    with problems.shown("New automation"):
-        made = automations.create("New automation", parse(_BLANK))
-        open_page("automation", id=made.id)
+    """Ask for a name, make a draft with two steps, to be changed, and open it."""
+    name = st.text_input("Name", placeholder="Ask for a review", max_chars=200, key="aus_name")
+    st.caption("It begins with an order, a day's wait and an e-mail: change all of it.")
+    if st.button("Create the draft", type="primary", key="aus_create"):
+        with problems.shown("New automation"):
+            made = automations.create(name or "", parse(_BLANK))
+            open_page("automation", id=made.id)
 
 
 def _channels(definition: Definition) -> list[str]:

@@ -69,11 +69,12 @@ def _choices(campaign: Campaign, locked: bool) -> dict[str, Any]:
         disabled=locked,
     )
     holdout = st.slider(
-        "Hold out, %",
+        "Hold out",
         0.0,
         50.0,
         float(campaign.holdout_percent),
         step=0.5,
+        format="%g%%",
         key=f"{own}_holdout",
         disabled=locked,
         help="So many of those who could receive it get nothing on purpose, drawn by chance, so "

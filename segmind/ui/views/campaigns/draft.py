@@ -2,7 +2,8 @@
 
 Every keystroke reruns the message step; writing each to the database would fill the audit with
 them. So the text waits in the session, and is kept when the step changes, when "Keep" is pressed,
-and at the latest after some seconds of typing. Each variant of a test waits for itself.
+and some seconds after the first keystroke, typed on or not: a reload then loses no more than
+that. Each variant of a test waits for itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from segmind.ui.access import Viewer
 from segmind.ui.data import campaigns
 from segmind.workspace.permissions import Action
 
-_SECONDS: Final = 20.0
+#: Seconds that a text waits, and how often a page on which nobody types any more looks at it.
+_SECONDS: Final = 6.0
+LOOKS_EVERY: Final = 3.0
 
 
 def kept_content(campaign: Campaign, variant: str = CONTROL) -> dict[str, Any] | None:
@@ -29,15 +32,14 @@ def kept_content(campaign: Campaign, variant: str = CONTROL) -> dict[str, Any] |
     return campaign.variant_test.contents.get(variant) or None
 
 
-def hold(campaign: Campaign, content: dict[str, Any], variant: str = CONTROL) -> bool:
-    """Keep ``content`` in the session; True when it has waited long enough to be written."""
+def hold(campaign: Campaign, content: dict[str, Any], variant: str = CONTROL) -> None:
+    """Keep ``content`` in the session."""
     key = _key(campaign.id, variant)
     if _same(content, kept_content(campaign, variant)):
         st.session_state.pop(key, None)
-        return False
+        return
     waiting = st.session_state.setdefault(key, {"since": time.monotonic()})
     waiting["content"] = content
-    return bool(time.monotonic() - waiting["since"] > _SECONDS)
 
 
 def _same(content: dict[str, Any], kept: dict[str, Any] | None) -> bool:
@@ -53,6 +55,12 @@ def _same(content: dict[str, Any], kept: dict[str, Any] | None) -> bool:
 def is_held(campaign: Campaign) -> bool:
     """Whether something written is not in the campaign yet."""
     return any(_key(campaign.id, name) in st.session_state for name in NAMES)
+
+
+def is_overdue(campaign: Campaign) -> bool:
+    """Whether something has waited long enough to be written."""
+    waiting = (st.session_state.get(_key(campaign.id, name)) for name in NAMES)
+    return any(time.monotonic() - each["since"] > _SECONDS for each in waiting if each)
 
 
 def flush(campaign: Campaign, viewer: Viewer) -> Campaign:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.lifecycle import RUNNING
+from segmind.campaigns.lifecycle import RUNNING, Status
 from segmind.channels.channel import Channel
 from segmind.ui import figures, problems
 from segmind.ui.components.badges import channel_text, state_text
@@ -13,6 +16,8 @@ from segmind.ui.components.rows import list_row
 from segmind.ui.data import campaigns, engagement, revenue, segments, workspace
 from segmind.ui.navigation import open_page
 from segmind.ui.store import now
+
+_SHOWN: Final = 20
 
 
 def one_row(campaign: Campaign, *, with_results: bool = True) -> None:
@@ -51,6 +56,25 @@ def one_row(campaign: Campaign, *, with_results: bool = True) -> None:
         figures=numbers,
         key=f"campaign_{campaign.id}",
     )
+
+
+def was_discarded(campaign: Campaign) -> bool:
+    """A draft that was thrown away: nothing of it was ever sent."""
+    return campaign.status is Status.CANCELLED and campaign.launched_at is None
+
+
+def rows(listed: Sequence[Campaign]) -> None:
+    """The first of them, and more when asked: a row costs the browser as much as a card."""
+    shown = st.session_state.setdefault("cms_shown", _SHOWN)
+    for campaign in listed[:shown]:
+        one_row(campaign)
+    if len(listed) > shown and st.button(
+        f"Show {min(_SHOWN, len(listed) - shown)} more",
+        icon=":material/expand_more:",
+        key="cms_more",
+    ):
+        st.session_state["cms_shown"] = shown + _SHOWN
+        st.rerun()
 
 
 @st.dialog("New campaign")

@@ -15,7 +15,14 @@ from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.message_editor import edit_message, preview_message, show_findings
 from segmind.ui.data import campaigns, persons, workspace
-from segmind.ui.views.campaigns.draft import flush, hold, is_held, kept_content
+from segmind.ui.views.campaigns.draft import (
+    LOOKS_EVERY,
+    flush,
+    hold,
+    is_held,
+    is_overdue,
+    kept_content,
+)
 from segmind.workspace.permissions import Action
 
 
@@ -59,7 +66,7 @@ def _variant(campaign: Campaign) -> str:
 def _keep(campaign: Campaign, content: dict[str, Any], variant: str, viewer: Viewer) -> None:
     if not viewer.may(Action.EDIT_CAMPAIGNS):
         return
-    overdue = hold(campaign, content, variant)
+    hold(campaign, content, variant)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Keep", icon=":material/save:", disabled=not is_held(campaign), key="cmp_keep"
@@ -68,10 +75,21 @@ def _keep(campaign: Campaign, content: dict[str, Any], variant: str, viewer: Vie
             "Kept when you go on, too." if is_held(campaign) else "Everything is kept.",
             width="content",
         )
-    if pressed or overdue:
+    if pressed:
         with problems.shown("Keep what was written"):
             flush(campaign, viewer)
             st.rerun()
+    if is_held(campaign):
+        _keep_soon(campaign, viewer)
+
+
+@st.fragment(run_every=LOOKS_EVERY)
+@problems.guarded
+def _keep_soon(campaign: Campaign, viewer: Viewer) -> None:
+    """Writes what waits, though nobody types any more."""
+    if is_overdue(campaign):
+        flush(campaign, viewer)
+        st.rerun()
 
 
 def _findings(content: dict[str, Any]) -> None:

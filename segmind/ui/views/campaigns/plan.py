@@ -139,7 +139,9 @@ def _hours(hours: float) -> str:
 
 
 def _remove(campaign: Campaign, locked: bool) -> None:
-    if st.button("No test", icon=":material/close:", disabled=locked, key="cmp_no_test_any_more"):
+    if st.button(
+        "Take the test out", icon=":material/close:", disabled=locked, key="cmp_no_test_any_more"
+    ):
         confirm(
             "Take the test out?",
             "What is written in the variants beside A is lost.",

@@ -92,14 +92,17 @@ def _key_figures(found: Report) -> None:
         Kpi("Bounced", figures.share(numbers.bounced, numbers.accepted, 2)),
         Kpi("Unsubscribed", figures.share(numbers.unsubscribed, numbers.delivered, 2)),
         Kpi("Complained", figures.share(numbers.complained, numbers.delivered, 3)),
-        Kpi(
-            "Opened*",
-            figures.share(numbers.opened, numbers.delivered),
-            help="By people. Mail privacy proxies open by themselves: "
-            f"{figures.count(numbers.opened_by_machine)} were opened only by machines. "
-            "Rank by clicks and orders.",
-        ),
     ]
+    if found.campaign.channel == "email":
+        kpis.append(
+            Kpi(
+                "Opened*",
+                figures.share(numbers.opened, numbers.delivered),
+                help="By people. Mail privacy proxies open by themselves: "
+                f"{figures.count(numbers.opened_by_machine)} were opened only by machines. "
+                "Rank by clicks and orders.",
+            )
+        )
     metric_row(kpis)
 
 
@@ -168,6 +171,7 @@ def _reasons(found: Report) -> None:
             hide_index=True,
             placeholder=figures.DASH,
             column_config={
+                "Customers": st.column_config.NumberColumn(format="localized"),
                 "Messages": st.column_config.LinkColumn(display_text="Show"),
             },
             alt="Reasons for which customers got no message",

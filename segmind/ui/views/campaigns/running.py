@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import streamlit as st
 
 from segmind.campaigns.campaign import Campaign
@@ -56,14 +58,20 @@ def _sentence(at: Progress, eta: Eta, campaign: Campaign) -> str:
         rest = at.audience - at.enqueued
         return f"The test is out; {figures.plural(rest, 'customer')} wait for its winner."
     if at.rate:
-        left = f", the last one leaves {figures.ago(eta.at, now())}" if eta.at else ""
+        left = f", the last one leaves {_soon(eta.at)}" if eta.at else ""
         return f"{figures.plural(round(at.rate), 'message')} a second{left}{_limited(eta)}."
     if eta.at and at.states.get(State.READY, 0):
-        return f"The last one leaves {figures.ago(eta.at, now())}{_limited(eta)}."
+        return f"The last one leaves {_soon(eta.at)}{_limited(eta)}."
     zone = workspace.settings().zone
     if at.states.get(State.RETRY, 0) and at.states[State.RETRY] + at.settled >= at.enqueued:
         return "The rest waits for quiet hours to end, or for another try."
     return f"Waiting for its turn ({figures.clock_time(now(), zone)})."
+
+
+def _soon(at: datetime) -> str:
+    """A moment that comes; of the next seconds nobody needs the number."""
+    left = at - now()
+    return "within seconds" if left < timedelta(seconds=10) else f"in {figures.span(left)}"
 
 
 def _limited(eta: Eta) -> str:

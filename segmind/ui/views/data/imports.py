@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.badges import state_text
 from segmind.ui.components.choices import zones
+from segmind.ui.components.confirm import say
 from segmind.ui.components.jobs import job_lines
 from segmind.ui.data import log, workspace
 from segmind.workspace.permissions import Action
@@ -36,6 +37,9 @@ _GUESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "country": ("country",),
 }
 _UPLOAD: Final = "dat_upload"
+_TURN: Final = "dat_turn"
+_DRAWN: Final = "dat_drawn"
+_WHO: Final = frozenset({"customer", "anonymous"})
 
 
 def show(viewer: Viewer) -> None:
@@ -44,8 +48,15 @@ def show(viewer: Viewer) -> None:
         _form()
     else:
         st.caption(f"Your role, {viewer.role}, may look but not import.")
+    runs = log.imports()
+    st.session_state[_DRAWN] = _states(runs)
     _running()
-    _past(viewer)
+    _past(runs, viewer)
+
+
+def _states(runs: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """What the page has drawn of the imports: a short one begins and ends between two looks."""
+    return [(run["id"], run["state"]) for run in runs]
 
 
 def _form() -> None:
@@ -59,17 +70,46 @@ def _form() -> None:
         format_name = left.selectbox(
             "Format", list(log.FORMATS), format_func=log.FORMATS.__getitem__, key="dat_format"
         )
-        given = right.file_uploader("File", type=["csv", "gz"], key="dat_file")
+        # After a start the next upload is another one: the same file is not begun twice by mistake.
+        turn = st.session_state.setdefault(_TURN, 0)
+        given = right.file_uploader("File", type=["csv", "gz"], key=f"dat_file_{turn}")
         if given is None:
             return
         with problems.shown("Read the file"):
             path = _kept(given)
             header = log.header_of(path)
-            columns, constants = _mapping(header) if format_name == "csv" else ({}, {})
-            if st.button("Import", type="primary", key="dat_start"):
+            columns: dict[str, str] = {}
+            constants: dict[str, str] = {}
+            missing: list[str] = []
+            if format_name == "csv":
+                _beginning(path)
+                columns, constants = _mapping(header)
+                missing = _missing({*columns, *constants})
+            with st.container(horizontal=True, vertical_alignment="center"):
+                pressed = st.button(
+                    "Import", type="primary", disabled=bool(missing), key="dat_start"
+                )
+                if missing:
+                    st.caption(f"Say which column is {' and which is '.join(missing)}.")
+            if pressed:
                 log.start_import(path, format_name, columns, constants)
                 st.session_state.pop(_UPLOAD, None)
-                st.toast("The import runs. You can leave this page.", icon=":material/sync:")
+                st.session_state[_TURN] = turn + 1
+                say("The import runs. You can leave this page.")
+                st.rerun()
+
+
+def _beginning(path: Path) -> None:
+    """The first rows, so that one sees which column is what."""
+    rows = log.first_rows(path)
+    if rows.height:
+        st.dataframe(rows, hide_index=True, alt="The first rows of the file")
+
+
+def _missing(given: Set[str]) -> list[str]:
+    """What an import cannot do without, and nobody has named."""
+    needed = {"the time": {"time"}, "the event": {"event"}, "the customer": _WHO}
+    return [name for name, any_of in needed.items() if not any_of & given]
 
 
 def _kept(given: Any) -> Path:
@@ -116,18 +156,15 @@ def _mapping(header: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 @problems.guarded
 def _running() -> None:
     running = [j for j in workspace.jobs() if j.kind == "import" and j.state == "running"]
-    was = st.session_state.get("dat_was_running", False)
-    st.session_state["dat_was_running"] = bool(running)
-    if was and not running:
+    if _states(log.imports()) != st.session_state.get(_DRAWN):
         st.rerun()
     if running:
         with st.container(border=True, key="dat_import_running"):
             job_lines(running)
 
 
-def _past(viewer: Viewer) -> None:
+def _past(runs: Sequence[Mapping[str, Any]], viewer: Viewer) -> None:
     zone = workspace.settings().zone
-    runs = log.imports()
     if not runs:
         st.caption("Nothing was imported yet.")
         return

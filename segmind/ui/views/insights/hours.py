@@ -24,9 +24,9 @@ _ACTS: Final[dict[str, Acts | None]] = {
 _SAID: Final = {"reactions": "opens and clicks by people", "orders": "orders"}
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The choice and the table of hours by group."""
-    with actions:
+    with controls:
         by = st.segmented_control(
             "Groups",
             [insights.BY_RFM, insights.BY_SEGMENT],

@@ -18,9 +18,9 @@ from segmind.ui.components.metrics import Kpi, metric_row
 from segmind.ui.data import insights, workspace
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The thresholds, how well they tell, and onward to a segment."""
-    del actions
+    del controls
     found = insights.lapsing()
     if found is None:
         empty_state(

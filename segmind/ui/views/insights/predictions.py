@@ -22,9 +22,9 @@ from segmind.ui.data import insights, workspace
 _AHEAD: Final = {"30 days": 30, "90 days": 90, "365 days": 365}
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The totals, the tenths of customers, and an earlier forecast against what happened."""
-    with actions:
+    with controls:
         chosen = st.segmented_control(
             "Ahead",
             list(_AHEAD),

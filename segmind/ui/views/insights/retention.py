@@ -31,9 +31,9 @@ _BACK: Final[dict[Cohorts, dict[int, str]]] = {
 _CURVES: Final = 3
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The choice, the key figures, the heatmap and the curves."""
-    with actions:
+    with controls:
         segment_id = among_picker("ins_among")
         chosen = st.segmented_control(
             "Cohorts",
@@ -164,7 +164,9 @@ def _curves(found: Retention) -> None:
     series: dict[str, list[float | None]] = {
         "All cohorts": [100 * each for each in curve["share"].to_list()]
     }
-    several = found.cohorts.head(_CURVES if found.cohorts.height > 1 else 0)
+    # Those of a few customers jump about, and would hide the others.
+    large = found.cohorts.filter(pl.col("size") >= pl.col("size").max() / 10)
+    several = large.head(_CURVES if large.height > 1 else 0)
     for cohort in several["cohort"]:
         own = dict(
             found.cells.filter(pl.col("cohort") == cohort, "is_complete")

@@ -21,9 +21,9 @@ from segmind.ui.views.insights.among import among_picker
 _SCORES: Final = range(1, groups.FIFTHS + 1)
 
 
-def show(actions: DeltaGenerator) -> None:
+def show(controls: DeltaGenerator) -> None:
     """The groups as a table, the grid of scores, and what to do with them."""
-    with actions:
+    with controls:
         segment_id = among_picker("ins_among")
     found = insights.rfm_table(segment_id)
     zone = workspace.settings().zone
@@ -67,7 +67,7 @@ def _groups(found: RfmGroups) -> None:
                 pl.col("Group").replace_strict(meanings, return_dtype=pl.String).alias("Meaning")
             ),
             hide_index=True,
-            height=35 * (table.height + 1) + 2,
+            height="content",
             placeholder=figures.DASH,
             column_config={
                 "Share": st.column_config.ProgressColumn(
@@ -75,7 +75,7 @@ def _groups(found: RfmGroups) -> None:
                 ),
                 "Customers": st.column_config.NumberColumn(format="localized"),
                 "Change": st.column_config.NumberColumn(
-                    format="localized", help="Customers more or fewer than 30 days before"
+                    format="%+d", help="Customers more or fewer than 30 days before"
                 ),
                 "Net revenue": st.column_config.NumberColumn(
                     format=figures.column_format(currency)

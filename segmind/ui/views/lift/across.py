@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from segmind.ui import figures
+from segmind.ui.charts.frame import numbered
 from segmind.ui.charts.intervals import Interval, dots
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.empty import empty_state
@@ -42,9 +43,10 @@ def show(stretch: Stretch, days: int) -> None:
     currency = workspace.settings().currency
     unit = figures.sign(currency)
     measured = found.filter(pl.col("incremental").is_not_null()).head(_SHOWN)
+    bounds = measured.select("incremental", "low", "high")
     rows = [
-        Interval(f"{n + 1}. {row['name'][:36]}", row["incremental"], row["low"], row["high"])
-        for n, row in enumerate(measured.iter_rows(named=True))
+        Interval(name, *each)
+        for name, each in zip(numbered(measured["name"]), bounds.iter_rows(), strict=True)
     ]
     chart_card(
         "Lift side by side",

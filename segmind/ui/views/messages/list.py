@@ -61,14 +61,14 @@ def _table(found: tuple[Message, ...]) -> None:
         {
             "Open": [f"/message?id={m.id}" for m in found],
             "Created": [figures.instant(m.created_at, zone) for m in found],
+            "Status": [m.status.replace("_", " ") for m in found],
             "To": [_masked(m) for m in found],
             "Channel": [CHANNELS[m.channel.label][0] for m in found],
-            "Status": [m.status.replace("_", " ") for m in found],
             "Sent by": [source_name(m.source_kind, m.source_id) for m in found],
             "Why": [_why(m) for m in found],
         },
         hide_index=True,
-        height=min(38 + 35 * len(found), 760),
+        height="content",
         column_config={
             "Open": st.column_config.LinkColumn(display_text="Open", width=64),
             "Created": st.column_config.TextColumn(width=140),

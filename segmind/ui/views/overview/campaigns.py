@@ -11,7 +11,7 @@ from segmind.ui.views.campaigns.list import one_row
 
 
 def show() -> None:
-    """The five newest, each leading to its page."""
+    """The four newest, each leading to its page."""
     with st.container(border=True, height="stretch", key="ov_campaigns"):
         st.subheader("Recent campaigns", anchor=False)
         newest = campaigns.newest()[:4]

@@ -25,8 +25,8 @@ def show() -> None:
 @problems.guarded
 def _stream() -> None:
     lines = [
-        f"{event_line(row)} :gray[· customer {row['customer_id']} · "
-        f"{figures.ago(row['ts'], now())}]"
+        f"{event_line(row)} :gray[·] [customer {row['customer_id']}]"
+        f"(/customer?id={row['customer_id']}) :gray[· {figures.ago(row['ts'], now())}]"
         for row in overview.live()
     ]
     if not lines:

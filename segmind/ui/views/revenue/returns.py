@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
@@ -11,6 +11,8 @@ from segmind.analytics import roi
 from segmind.analytics.rule import Rule
 from segmind.ui import figures
 from segmind.ui.charts.bars import ranked
+from segmind.ui.charts.frame import numbered
+from segmind.ui.charts.intervals import said
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.period_picker import Stretch
 from segmind.ui.data import earned, workspace
@@ -22,6 +24,8 @@ _BY: Final[dict[str, roi.By]] = {
     "Month": "month",
 }
 _SHOWN: Final = 12
+#: From so much on parts of a cent say nothing, and thousands need their separators.
+_LITTLE: Final = 1000
 
 
 def show(stretch: Stretch, rule: Rule) -> None:
@@ -51,16 +55,16 @@ def show(stretch: Stretch, rule: Rule) -> None:
 def _bars(found: pl.DataFrame, rule: Rule, title: str) -> None:
     spent = found.filter(pl.col("roi").is_not_null())
     if title != "Month":
-        spent = spent.sort("attributed", descending=True)
+        largest = spent.sort("attributed", descending=True).head(_SHOWN)
+        spent = largest.sort("roi", descending=True)
     spent = spent.head(_SHOWN)
-    names = [f"{n + 1}. {name[:36]}" for n, name in enumerate(spent["name"])]
     chart_card(
         "Return on messages",
         "times",
         "ROI: (attributed revenue - message cost - discounts) / (message cost + discounts), by the "
         f"rule {rule.name}. Credit counts in the month of the order, cost in the month of sending. "
         "Things without costs have no return.",
-        ranked(names, spent["roi"].to_list(), "×") if spent.height else None,
+        ranked(numbered(spent["name"]), spent["roi"].to_list(), "×") if spent.height else None,
         _named(found, title),
         key="rev_returns",
         columns={"Open": st.column_config.LinkColumn(display_text="Open")},
@@ -74,29 +78,51 @@ def _table(found: pl.DataFrame, title: str) -> None:
         return
     currency = workspace.settings().currency
     money = st.column_config.NumberColumn(format=figures.column_format(currency))
+    count = st.column_config.NumberColumn(format="localized")
     table = _named(found, title)
-    if not found["incremental"].count():
-        table = table.select(pl.exclude("^Incremental.*$"))
-    sign, places = figures.sign(currency), figures.digits(currency) + 2
-    fine = st.column_config.NumberColumn(format=f"{sign if len(sign) == 1 else ''}%.{places}f")
+    if found["incremental"].count():
+        bounds = zip(found["incremental_low"], found["incremental_high"], strict=True)
+        plausible = [_between(low, high, currency) for low, high in bounds]
+        after = table.get_column_index("Incremental") + 1
+        table = table.insert_column(after, pl.Series("Plausibly", plausible, dtype=pl.String))
+    else:
+        table = table.drop("Incremental")
+    table = table.drop("Incremental, low", "Incremental, high")
+    if not table["Discounts"].sum():
+        table = table.drop("Discounts")
     st.dataframe(
         table,
         hide_index=True,
         placeholder=figures.DASH,
         column_config={
-            "Message cost": fine,
+            title: st.column_config.TextColumn(width=190),
+            "Message cost": _cost(found, currency),
             "Discounts": money,
             "Attributed": money,
             "Profit": money,
-            "ROI, times": st.column_config.NumberColumn(format="%.1f"),
+            "ROI, times": st.column_config.NumberColumn(format="localized"),
             "Incremental": money,
-            "Incremental, low": money,
-            "Incremental, high": money,
-            "Messages": st.column_config.NumberColumn(format="localized"),
+            "Messages": count,
+            "Orders": count,
             "Open": st.column_config.LinkColumn(display_text="Open"),
         },
         alt=f"Cost and return by {title.lower()}, in {currency}",
     )
+
+
+def _between(low: float | None, high: float | None, currency: str) -> str | None:
+    if low is None or high is None:
+        return None
+    unit = figures.sign(currency)
+    return f"{said(low, unit)} to {said(high, unit)}"
+
+
+def _cost(found: pl.DataFrame, currency: str) -> Any:
+    """Money; with parts of a cent where all of it is little: push costs next to nothing."""
+    if found.filter(pl.col("message_cost") >= _LITTLE).height:
+        return st.column_config.NumberColumn(format=figures.column_format(currency))
+    sign, places = figures.sign(currency), figures.digits(currency) + 2
+    return st.column_config.NumberColumn(format=f"{sign if len(sign) == 1 else ''}%.{places}f")
 
 
 def _named(found: pl.DataFrame, title: str) -> pl.DataFrame:
@@ -108,7 +134,7 @@ def _named(found: pl.DataFrame, title: str) -> pl.DataFrame:
         pl.col("orders").alias("Orders"),
         pl.col("attributed").alias("Attributed"),
         pl.col("profit").alias("Profit"),
-        pl.col("roi").alias("ROI, times"),
+        pl.col("roi").round(1).alias("ROI, times"),
         pl.col("incremental").alias("Incremental"),
         pl.col("incremental_low").alias("Incremental, low"),
         pl.col("incremental_high").alias("Incremental, high"),

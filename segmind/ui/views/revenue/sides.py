@@ -130,7 +130,7 @@ def _order(found: Sides, stretch: Stretch) -> None:
         st.dataframe(
             table,
             hide_index=True,
-            height=38 + 35 * table.height,
+            height="content",
             placeholder=figures.DASH,
             column_config=dict.fromkeys(table.columns[1:], money),
             alt="One order under every rule",

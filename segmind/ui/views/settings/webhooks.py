@@ -23,13 +23,17 @@ def show(viewer: Viewer) -> None:
         "the API, and what automations call. Calls are signed after Standard Webhooks, tried nine "
         "times within 18 hours with the same webhook-id, and never go into a private network."
     )
-    troubled = bool(
-        st.toggle("Only calls that were not taken", key="set_troubled", bind="query-params")
-    )
-    told = data.told(troubled)
-    _secret(told, viewer)
-    _address(viewer)
-    _calls(told, viewer)
+    above = st.container()
+    with st.container(border=True, key="set_calls"):
+        st.subheader("Calls of the last seven days", anchor=False)
+        troubled = st.toggle(
+            "Only calls that were not taken", key="set_troubled", bind="query-params"
+        )
+        told = data.told(bool(troubled))
+        _calls(told, viewer)
+    with above:
+        _secret(told, viewer)
+        _address(viewer)
 
 
 def _secret(told: data.Told, viewer: Viewer) -> None:
@@ -89,12 +93,10 @@ def _address(viewer: Viewer) -> None:
 
 
 def _calls(told: data.Told, viewer: Viewer) -> None:
-    with st.container(border=True, key="set_calls"):
-        st.subheader("Calls of the last seven days", anchor=False)
-        st.caption(
-            " · ".join(f"{state.label}: **{figures.count(told.counts[state])}**" for state in State)
-        )
-        if not told.calls:
-            st.caption("None yet. Give a message a status_callback, or save an address above.")
-        for call in told.calls:
-            callbacks.line(call, viewer)
+    st.caption(
+        " · ".join(f"{state.label}: **{figures.count(told.counts[state])}**" for state in State)
+    )
+    if not told.calls:
+        st.caption("None yet. Give a message a status_callback, or save an address above.")
+    for call in told.calls:
+        callbacks.line(call, viewer)

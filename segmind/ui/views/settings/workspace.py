@@ -76,6 +76,7 @@ def show(viewer: Viewer) -> None:
             50.0,
             float(now.holdout_percent),
             step=0.5,
+            format="%g",
             disabled=locked,
             help="Customers kept out of a campaign on purpose, so that its lift can be measured.",
             key="set_holdout",
@@ -86,6 +87,7 @@ def show(viewer: Viewer) -> None:
             20.0,
             float(now.global_holdout_percent),
             step=0.5,
+            format="%g",
             disabled=locked,
             help="So many of all customers, always the same ones, get no marketing at all: from no "
             "campaign, no automation and not over the API, so that what all of it causes can be "
@@ -135,7 +137,7 @@ def _windows(now: ProductSettings, locked: bool) -> dict[str, int]:
     found: dict[str, int] = {}
     for column, (channel, (label, _)) in zip(st.columns(3), CHANNELS.items(), strict=True):
         days = column.number_input(
-            f"Window of {label}, days",
+            f"{label} window, days",
             1,
             90,
             now.attribution_windows.get(cast(ChannelName, channel)),
