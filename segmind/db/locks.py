@@ -26,7 +26,10 @@ def lock(conn: Connection, name: str) -> None:
 def lock_all(conn: Connection, names: Iterable[str]) -> None:
     """Wait for all the locks and hold them; two that want the same ones never wait in a circle."""
     numbers = sorted(_number(name) for name in names)
-    conn.execute(text("SELECT pg_advisory_xact_lock(n) FROM unnest(:all) AS n"), {"all": numbers})
+    conn.execute(
+        text("SELECT pg_advisory_xact_lock(n) FROM unnest(CAST(:all AS bigint[])) AS n"),
+        {"all": numbers},
+    )
 
 
 def lock_shared(conn: Connection, name: str) -> None:
