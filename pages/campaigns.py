@@ -7,6 +7,7 @@ from segmind.ui.components.badges import state_label
 from segmind.ui.components.confirm import say_what_was_done
 from segmind.ui.components.empty import empty_state
 from segmind.ui.components.header import page_header
+from segmind.ui.components.sections import open_section
 from segmind.ui.data import campaigns
 from segmind.ui.views.campaigns.list import new_campaign, rows, was_discarded
 from segmind.workspace.permissions import Action
@@ -45,16 +46,7 @@ if not everything:
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    shown = st.segmented_control(
-        "Status",
-        list(GROUPS),
-        default="All",
-        required=True,
-        key="cms_status",
-        bind="query-params",
-        wrap=True,
-        label_visibility="collapsed",
-    )
+    shown = open_section(GROUPS, key="cms_status", label="Status")
     sought = st.text_input(
         "Find a campaign by name",
         placeholder="Find a campaign by name",
@@ -64,7 +56,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         label_visibility="collapsed",
         width=280,
     )
-states = GROUPS[shown or "All"]
+states = GROUPS[shown]
 listed = [
     each
     for each in everything
@@ -73,6 +65,8 @@ listed = [
 ]
 if not listed and (sought or "").strip():
     st.caption(f"No campaign here has “{sought}” in its name.")
+elif not listed and states:
+    st.caption(f"No campaign is {' or '.join(state_label(s).lower() for s in states)}.")
 elif not listed:
-    st.caption(f"No campaign is {' or '.join(state_label(s).lower() for s in states or ())}.")
+    st.caption("All drafts were discarded. They can be copied under Done.")
 rows(listed)

@@ -6,22 +6,17 @@ sent, or send again once.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, text
 
 from segmind.channels.channel import Channel as ChannelName
-from segmind.channels.provider import Finding, Parcel, Provider, Unknown
 from segmind.channels.registry import Registry
-from segmind.consent.purpose import Purpose
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
-from segmind.messages import contacts, evidence
+from segmind.messages import contacts, evidence, look_ups
 from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.doubt_policy import (
     EXACT_LOOK_UP,
@@ -32,17 +27,9 @@ from segmind.messages.doubt_policy import (
     DoubtPolicy,
     judge,
 )
-from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import State
-from segmind.messages.links import LinkBook
-from segmind.messages.rendering import Rendered, Renderer
-from segmind.messages.sources import SourceKey
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import ProductSettings
-
-#: So many look-ups in a row that a provider leaves unanswered are enough for one run: 60 messages
-#: in doubt were asked about 6,400 times while it failed for a minute and a half.
-_MOST_UNANSWERED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,39 +85,14 @@ def _judged(
     """What to do about each, the providers asked where they can be."""
     carriers = {c: registry.for_channel(ChannelName.of_code(int(c))) for c in Channel}
     asked = [row for row in rows if carriers[Channel(row["channel"])].capabilities.look_up]
-    parcels = _parcels(store, asked, settings) if asked else {}
-    look_ups = _LookUps()
+    parcels = look_ups.parcels(store, asked, settings) if asked else {}
+    questions = look_ups.LookUps()
     found = []
     for row in rows:
         provider, parcel = carriers[Channel(row["channel"])], parcels.get(row["id"])
-        find = None if parcel is None else look_ups.of(provider, parcel, row["asked_since"])
+        find = None if parcel is None else questions.of(provider, parcel, row["asked_since"])
         found.append((row, judge(row, provider, find, rules, settings, heard)))
     return found
-
-
-class _LookUps:
-    """The questions of one run; none more to a provider that leaves them unanswered."""
-
-    def __init__(self) -> None:
-        self._unanswered: Counter[str] = Counter()
-
-    def of(self, provider: Provider, parcel: Parcel, since: datetime) -> Callable[[], Finding]:
-        """The question whether the provider took the parcel at ``since`` or a little before."""
-        return partial(self._find, provider, parcel, since - _CLOCKS_DIFFER)
-
-    def _find(self, provider: Provider, parcel: Parcel, since: datetime) -> Finding:
-        if self._unanswered[provider.name] >= _MOST_UNANSWERED:
-            return Unknown("It left the questions before unanswered.")
-        found = provider.find(parcel, since)
-        if isinstance(found, Unknown):
-            self._unanswered[provider.name] += 1
-        else:
-            del self._unanswered[provider.name]
-        return found
-
-
-#: By so much a provider's clock may differ from ours.
-_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 def mark_sent(conn: Connection, message_ids: Sequence[int], now: datetime) -> int:
@@ -310,30 +272,3 @@ def _requeue(conn: Connection, message_ids: Sequence[int], now: datetime) -> int
     moved = [row.id for row in rows]
     contacts.release(conn, moved)
     return len(moved)
-
-
-def _parcels(
-    store: Store, rows: Sequence[RowMapping], settings: ProductSettings
-) -> dict[int, Parcel]:
-    """The parcels as they were handed over, for providers that are asked by address and text."""
-    base_url = settings.public_url or store.settings.public_url
-    renderer = Renderer(LinkBook(store.settings.secret_key, base_url))
-    messages = [
-        Claimed(
-            id=row["id"],
-            public_id=row["public_id"],
-            source=SourceKey(row["source_kind"], row["source_id"]),
-            purpose=Purpose(row["purpose"]),
-            customer_id=row["customer_id"],
-            channel=Channel(row["channel"]),
-            address=row["address"] or "",
-            template_version_id=row["template_version_id"],
-            vars=row["vars"] or {},
-            attempt=row["attempt"],
-            expires_at=row["expires_at"],
-        )
-        for row in rows
-    ]
-    with store.engine.connect() as conn:
-        results = renderer.render(conn, messages, settings, base_url)
-    return {result.message.id: result.parcel for result in results if isinstance(result, Rendered)}

@@ -173,6 +173,7 @@ def test_a_discarded_draft_leaves_the_list_and_can_be_copied_back(
     assert not [each for each in app.button if each.key == "cmp_discard"]
     app = open_page("campaigns")
     assert not [link for link in app.page_link if "Spring" in link.label]
+    assert "All drafts were discarded." in texts(app)
     app = open_page("campaigns", cms_status="Done")
     assert [link for link in app.page_link if "Spring" in link.label]
     app = open_page("campaign", id=draft)
