@@ -86,7 +86,7 @@ def start_campaigns(store: Store, context: Context) -> None:
 
 
 def decide_tests(store: Store, context: Context) -> None:
-    deciding.decide_due(store, context.now(), context.stopping.is_set)
+    deciding.decide_due(store, context.now())
 
 
 def finish_campaigns(store: Store, context: Context) -> None:

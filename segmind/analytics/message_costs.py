@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.analytics.period import Period
+from segmind.messages.under_way import IS_ACCEPTED
 
 COST_COLUMNS: Final[dict[str, pl.DataType]] = {
     "source_kind": pl.Int8(),
@@ -31,11 +32,11 @@ _SETTLED: Final = timedelta(days=1)
 _QUARTER: Final = timedelta(minutes=15)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_SENT: Final = """
+_SENT: Final = f"""
     SELECT sent_at AS at, source_kind, source_id, channel, COALESCE(provider, '') AS provider,
            1 AS messages, COALESCE(segments, 1) AS parts, COALESCE(cost_micros, 0) AS micros
-    FROM message
-    WHERE sent_at >= :{since} AND sent_at < :{until} AND state = 3 AND purpose <> 'test'
+    FROM message m
+    WHERE sent_at >= :{{since}} AND sent_at < :{{until}} AND {IS_ACCEPTED} AND purpose <> 'test'
 """
 _COSTS: Final = text(f"""
     SELECT source_kind, source_id, channel, provider,

@@ -67,7 +67,6 @@ class Campaign:
     audience_as_of: datetime | None
     frozen_at: datetime | None
     decide_at: datetime | None
-    last_test_message_id: int | None
     standing: dict[str, Any] | None
     winner: str | None
     decided_at: datetime | None

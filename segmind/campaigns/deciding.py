@@ -1,44 +1,35 @@
 """The end of a test of variants: the winner is named once, and the rest is sent it.
 
 What is promised: whatever is killed at any instant and begun again, by this process or another, one
-winner is named, and everybody of the rest gets it once. How: the verdict and the winner are written
-in one transaction under the campaign's lock; each portion of the rest leaves the store and enters
-the outbox in one transaction, with the winner that is written there.
+winner is named, and everybody of the rest gets it once. How: the verdict, the winner, and that the
+portions of the rest get his version are written in one transaction under the campaign's lock.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-import polars as pl
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves
 from segmind.campaigns.campaign import Campaign, InvalidCampaign
-from segmind.campaigns.launch import enqueue, missing_sentence
+from segmind.campaigns.content import frozen_versions
 from segmind.campaigns.lifecycle import FINAL, Status
 from segmind.campaigns.standing import NoTest, Standing, measured
 from segmind.campaigns.tables import campaign as table
 from segmind.campaigns.variant_test import CONTROL, VariantTest
-from segmind.customers.erasure import ERASING
 from segmind.customers.facts import read_facts
-from segmind.db.copy import copy_out
 from segmind.db.engine import Store
-from segmind.db.locks import lock_shared, try_lock
 from segmind.errors import Conflict
 from segmind.events.schema import Source
+from segmind.messages import portions
+from segmind.messages.sources import SourceKey
 from segmind.workspace import audit
 
 log = logging.getLogger(__name__)
-
-#: Recipients that enter the outbox in one transaction: about 0.2 seconds of work, which is how long
-#: a pause or a cancellation waits.
-PORTION = 20_000
 
 
 class DecidedAlready(Conflict):
@@ -55,24 +46,12 @@ class NotRunning(Conflict):
     hint = "A winner is chosen while the test runs or after it."
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What became of tests whose time was over: ``won`` by id (None: a person has to choose), and
-    how many of the rest entered the outbox."""
-
-    won: dict[int, str | None]
-    enqueued: int
-
-
-def decide_due(
-    store: Store, now: datetime, stopping: Callable[[], bool] = lambda: False
-) -> Decided:
-    """Judge the tests that are over, and carry on sending the rest. One that fails stops no other;
-    it is tried again by the next call."""
+def decide_due(store: Store, now: datetime) -> dict[int, str | None]:
+    """Judge the tests that are over: who won, by campaign (None: a person has to choose). One that
+    fails stops no other; it is tried again by the next call."""
     won: dict[int, str | None] = {}
-    enqueued = 0
     with store.engine.connect() as conn:
-        over, unsent = _over(conn, now), _unsent(conn)
+        over = _over(conn, now)
     for campaign_id in over:
         try:
             won[campaign_id] = _judge(store, campaign_id, now)
@@ -80,10 +59,7 @@ def decide_due(
             raise
         except Exception as error:
             log.error("The test of campaign %d: %s.", campaign_id, type(error).__name__)
-    for campaign_id in sorted({*unsent, *(number for number, name in won.items() if name)}):
-        while not stopping() and (sent := send_portion(store, campaign_id, now)):
-            enqueued += sent
-    return Decided(won, enqueued)
+    return won
 
 
 def choose(conn: Connection, campaign_id: int, variant: str, now: datetime, actor: str) -> Campaign:
@@ -116,17 +92,6 @@ def _over(conn: Connection, now: datetime) -> list[int]:
             " AND status IN ('sending', 'sent') AND decide_at <= :now ORDER BY decide_at, id"
         ),
         {"now": now},
-    )
-    return list(rows.scalars())
-
-
-def _unsent(conn: Connection) -> list[int]:
-    """Campaigns with a winner of which somebody still waits for it."""
-    rows = conn.execute(
-        text(
-            "SELECT id FROM campaign c WHERE winner IS NOT NULL AND status = 'sending' AND EXISTS ("
-            " SELECT FROM campaign_recipient r WHERE r.campaign_id = c.id) ORDER BY id"
-        )
     )
     return list(rows.scalars())
 
@@ -165,53 +130,18 @@ def outcome(found: Standing, test: VariantTest) -> str | None:
 
 
 def _name(conn: Connection, campaign: Campaign, winner: str, now: datetime, actor: str) -> Campaign:
+    """Write the winner down, whose row is locked, and let the rest get it."""
     conn.execute(
         table.update()
         .where(table.c.id == campaign.id)
         .values(winner=winner, decided_at=now, decided_by=actor, updated_at=now)
     )
+    portions.decide(
+        conn,
+        SourceKey(Source.CAMPAIGN, campaign.id),
+        frozen_versions(conn, campaign)[winner],
+        winner,
+        now + moves.VALID_FOR,
+    )
     audit.record(conn, actor, "campaign.winner", f"campaign {campaign.id}", {"variant": winner})
     return campaigns.get(conn, campaign.id)
-
-
-def send_portion(store: Store, campaign_id: int, now: datetime) -> int:
-    """Put some of the rest into the outbox; how many they were, 0: nobody is left, or not now."""
-    with store.engine.begin() as conn:
-        if not try_lock(conn, f"campaign.launch:{campaign_id}"):
-            return 0
-        lock_shared(conn, ERASING)  # as in a launch: nobody is erased while addresses are moved
-        campaign = campaigns.get(conn, campaign_id, lock=True)
-        if campaign.status is not Status.SENDING or campaign.winner is None:
-            return 0
-        portion = _take_portion(conn, campaign_id, campaign.winner)
-        if portion.is_empty():
-            return 0
-        enqueue(store, conn, campaign, portion, campaign.decided_at or now, now)
-        if portion.height < PORTION and (missing := _missing(conn, campaign)):
-            moves.pause(conn, campaign_id, now, "scheduler", problem=missing)
-        return portion.height
-
-
-def _take_portion(conn: Connection, campaign_id: int, winner: str) -> pl.DataFrame:
-    """Take some who waited out of the store: customer_id, address, variant (the winner)."""
-    return copy_out(
-        conn,
-        "DELETE FROM campaign_recipient WHERE campaign_id = %s AND customer_id IN ("
-        " SELECT customer_id FROM campaign_recipient WHERE campaign_id = %s"
-        " ORDER BY customer_id LIMIT %s) RETURNING customer_id, address, %s",
-        {"customer_id": pl.Int64(), "address": pl.String(), "variant": pl.String()},
-        (campaign_id, campaign_id, PORTION, winner),
-    )
-
-
-def _missing(conn: Connection, campaign: Campaign) -> str | None:
-    """``missing_sentence`` of the campaign; costs a count of its messages."""
-    enqueued, waiting = conn.execute(
-        text(
-            "SELECT (SELECT count(*) FROM message WHERE source_kind = :kind AND source_id = :id"
-            " AND purpose <> 'test'),"
-            " (SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id)"
-        ),
-        {"kind": int(Source.CAMPAIGN), "id": campaign.id},
-    ).one()
-    return missing_sentence(campaign.audience_size or 0, enqueued, waiting)

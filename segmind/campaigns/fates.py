@@ -14,8 +14,10 @@ from sqlalchemy import Connection, text
 
 from segmind.campaigns.campaign import Campaign
 from segmind.events.schema import Source
+from segmind.messages import portions
 from segmind.messages.explained import reason_label
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.sources import SourceKey
 from segmind.messages.under_way import STATE
 
 Stage = Literal["before", "not queued", "not sent", "under way", "not delivered", "end"]
@@ -77,10 +79,10 @@ def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
         {"kind": int(Source.CAMPAIGN), "id": campaign.id},
     )
     counted = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows]
-    waiting = conn.execute(
-        text("SELECT count(*) FROM campaign_recipient WHERE campaign_id = :id"),
-        {"id": campaign.id},
-    ).scalar_one()
+    source = SourceKey(Source.CAMPAIGN, campaign.id)
+    if coming := portions.waiting(conn, source):
+        counted.append(Counted(State.READY, Delivery.NONE, None, coming))
+    waiting = portions.undecided(conn, source)
     return add_up(
         campaign.waterfall,
         campaign.audience_size,

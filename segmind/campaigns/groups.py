@@ -10,11 +10,14 @@ from sqlalchemy import Connection, text
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.drawing import variant_drawn
 from segmind.campaigns.variant_test import VariantTest
 from segmind.db.copy import copy_out
 from segmind.errors import Conflict
 from segmind.events.schema import Source
 from segmind.experiments.experiment import DAYS, HOLDOUT, Experiment
+from segmind.messages import portions
+from segmind.messages.sources import SourceKey
 
 #: The arm's name where a campaign has one content only.
 EVERYBODY: Final = "message"
@@ -42,7 +45,12 @@ def experiment_of(
     if campaign.launched_at is None or campaign.frozen_at is None:
         raise NotLaunchedYet
     test = campaign.variant_test if by_variant else None
-    messages = _tested(conn, campaign) if test is not None else _everybody(conn, campaign)
+    people = everybody(conn, campaign)
+    messages = (
+        people.with_columns(variant_drawn(campaign).alias("arm"))
+        if test is not None
+        else people.with_columns(arm=pl.lit(EVERYBODY))
+    )
     held_out = copy_out(
         conn,
         "SELECT customer_id FROM campaign_exclusion WHERE campaign_id = %s AND reason = 'holdout'",
@@ -58,25 +66,18 @@ def experiment_of(
     return Experiment(arms, held, weights, campaign.launched_at, days)
 
 
-def _everybody(conn: Connection, campaign: Campaign) -> pl.DataFrame:
-    return copy_out(
+def everybody(conn: Connection, campaign: Campaign) -> pl.DataFrame:
+    """customer_id (Int64) of all who were to get it: who was written to, whose turn comes, who
+    waits for the winner of a test."""
+    written_to = copy_out(
         conn,
-        "SELECT customer_id, %s FROM message WHERE source_kind = %s AND source_id = %s"
-        " AND purpose <> 'test' AND customer_id IS NOT NULL"
-        " UNION ALL SELECT customer_id, %s FROM campaign_recipient WHERE campaign_id = %s",
-        {"customer_id": pl.Int64, "arm": pl.String},
-        (EVERYBODY, int(Source.CAMPAIGN), campaign.id, EVERYBODY, campaign.id),
+        "SELECT customer_id FROM message WHERE source_kind = %s AND source_id = %s"
+        " AND purpose <> 'test' AND customer_id IS NOT NULL",
+        {"customer_id": pl.Int64},
+        (int(Source.CAMPAIGN), campaign.id),
     )
-
-
-def _tested(conn: Connection, campaign: Campaign) -> pl.DataFrame:
-    return copy_out(
-        conn,
-        "SELECT customer_id, step FROM message WHERE source_kind = %s AND source_id = %s"
-        " AND purpose <> 'test' AND customer_id IS NOT NULL AND id <= %s",
-        {"customer_id": pl.Int64, "arm": pl.String},
-        (int(Source.CAMPAIGN), campaign.id, campaign.last_test_message_id or 0),
-    )
+    source = SourceKey(Source.CAMPAIGN, campaign.id)
+    return pl.concat([written_to, portions.customers(conn, source)])
 
 
 def _weights(campaign: Campaign, test: VariantTest | None) -> dict[str, float]:

@@ -4,17 +4,18 @@ What is promised: a launch that is killed, paused or cancelled at any instant ha
 begun again, by this process or another, it draws its audience as of the instant at which it began,
 and reaches nobody twice. Nothing is sent before all of it is in.
 
-With a test of variants the launch is that of the test's part; who is left in
-``campaign_recipient`` waits for the winner (:mod:`segmind.campaigns.deciding`).
+"In the outbox" means in portions (:mod:`segmind.messages.portions`): a message is made of each
+recipient when his turn comes. With a test of variants, who is not drawn for one waits there for the
+winner (:mod:`segmind.campaigns.deciding`).
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from segmind.audiences.audience import Audience
@@ -23,19 +24,19 @@ from segmind.campaigns import moves
 from segmind.campaigns.audience import audience_of
 from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.content import freeze_variants, frozen_versions, version_for
+from segmind.campaigns.drawing import variant_drawn
 from segmind.campaigns.lifecycle import RUNNING, Status, require
 from segmind.campaigns.review import require_launchable
 from segmind.campaigns.tables import campaign as table
 from segmind.campaigns.tables import campaign_run
-from segmind.consent.addresses import address_key
+from segmind.consent.addresses import address_key, as_channel
 from segmind.customers.erasure import ERASING
 from segmind.db.copy import copy_in
 from segmind.db.engine import Store
 from segmind.db.locks import lock_shared, try_lock
 from segmind.events.schema import Source
-from segmind.experiments.holdouts import in_holdout
-from segmind.experiments.variants import variant_of
-from segmind.messages import outbox, sources
+from segmind.messages import portions, sources
+from segmind.messages.sources import SourceKey
 from segmind.workspace import audit, product_settings
 
 
@@ -103,72 +104,52 @@ def _freeze(store: Store, campaign_id: int, now: datetime) -> None:
         if campaign.status is not Status.LAUNCHING:
             return
         drawn = audience_of(store, conn, campaign)
-        entered, waiting = _put_in(store, conn, campaign, drawn, now)
+        entered = _put_in(store, conn, campaign, drawn)
         # The campaign itself is not held before: who pauses or cancels it waits for nothing.
         campaign = campaigns.get(conn, campaign_id, lock=True)
         if campaign.status is not Status.LAUNCHING:
             whole.rollback()
             return
         _complete(conn, campaign, drawn, now)
-        if missing := missing_sentence(drawn.recipients.height, entered, waiting):
-            moves.pause(conn, campaign.id, now, "scheduler", problem=missing)
+        if entered != (audience := drawn.recipients.height):
+            problem = f"The audience is {audience}, the outbox holds {entered}."
+            moves.pause(conn, campaign.id, now, "scheduler", problem=problem)
 
 
-def _put_in(
-    store: Store, conn: Connection, campaign: Campaign, drawn: Audience, now: datetime
-) -> tuple[int, int]:
-    """Write down who will get it, and who will not and why. How many messages entered the outbox,
-    and how many customers wait for the winner of the test."""
+def _put_in(store: Store, conn: Connection, campaign: Campaign, drawn: Audience) -> int:
+    """Write down who will get it, and who will not and why. How many recipients are in."""
     mine = pl.lit(campaign.id).alias("campaign_id")
     copy_in(conn, "campaign_exclusion", drawn.exclusions.select(mine, "customer_id", "reason"))
-    people = drawn.recipients.with_columns(variant_drawn(campaign))
-    waiting = people.filter(pl.col("variant").is_null())
-    copy_in(conn, "campaign_recipient", waiting.select(mine, "customer_id", "address"))
-    shown = people.filter(pl.col("variant").is_not_null())
-    entered = enqueue(store, conn, campaign, shown, campaign.launched_at or now, now)
-    return entered, waiting.height
-
-
-def variant_drawn(campaign: Campaign) -> pl.Expr:
-    """The variant that a customer is drawn for, for ever the same; null: waits for the winner."""
-    test = campaign.variant_test
-    if test is None:
-        return pl.lit("").alias("variant")
-    customer = pl.col("customer_id")
-    is_tested = in_holdout(customer, f"test:{campaign.salt}", test.share_percent)
-    shown = variant_of(customer, campaign.salt, test.arms)
-    return pl.when(is_tested).then(shown).alias("variant")
-
-
-def enqueue(
-    store: Store,
-    conn: Connection,
-    campaign: Campaign,
-    people: pl.DataFrame,
-    due_at: datetime,
-    now: datetime,
-) -> int:
-    """Put customers (customer_id, address, variant) into the outbox, each with the content of
-    their variant; how many were new."""
     versions = frozen_versions(conn, campaign)
     variant = pl.col("variant")
-    return outbox.enqueue_many(
+    people = drawn.recipients.with_columns(variant_drawn(campaign)).select(
+        "customer_id",
+        "address",
+        pl.when(variant != "").then(variant).alias("step"),
+        variant.replace_strict(versions, return_dtype=pl.Int64).alias("template_version_id"),
+    )
+    return portions.put_in(
         conn,
         address_key(store.settings.secret_key),
-        Source.CAMPAIGN,
-        campaign.id,
-        people.select(
-            "customer_id",
-            "address",
-            pl.when(variant != "").then(variant).alias("step"),
-            variant.replace_strict(versions, return_dtype=pl.Int64).alias("template_version_id"),
-        ),
-        None,
-        campaign.channel.value,
-        due_at=due_at,
-        expires_at=now + moves.VALID_FOR,
-        now=now,
+        SourceKey(Source.CAMPAIGN, campaign.id),
+        people,
+        as_channel(campaign.channel.value),
+        (campaign.launched_at or campaign.updated_at) + moves.VALID_FOR,
+        size=_portion_size(people),
     )
+
+
+#: The portions of a test's variants take turns; so often at least, so that none is sent early in
+#: the day and the other late.
+_LEAST_TURNS: Final = 20
+
+
+def _portion_size(people: pl.DataFrame) -> int:
+    """Recipients of one portion."""
+    smallest = people.group_by("step").len()["len"].min() if people["step"].n_unique() > 1 else None
+    if not isinstance(smallest, int):
+        return portions.SIZE
+    return max(1, min(portions.SIZE, smallest // _LEAST_TURNS))
 
 
 def _complete(conn: Connection, campaign: Campaign, drawn: Audience, now: datetime) -> None:
@@ -182,28 +163,6 @@ def _complete(conn: Connection, campaign: Campaign, drawn: Audience, now: dateti
         "audience_size": drawn.recipients.height,
     }
     if test is not None:
-        done |= {
-            "decide_at": now + timedelta(hours=test.hours),
-            "last_test_message_id": _last_message(conn, campaign.id),
-        }
+        done["decide_at"] = now + timedelta(hours=test.hours)
     conn.execute(table.update().where(table.c.id == campaign.id).values(done))
     sources.set_state(conn, Source.CAMPAIGN, campaign.id, "open", "launched", now)
-
-
-def missing_sentence(audience: int, enqueued: int, waiting: int) -> str | None:
-    """What is wrong, if messages and who still waits for one are not the frozen audience."""
-    if enqueued + waiting == audience:
-        return None
-    waits = f", and {waiting} wait" if waiting else ""
-    return f"The audience is {audience}, the outbox holds {enqueued}{waits}."
-
-
-def _last_message(conn: Connection, campaign_id: int) -> int | None:
-    found: int | None = conn.execute(
-        text(
-            "SELECT max(id) FROM message WHERE source_kind = :kind AND source_id = :id"
-            " AND purpose <> 'test'"
-        ),
-        {"kind": int(Source.CAMPAIGN), "id": campaign_id},
-    ).scalar_one()
-    return found

@@ -16,9 +16,9 @@ from segmind.campaigns.content import version_for
 from segmind.campaigns.lifecycle import Status, require
 from segmind.campaigns.review import require_launchable
 from segmind.campaigns.tables import campaign as table
-from segmind.campaigns.tables import campaign_recipient
 from segmind.events.schema import Source
-from segmind.messages import sources
+from segmind.messages import portions, sources
+from segmind.messages.sources import SourceKey
 from segmind.workspace import audit, product_settings
 
 #: A message that could not leave for so long after the launch is never sent. Quiet hours hold an
@@ -106,6 +106,7 @@ def resume(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Cam
 def _give_time(conn: Connection, campaign_id: int, now: datetime) -> None:
     """After a pause, what is unsent has as long as after a launch: who resumes wants it sent."""
     until = now + VALID_FOR
+    portions.give_time(conn, SourceKey(Source.CAMPAIGN, campaign_id), until)
     conn.execute(
         text(
             "UPDATE message SET expires_at = :until WHERE source_kind = :kind AND source_id = :id"
@@ -125,7 +126,7 @@ def cancel(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Cam
     campaign = campaigns.get(conn, campaign_id, lock=True)
     moved = _move(conn, campaign, Status.CANCELLED, now, actor, finished_at=now)
     sources.set_state(conn, Source.CAMPAIGN, campaign_id, "cancelled", f"by {actor}", now)
-    conn.execute(campaign_recipient.delete().where(campaign_recipient.c.campaign_id == campaign_id))
+    portions.drop_undecided(conn, SourceKey(Source.CAMPAIGN, campaign_id))
     return moved
 
 

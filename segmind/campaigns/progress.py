@@ -10,7 +10,9 @@ from sqlalchemy import Connection, text
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns.lifecycle import Status
 from segmind.events.schema import Source
+from segmind.messages import portions
 from segmind.messages.lifecycle import FINAL, State
+from segmind.messages.sources import SourceKey
 from segmind.messages.under_way import STATE
 
 #: The pace is that of the last minute.
@@ -66,7 +68,7 @@ def progress(conn: Connection, campaign_id: int, now: datetime) -> Progress:
 
 
 def states_of(conn: Connection, campaign_id: int) -> dict[State, int]:
-    """The campaign's messages by state, tests left out."""
+    """The campaign's messages by state, tests left out; recipients whose turn comes are READY."""
     rows = conn.execute(
         text(
             f"SELECT {STATE} AS state, count(*) FROM message m"
@@ -74,7 +76,10 @@ def states_of(conn: Connection, campaign_id: int) -> dict[State, int]:
         ),
         {"kind": int(Source.CAMPAIGN), "id": campaign_id},
     )
-    return {State(state): n for state, n in rows.tuples()}
+    states = {State(state): n for state, n in rows.tuples()}
+    if coming := portions.waiting(conn, SourceKey(Source.CAMPAIGN, campaign_id)):
+        states[State.READY] = states.get(State.READY, 0) + coming
+    return states
 
 
 def _rate(conn: Connection, campaign_id: int, now: datetime) -> float:

@@ -17,7 +17,10 @@ from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.fates import Fate, fates
 from segmind.campaigns.progress import Progress, progress
 from segmind.events.schema import Source
+from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.sources import SourceKey
+from segmind.messages.under_way import IS_ACCEPTED
 
 TIMELINE_COLUMNS = ("sent", "delivered", "opened", "clicked", "unsubscribed", "complained")
 
@@ -104,14 +107,15 @@ def report(conn: Connection, campaign_id: int, now: datetime) -> Report:
 def figures(conn: Connection, campaign_id: int) -> Figures:
     """The campaign's figures alone."""
     row = conn.execute(text(_FIGURES), _values(campaign_id)).mappings().one()
-    return Figures(**{name: int(value) for name, value in row.items()})
+    counted = {name: int(value) for name, value in row.items()}
+    counted["enqueued"] += portions.waiting(conn, SourceKey(Source.CAMPAIGN, campaign_id))
+    return Figures(**counted)
 
 
 def _values(campaign_id: int) -> dict[str, int]:
     return {
         "kind": int(Source.CAMPAIGN),
         "id": campaign_id,
-        "accepted": int(State.ACCEPTED),
         "failed": int(State.FAILED),
         "skipped": int(State.SKIPPED),
         "expired": int(State.EXPIRED),
@@ -124,7 +128,7 @@ _OURS = "source_kind = :kind AND source_id = :id AND purpose <> 'test'"
 
 _FIGURES = f"""
 SELECT count(*) AS enqueued,
-       count(*) FILTER (WHERE state = :accepted) AS accepted,
+       count(*) FILTER (WHERE {IS_ACCEPTED}) AS accepted,
        count(*) FILTER (WHERE delivery = :delivered) AS delivered,
        count(*) FILTER (WHERE delivery = :bounced) AS bounced,
        count(*) FILTER (WHERE state = :failed) AS failed,
@@ -136,9 +140,9 @@ SELECT count(*) AS enqueued,
        count(*) FILTER (WHERE clicks = 0 AND machine_clicks > 0) AS clicked_by_machine,
        count(unsubscribed_at) AS unsubscribed,
        count(complained_at) AS complained,
-       COALESCE(sum(segments) FILTER (WHERE state = :accepted), 0) AS parts,
-       COALESCE(sum(cost_micros) FILTER (WHERE state = :accepted), 0) AS cost_micros
-FROM message WHERE {_OURS}
+       COALESCE(sum(segments) FILTER (WHERE {IS_ACCEPTED}), 0) AS parts,
+       COALESCE(sum(cost_micros) FILTER (WHERE {IS_ACCEPTED}), 0) AS cost_micros
+FROM message m WHERE {_OURS}
 """
 
 _REASONS = f"""

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from segmind.campaigns.campaign import Campaign
+from segmind.campaigns.drawing import variant_drawn
 from segmind.campaigns.groups import NotLaunchedYet
 from segmind.customers.bought import bought, net_revenue, present
 from segmind.customers.facts import Facts
@@ -23,6 +24,8 @@ from segmind.experiments.contest import Metric, Verdict, judge
 from segmind.experiments.moments import Moments
 from segmind.experiments.shares import Share
 from segmind.experiments.soundness import RatioCheck, ratio_check
+from segmind.messages import portions
+from segmind.messages.sources import SourceKey
 
 #: What customers bought in so many days before the launch sharpens what they bought after it.
 DAYS_BEFORE: Final = 30
@@ -112,7 +115,7 @@ def measured(conn: Connection, facts: Facts, campaign: Campaign, now: datetime) 
     moments: dict[str, Moments] = {}
     for variant in test.arms:
         mine = rows.filter(pl.col("variant") == variant.name)
-        ids = present(facts, mine["customer_id"].drop_nulls().to_numpy())
+        ids = present(facts, mine["customer_id"].to_numpy())
         arm = Arm(
             name=variant.name,
             weight=variant.weight,
@@ -138,14 +141,18 @@ def measured(conn: Connection, facts: Facts, campaign: Campaign, now: datetime) 
 
 
 def _drawn(conn: Connection, campaign: Campaign, until: datetime) -> pl.DataFrame:
-    """customer_id (null: erased), variant, clicked of every message of the test."""
-    return copy_out(
+    """customer_id, variant, clicked of everybody who was drawn for the test."""
+    written_to = copy_out(
         conn,
-        "SELECT customer_id, step, clicks > 0 AND clicked_at <= %s FROM message"
-        " WHERE source_kind = %s AND source_id = %s AND purpose <> 'test' AND id <= %s",
-        {"customer_id": pl.Int64(), "variant": pl.String(), "clicked": pl.Boolean()},
-        (until, int(Source.CAMPAIGN), campaign.id, campaign.last_test_message_id or 0),
+        "SELECT customer_id, clicks > 0 AND clicked_at <= %s FROM message"
+        " WHERE source_kind = %s AND source_id = %s AND purpose <> 'test'"
+        " AND customer_id IS NOT NULL",
+        {"customer_id": pl.Int64(), "clicked": pl.Boolean()},
+        (until, int(Source.CAMPAIGN), campaign.id),
     )
+    coming = portions.customers(conn, SourceKey(Source.CAMPAIGN, campaign.id))
+    people = pl.concat([written_to, coming.with_columns(clicked=pl.lit(value=False))])
+    return people.with_columns(variant_drawn(campaign)).drop_nulls("variant")
 
 
 _ADAPTER: Final = TypeAdapter(Standing)

@@ -30,7 +30,6 @@ campaign = Table(
     Column("holdout_percent", Numeric(5, 2), nullable=False, server_default="5"),
     Column("variant_test", Json),  # campaigns.variant_test.VariantTest as JSON; null: none
     Column("decide_at", Instant),  # when the test is over; set with frozen_at
-    Column("last_test_message_id", BigInteger),  # messages of the test have ids up to this
     Column("standing", Json),  # what the test had found when it was judged, as JSON
     Column("winner", Text),  # the variant that the rest is sent
     Column("decided_at", Instant),
@@ -40,7 +39,7 @@ campaign = Table(
     Column("scheduled_at", Instant),
     Column("launched_at", Instant),
     Column("audience_as_of", Instant),
-    Column("frozen_at", Instant),  # the audience (of a test: its part) is complete in the outbox
+    Column("frozen_at", Instant),  # the whole audience is in the outbox
     Column("finished_at", Instant),
     Column("waterfall", Json),  # audiences' waterfall as JSON, frozen at launch
     Column("audience_size", BigInteger),  # recipients, frozen at launch
@@ -60,17 +59,6 @@ campaign_run = Table(
     Column("started_at", Instant, nullable=False, server_default=func.now()),
 )
 
-#: Who of a launched audience waits for the winner of a test: who is still here is still to be
-#: enqueued. No foreign key here and below: launched campaigns are never deleted, and the check
-#: costs as much as the row.
-campaign_recipient = Table(
-    "campaign_recipient",
-    metadata,
-    Column("campaign_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("address", Text, nullable=False),
-)
-
 #: The contents of a test, frozen at the launch; the control among them.
 campaign_variant = Table(
     "campaign_variant",
@@ -80,7 +68,8 @@ campaign_variant = Table(
     Column("template_version_id", ForeignKey("template_version.id"), nullable=False),
 )
 
-#: Who of the segment gets no message, each with the one reason that comes first.
+#: Who of the segment gets no message, each with the one reason that comes first. No foreign key:
+#: launched campaigns are never deleted, and the check costs as much as the row.
 campaign_exclusion = Table(
     "campaign_exclusion",
     metadata,

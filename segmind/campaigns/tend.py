@@ -84,17 +84,20 @@ def _mark(store: Store, campaign_id: int, now: datetime, problem: str) -> None:
 
 
 def finish_done(store: Store, now: datetime) -> list[int]:
-    """Close campaigns of which every message is settled, none in doubt, and nobody waits for the
-    winner of a test; returns their ids."""
+    """Close campaigns of which every message is settled, none in doubt, and nobody waits for his
+    turn or for the winner of a test; returns their ids."""
     open_states = [int(state) for state in State if state not in FINAL]
     with store.engine.begin() as conn:
         done = conn.execute(
             text(
                 "UPDATE campaign c SET status = 'sent', finished_at = :now, updated_at = :now"
                 " WHERE c.status = 'sending' AND NOT EXISTS ("
-                "  SELECT 1 FROM campaign_recipient r WHERE r.campaign_id = c.id) AND NOT EXISTS ("
+                "  SELECT 1 FROM recipient_portion p WHERE p.source_kind = :kind"
+                "  AND p.source_id = c.id) AND NOT EXISTS ("
                 "  SELECT 1 FROM message m WHERE m.source_kind = :kind AND m.source_id = c.id"
-                "  AND m.state = ANY(:open) AND m.purpose <> 'test') RETURNING c.id"
+                "  AND m.state = ANY(:open) AND m.purpose <> 'test') AND NOT EXISTS ("
+                "  SELECT 1 FROM micro_batch b WHERE b.source_kind = :kind AND b.source_id = c.id"
+                "  AND b.finished_at IS NULL) RETURNING c.id"
             ),
             {"now": now, "kind": int(Source.CAMPAIGN), "open": open_states},
         ).scalars()

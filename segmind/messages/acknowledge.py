@@ -19,7 +19,9 @@ from segmind.channels.outcome import Accepted, InDoubt, Outcome, Rejected, Retry
 from segmind.consent import suppressions
 from segmind.consent.addresses import address_hash
 from segmind.consent.reasons import SuppressionReason
+from segmind.customers.erasure import ERASING
 from segmind.db.literals import literal
+from segmind.db.locks import lock_shared
 from segmind.messages import contacts, evidence, micro_batches, retry
 from segmind.messages.handover import Marked
 from segmind.messages.judging import Claimed
@@ -184,18 +186,38 @@ def _answer(
     started_at: datetime,
     now: datetime,
 ) -> dict[int, bool]:
-    """Close the micro-batch and write the verdicts into its messages: the only time that they are
-    written for the call. What was simply accepted has no attempt of its own."""
-    taken = sum(v.state is State.ACCEPTED for v in verdicts)
-    if not micro_batches.close(conn, marked.request_id, taken, now):
+    """Close the micro-batch, whose messages are accepted by that, and write the other verdicts into
+    theirs. What was simply accepted has no attempt of its own, and where the provider gave one name
+    to all of the call, that stands with the micro-batch alone.
+
+    By message id: whether its customer is still there (not erased), for the log; empty where the
+    micro-batch was given up for lost before.
+    """
+    taken = [v for v in verdicts if v.state is State.ACCEPTED]
+    names = {v.provider_id for v in taken}
+    shared = names.pop() if len(names) == 1 and len(taken) > 1 else None
+    if not micro_batches.close(conn, marked.request_id, len(taken), shared, now):
         return {}
-    values = _columns(marked, verdicts, started_at, now) | {
-        "segments": _said([item.segments for item in marked.going]),
-        "costs": literal([item.cost_micros for item in marked.going]),
-        "days": _said([item.message.cap_day for item in marked.going]),
-    }
-    rows = conn.execute(_ANSWER, values)
-    return {message_id: bool(is_present) for message_id, is_present in rows.all()}
+    # Who is erased from here on waits for what is written into the log about him.
+    lock_shared(conn, ERASING)
+    others = [v for v in verdicts if v.state is not State.ACCEPTED]
+    if others:
+        conn.execute(_ANSWER, _columns(marked, others, started_at, now))
+    if shared is None and taken:
+        conn.execute(
+            _NAME,
+            {
+                "request_id": marked.request_id,
+                "ids": literal([v.message.id for v in taken]),
+                "provider_ids": literal([v.provider_id for v in taken]),
+            },
+        )
+    ids = [v.message.id for v in verdicts]
+    rows = conn.execute(
+        _ERASED, {"request_id": marked.request_id, "first": min(ids), "last": max(ids)}
+    )
+    erased = set(rows.scalars())
+    return {message_id: message_id not in erased for message_id in ids}
 
 
 def _columns(
@@ -261,21 +283,24 @@ _MOVE: Final = text(f"""
 """)
 
 _ANSWER: Final = text(f"""
-    WITH given AS MATERIALIZED ({_GIVEN}, CAST(:segments AS smallint[]),
-            CAST(:costs AS bigint[]), CAST(:days AS date[]))
-            AS g({_GIVEN_NAMES}, segments, cost, cap_day)), moved AS (
-        UPDATE message m SET state = g.state, attempt = m.attempt + 1 - g.returned,
-            request_id = :request_id, provider = :provider, segments = g.segments,
-            cost_micros = g.cost, cap_day = g.cap_day, due_at = {_DUE},
-            provider_id = COALESCE(g.provider_id, m.provider_id),
-            sent_at = CASE WHEN g.state = 3 THEN CAST(:now AS timestamptz) END,
-            error_class = g.class, error_code = g.code, error_message = g.detail,
+    WITH given AS MATERIALIZED ({_GIVEN}) AS g({_GIVEN_NAMES})), moved AS (
+        UPDATE message m SET state = g.state, attempt = m.attempt - g.returned, due_at = {_DUE},
+            sent_at = NULL, error_class = g.class, error_code = g.code, error_message = g.detail,
             lease_until = CASE WHEN g.state = 5 THEN now() END
         FROM given g
-        WHERE m.id = g.id AND m.state = 0
+        WHERE m.id = g.id AND m.request_id = :request_id AND m.state = 3
         RETURNING {_MOVED}
-    ), written AS ({_WRITTEN} WHERE g.word <> 'accepted')
-    {_PRESENT}
+    )
+    {_WRITTEN}
+""")
+_NAME: Final = text("""
+    UPDATE message m SET provider_id = COALESCE(g.provider_id, m.provider_id)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:provider_ids AS text[])) AS g(id, provider_id)
+    WHERE m.id = g.id AND m.request_id = :request_id
+""")
+_ERASED: Final = text("""
+    SELECT id FROM message
+    WHERE id BETWEEN :first AND :last AND request_id = :request_id AND address IS NULL
 """)
 
 

@@ -1,5 +1,5 @@
-"""A campaign's messages, micro-batch by micro-batch: judged, rendered and marked in one
-transaction, handed over, answered in another.
+"""A campaign's messages, micro-batch by micro-batch: recipients are taken off their portion,
+judged, rendered, made messages and marked in one transaction, handed over, answered in another.
 
 Nothing waits between the gate's word and the call but rendering, so nothing has to be written down
 for the time between (why that is safe: :mod:`segmind.messages.micro_batches`).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +20,12 @@ from segmind.channels.provider import Provider
 from segmind.consent import caps
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.messages import handover, judging, micro_batches
+from segmind.messages import entering, judging, micro_batches, portions, public_ids
 from segmind.messages.allowance import Allowance
 from segmind.messages.dispatch_report import DispatchReport
 from segmind.messages.handover import Marked
-from segmind.messages.judging import Judged
+from segmind.messages.judging import Judged, Locked
+from segmind.messages.portions import Taken
 from segmind.messages.rendering import Rendered, Unrenderable
 from segmind.messages.sending import Sender, weight_of
 from segmind.messages.sources import Ready
@@ -32,13 +34,17 @@ from segmind.workspace.product_settings import ProductSettings
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """A micro-batch up to its call. ``last_id``: all up to it are dealt with."""
+class _Stopped(Exception):
+    """The source was paused or cancelled a moment ago: nothing of this may be written."""
 
-    report: DispatchReport
-    marked: Marked | None = None
-    last_id: int = 0
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Recipients whose turn it is, as rows, and what the gate says of them."""
+
+    taken: Taken
+    rows: list[Locked]
+    judged: Judged
 
 
 class Broadcaster:
@@ -54,86 +60,124 @@ class Broadcaster:
         self._key = address_key(store.settings.secret_key)
 
     def send(
-        self,
-        settings: ProductSettings,
-        ready: Ready,
-        allowance: Allowance,
-        *,
-        above: int,
-        limit: int,
-    ) -> tuple[DispatchReport, int]:
-        """One micro-batch of at most ``limit`` messages with ids above ``above``: what became of
-        it, and the id up to which nothing is left to do (0: nothing was found)."""
+        self, settings: ProductSettings, ready: Ready, allowance: Allowance, *, limit: int
+    ) -> DispatchReport:
+        """One micro-batch of at most ``limit`` messages: what became of it."""
         sender, provider = self._sender, self._sender.provider(ready.channel)
         began = time.monotonic()
-        with self._store.engine.begin() as conn:
-            judged = judging.judge_fresh(
-                conn,
-                self._key,
-                settings,
-                ready.source,
-                self._now(),
-                above=above,
-                limit=min(limit, provider.batch_size),
-                channel=ready.channel,
-            )
-            started_at = self._now()
-            prepared = self._prepare(conn, settings, ready, provider, judged, allowance, started_at)
+        try:
+            with self._store.engine.begin() as conn:
+                turn = self._turn(conn, settings, ready, min(limit, provider.batch_size))
+                if turn is None:
+                    return DispatchReport()
+                started_at = self._now()
+                marked, report = self._made(
+                    conn, settings, ready, provider, turn, allowance, started_at
+                )
+        except _Stopped:
+            return DispatchReport()
         sender.book.kept()
-        marked, report = prepared.marked, prepared.report
         if marked is None:
-            return report, prepared.last_id
+            return report
         until = sender.last_moment(began)
         if time.monotonic() >= until:
             # This process stood still (stopped, swapped out): the micro-batch may be given up for
             # lost by the time the call is made. Leave it to the reaper; nothing was sent.
             log.warning("A micro-batch was abandoned: its lease had run down before the call.")
-            return report, prepared.last_id
+            return report
         report.add(sender.hand_over(None, provider, settings, marked, started_at, until))
-        return report, prepared.last_id
+        return report
 
-    def _prepare(
+    def _turn(
+        self, conn: Connection, settings: ProductSettings, ready: Ready, limit: int
+    ) -> _Turn | None:
+        taken = portions.take(conn, self._key, ready.source, ready.channel, limit)
+        if taken is None:
+            return None
+        now = self._now()
+        ids = public_ids.several(len(taken.recipients), now)
+        rows = entering.as_locked(taken, ready.source, int(ready.channel), ids, now)
+        return _Turn(taken, rows, judging.ask(conn, self._key, settings, rows, now))
+
+    def _made(
         self,
         conn: Connection,
         settings: ProductSettings,
         ready: Ready,
         provider: Provider,
-        judged: Judged,
+        turn: _Turn,
         allowance: Allowance,
         started_at: datetime,
-    ) -> _Prepared:
-        """Render what may go, within the allowance, and mark it. The caller commits."""
-        report = DispatchReport.of(judged)
-        if not judged.rows:
-            return _Prepared(report, None, judged.last_id)
+    ) -> tuple[Marked | None, DispatchReport]:
+        """Make messages of who may go, within the allowance, and of who may not and comes before;
+        mark what goes. The caller commits.
+
+        Raises:
+            _Stopped: the source lets nothing out any more; the caller rolls back.
+        """
+        judged, rows = turn.judged, turn.rows
         url = settings.public_url or self._store.settings.public_url
         results = self._sender.renderer.render(conn, judged.rows, settings, url)
-        bad = [result for result in results if isinstance(result, Unrenderable)]
-        good = [result for result in results if isinstance(result, Rendered)]
-        report.failed = handover.fail_unrenderable(conn, None, bad)
-        _give_back(conn, judged, bad)
         self._sender.book.keep(conn)
+        good = [result for result in results if isinstance(result, Rendered)]
         weights = [weight_of(provider, item) for item in good]
         granted = allowance.take(weights)
         going, left = good[:granted], good[granted:]
-        marked = None
-        if going:
-            marked = micro_batches.begin(
-                conn, ready.source, provider.name, going, started_at, self._lease
-            )
-            if marked is None:  # the source was stopped a moment ago
-                allowance.back(sum(weights[:granted]))
-                left, going = good, []
-        if left:
-            _give_back(conn, judged, left)
-            report.seen -= len(left)
-            report.throttled = granted < len(good)
-        self._sender.experience.budget(provider.name).spend(len(going), 0)
-        last_id = left[0].message.id - 1 if left else judged.last_id
-        return _Prepared(report, marked, last_id)
+        dealt = [row for row in rows if not left or row.id < left[0].message.id]
+        bad = (
+            [
+                result
+                for result in results
+                if isinstance(result, Unrenderable) and result.message.id <= dealt[-1].id
+            ]
+            if dealt
+            else []
+        )
+        moves = [move for move in judged.moves if dealt and move.id <= dealt[-1].id]
+        try:
+            marked = self._marked(conn, ready, provider, turn, going, started_at)
+        except _Stopped:
+            allowance.back(sum(weights[:granted]))
+            raise
+        step = turn.taken.step
+        entering.moved(conn, dealt, step, moves, started_at)
+        report = DispatchReport.of_moves(moves)
+        report.failed = entering.failed(conn, dealt, step, bad, started_at)
+        report.seen = len(dealt)
+        report.throttled = bool(left)
+        portions.advance(conn, turn.taken, len(dealt))
+        gone = {item.message.id for item in marked.going} if marked else set()
+        _give_back(conn, judged, (row.id for row in judged.rows if row.id not in gone))
+        self._sender.experience.budget(provider.name).spend(len(gone), 0)
+        return marked, report
+
+    def _marked(
+        self,
+        conn: Connection,
+        ready: Ready,
+        provider: Provider,
+        turn: _Turn,
+        going: list[Rendered],
+        started_at: datetime,
+    ) -> Marked | None:
+        if not going:
+            return None
+        request_id = uuid.uuid4()
+        entered = entering.going(
+            conn, turn.rows, turn.taken.step, going, request_id, provider.name, started_at
+        )
+        if not entered:
+            return None
+        is_open = micro_batches.begin(
+            conn, request_id, ready.source, provider.name, list(entered), started_at, self._lease
+        )
+        if not is_open:
+            raise _Stopped
+        mine = tuple(item for item in going if item.message.id in entered)
+        return Marked(request_id, provider.name, mine, ())
 
 
-def _give_back(conn: Connection, judged: Judged, items: Iterable[Rendered | Unrenderable]) -> None:
+def _give_back(conn: Connection, judged: Judged, ids: Iterable[int]) -> None:
     """The contacts that the gate reserved for messages that do not go."""
-    found = (judged.places.get(item.message.id) for item in items)
+    found = (judged.places.get(message_id) for message_id in ids)
     caps.release(conn, [place for place in found if place is not None])

@@ -5,7 +5,7 @@ same transaction: what may not be sent leaves the queue with its reason. Due tim
 (``now``); leases are the database's clock, which all processes share.
 
 Single messages, automations and all retries are claimed one by one (READY or RETRY -> CLAIMED).
-Campaigns' first tries go another way (:mod:`segmind.messages.micro_batches`).
+Campaigns' recipients are no messages before their first try (:mod:`segmind.messages.portions`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from segmind.db.literals import literal
-from segmind.events.schema import Channel, Source
+from segmind.events.schema import Channel
 from segmind.messages import sources
 from segmind.messages.judging import COLUMNS, Claimed, Judged, Locked, judge
 from segmind.messages.sources import SourceKey
@@ -58,16 +58,10 @@ def fresh(
     channels: Collection[Channel] = tuple(Channel),
     lease: float = LEASE_SECONDS,
 ) -> Claim:
-    """Claim READY messages of one open source that is no campaign, ids above the watermark
-    ``above``.
+    """Claim READY messages of one open source, ids above the watermark ``above``.
 
     The watermark keeps the claim quick when old row versions cannot be vacuumed away.
-
-    Raises:
-        ValueError: it is a campaign, whose messages go by ``judging.judge_fresh``.
     """
-    if source.kind == Source.CAMPAIGN:
-        raise ValueError("A campaign's messages are not claimed one by one.")
     rows = conn.execute(
         text(f"""
             SELECT {COLUMNS} FROM message m

@@ -18,7 +18,7 @@ from segmind import clock
 from segmind.channels.registry import Registry
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.events.schema import Channel, Source
+from segmind.events.schema import Channel
 from segmind.messages import claim, retry, sources
 from segmind.messages.allowance import Allowance
 from segmind.messages.broadcasting import Broadcaster
@@ -105,7 +105,7 @@ class Dispatcher:
         with self._store.engine.connect() as conn:
             ready = sources.with_ready(conn)
         for each in ready:
-            if each.source.kind != Source.CAMPAIGN or each.channel in self._channels:
+            if not each.in_portions or each.channel in self._channels:
                 report.add(self._fresh(settings, each))
         return report
 
@@ -176,8 +176,8 @@ class Dispatcher:
         return report
 
     def _fresh(self, settings: ProductSettings, ready: Ready) -> DispatchReport:
-        """One claim of a source; of a campaign no more than its provider and its rate let go."""
-        if ready.source.kind != Source.CAMPAIGN:
+        """One claim of a source; of recipients no more than provider and rate let go."""
+        if not ready.in_portions:
             return self._permitted(
                 settings,
                 lambda channels, limit: self._claim_and_send(settings, ready, channels, limit),
@@ -209,12 +209,7 @@ class Dispatcher:
         try:
             if not granted:
                 return DispatchReport(throttled=True)
-            return self._above_watermark(
-                ready.source,
-                lambda above: self._broadcaster.send(
-                    settings, ready, allowance, above=above, limit=granted
-                ),
-            )
+            return self._broadcaster.send(settings, ready, allowance, limit=granted)
         finally:
             allowance.close()
             if permitted is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from segmind.messages.judging import Judged
+from segmind.messages.judging import Judged, Move
+from segmind.messages.lifecycle import State
 
 
 @dataclass(slots=True)
@@ -26,11 +28,19 @@ class DispatchReport:
     @classmethod
     def of(cls, judged: Judged) -> DispatchReport:
         """What the gate's word alone did."""
+        report = cls.of_moves(judged.moves)
+        report.seen = judged.seen
+        return report
+
+    @classmethod
+    def of_moves(cls, moves: Sequence[Move]) -> DispatchReport:
+        """What became of those that do not go now."""
+        count = [move.state for move in moves].count
         return cls(
-            seen=judged.seen,
-            skipped=judged.skipped,
-            deferred=judged.deferred,
-            expired=judged.expired,
+            seen=len(moves),
+            skipped=count(State.SKIPPED),
+            deferred=count(State.RETRY),
+            expired=count(State.EXPIRED),
         )
 
     def add(self, other: DispatchReport) -> None:

@@ -12,6 +12,7 @@ from segmind.consent import replies, suppressions
 from segmind.consent.addresses import COLUMN, address_hash, normalise
 from segmind.consent.reasons import SuppressionReason
 from segmind.events.schema import Channel, Source
+from segmind.messages import portions
 
 #: What a kept receipt may say of a person.
 PERSONAL: Final = ["address", "text", "reason", "url", "agent"]
@@ -38,6 +39,7 @@ def forget_customers(
     their own new yes lifts that. Messages still waiting are skipped at their claim.
     """
     _suppress(conn, key, customer_ids, now)
+    portions.forget(conn, customer_ids)
     ids = {"ids": list(customer_ids)}
     mine = "SELECT id FROM message WHERE customer_id = ANY(:ids)"
     conn.execute(text(f"UPDATE attempt SET detail = NULL WHERE message_id IN ({mine})"), ids)
@@ -65,14 +67,6 @@ def forget_customers(
                    status_callback = NULL
             WHERE customer_id = ANY(:ids)
               AND (address IS NOT NULL OR vars IS NOT NULL OR error_message IS NOT NULL)
-        """),
-        ids,
-    )
-    # A test counts who waits for its winner: their rows stay, under a name that is nobody's.
-    conn.execute(
-        text("""
-            UPDATE campaign_recipient SET address = 'erased:' || customer_id
-            WHERE customer_id = ANY(:ids)
         """),
         ids,
     )

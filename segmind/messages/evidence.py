@@ -18,7 +18,6 @@ from segmind.events.keys import event_bytes
 from segmind.events.schema import Kind
 from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import PROVABLE, State
-from segmind.messages.under_way import IS_UNDER_WAY
 
 _PROVABLE = sorted(int(state) for state in PROVABLE)
 
@@ -37,12 +36,12 @@ def prove(
     if not proofs:
         return []
     rows = conn.execute(
-        text(f"""
+        text("""
             UPDATE message m SET state = 3, provider_id = COALESCE(m.provider_id, g.provider_id),
                 sent_at = COALESCE(m.sent_at, :now), lease_until = NULL, claim_token = NULL,
                 error_class = NULL, error_code = NULL, error_message = NULL, skip_reason = NULL
             FROM unnest(CAST(:ids AS bigint[]), CAST(:provider_ids AS text[])) AS g(id, provider_id)
-            WHERE m.id = g.id AND m.state = ANY(:states) AND NOT {IS_UNDER_WAY}
+            WHERE m.id = g.id AND m.state = ANY(:states)
             RETURNING m.id
         """),
         {

@@ -103,11 +103,8 @@ def release(
     return len(given_back)
 
 
-def fail_unrenderable(
-    conn: Connection, token: UUID | None, failures: Sequence[Unrenderable]
-) -> int:
-    """CLAIMED -> FAILED for messages whose text could not be made, with field and line; without a
-    token READY -> FAILED, for messages that the caller's transaction holds."""
+def fail_unrenderable(conn: Connection, token: UUID, failures: Sequence[Unrenderable]) -> int:
+    """CLAIMED -> FAILED for messages whose text could not be made, with field and line."""
     if not failures:
         return 0
     rows = conn.execute(
@@ -116,13 +113,11 @@ def fail_unrenderable(
                 error_message = g.said, claim_token = NULL, lease_until = NULL
             FROM unnest(CAST(:ids AS bigint[]), CAST(:codes AS text[]), CAST(:said AS text[]))
                 AS g(id, code, said)
-            WHERE m.id = g.id AND m.claim_token IS NOT DISTINCT FROM CAST(:token AS uuid)
-              AND m.state = :state
+            WHERE m.id = g.id AND m.claim_token = :token AND m.state = 1
             RETURNING m.id
         """),
         {
             "token": token,
-            "state": int(State.READY if token is None else State.CLAIMED),
             "ids": [failure.message.id for failure in failures],
             "codes": [failure.error.field for failure in failures],
             "said": [str(failure.error) for failure in failures],

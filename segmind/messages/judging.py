@@ -1,7 +1,7 @@
-"""The gate's word about locked messages: who may go now, and where the others belong.
+"""The gate's word about messages: who may go now, and where the others belong.
 
-Campaigns' first tries are only locked and judged here; a row for all of them marks them then
-(:mod:`segmind.messages.micro_batches`). Everything else is claimed row by row besides (``claim``).
+It is asked about messages that a claim has locked (``claim``), and about a campaign's recipients
+who are to become messages (``broadcasting``).
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from segmind.consent.gate import Allowed, Blocked, ContactRequest, Deferred, may
 from segmind.consent.purpose import Purpose
 from segmind.db.literals import literal
 from segmind.events.schema import Channel
-from segmind.messages import sources
 from segmind.messages.lifecycle import State
 from segmind.messages.sources import SourceKey
-from segmind.messages.under_way import UNDER_WAY
 from segmind.workspace.product_settings import ProductSettings
 
 
@@ -44,7 +42,7 @@ class Claimed(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """A row that this transaction holds."""
+    """A message that this transaction holds, or one that it is going to make."""
 
     id: int
     public_id: UUID
@@ -53,7 +51,7 @@ class Locked(NamedTuple):
     purpose: str
     customer_id: int | None
     channel: int
-    address: str
+    address: str | None  # null: erased
     address_hash: bytes
     template_version_id: int
     vars: dict[str, Any] | None
@@ -65,65 +63,27 @@ class Locked(NamedTuple):
 COLUMNS: Final = ", ".join(f"m.{name}" for name in Locked._fields)
 
 
+class Move(NamedTuple):
+    """Where a row goes that is not sent now."""
+
+    id: int
+    state: State
+    due_at: datetime
+    reason: str | None = None
+    detail: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the gate says of locked rows. ``rows`` may go; ``places``: the contacts that it reserved
-    for them, by message; ``seen``: how many were locked; ``last_id``: the new watermark."""
+    """What the gate says of rows. ``rows`` may go; ``places``: the contacts that it reserved for
+    them, by message; ``moves``: where the others belong; ``seen``: how many it was asked about;
+    ``last_id``: the new watermark."""
 
     rows: tuple[Claimed, ...]
     places: Mapping[int, Place]
+    moves: tuple[Move, ...] = ()
     seen: int = 0
-    skipped: int = 0
-    deferred: int = 0
-    expired: int = 0
     last_id: int = 0
-
-
-def judge_fresh(
-    conn: Connection,
-    key: bytes,
-    settings: ProductSettings,
-    source: SourceKey,
-    now: datetime,
-    *,
-    above: int,
-    limit: int,
-    channel: Channel,
-) -> Judged:
-    """Lock READY messages of one open campaign that are in no micro-batch, and ask the gate.
-
-    The rows that may go stay locked and READY until the caller's transaction marks them; without a
-    mark nothing has happened to them. The contacts in ``places`` are counted: give back those of
-    rows that do not go. ``above`` and ``limit`` as for ``fresh``.
-    """
-    values = {
-        "kind": source.kind,
-        "id": source.id,
-        "above": above,
-        "limit": limit,
-        "channel": int(channel),
-    }
-    for _ in range(_TRIES):
-        locked = [Locked(*row) for row in conn.execute(_LOCK_FRESH, values).all()]
-        # A new statement sees what the first could not: micro-batches that were committed after it
-        # began and before it got the lock of their rows.
-        taken = set(conn.execute(_UNDER_WAY).scalars()) if locked else set()
-        free = [row for row in locked if row.id not in taken] if taken else locked
-        if free or not locked:
-            break
-    return judge(conn, key, settings, free, now)
-
-
-_TRIES: Final = 3
-_UNDER_WAY: Final = text(UNDER_WAY)
-_LOCK_FRESH: Final = text(f"""
-    SELECT {COLUMNS} FROM message m
-    WHERE m.source_kind = :kind AND m.source_id = :id AND m.state = 0 AND m.id > :above
-      AND m.channel = :channel AND m.id NOT IN ({UNDER_WAY})
-      AND NOT EXISTS (SELECT FROM outbox_source s WHERE s.source_kind = :kind
-                      AND s.source_id = :id AND NOT ({sources.IS_OPEN}))
-    ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
-""")
 
 
 def judge(
@@ -134,13 +94,29 @@ def judge(
     now: datetime,
 ) -> Judged:
     """Ask the gate about the locked ``rows`` and put away those that may not go now."""
+    judged = ask(conn, key, settings, rows, now)
+    _put_away(conn, judged.moves)
+    return judged
+
+
+def ask(
+    conn: Connection,
+    key: bytes,
+    settings: ProductSettings,
+    rows: Sequence[Locked],
+    now: datetime,
+) -> Judged:
+    """What the gate says of ``rows``; nothing of it is written into them.
+
+    The contacts in ``places`` are counted: give back those of rows that do not go.
+    """
     if not rows:
         return Judged((), {})
     live = [row for row in rows if row.expires_at > now]
     verdicts = may_contact(conn, key, settings, [_request(row) for row in live], now)
     allowed: list[Claimed] = []
     places: dict[int, Place] = {}
-    moves = [_Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
+    moves = [Move(row.id, State.EXPIRED, row.due_at) for row in rows if row.expires_at <= now]
     for row, verdict in zip(live, verdicts, strict=True):
         if isinstance(verdict, Allowed):
             if verdict.place is not None:
@@ -148,40 +124,21 @@ def judge(
             allowed.append(_claimed(row, verdict.place))
         else:
             moves.append(_move(row, verdict))
-    _put_away(conn, moves)
-    count = [move.state for move in moves].count
-    return Judged(
-        rows=tuple(allowed),
-        places=places,
-        seen=len(rows),
-        skipped=count(State.SKIPPED),
-        deferred=count(State.RETRY),
-        expired=count(State.EXPIRED),
-        last_id=max(row.id for row in rows),
-    )
+    last_id = max(row.id for row in rows)
+    return Judged(tuple(allowed), places, tuple(moves), len(rows), last_id)
 
 
-class _Move(NamedTuple):
-    """Where a row goes that is not sent now."""
-
-    id: int
-    state: State
-    due_at: datetime
-    reason: str | None = None
-    detail: str | None = None
-
-
-def _move(row: Locked, verdict: Blocked | Deferred) -> _Move:
+def _move(row: Locked, verdict: Blocked | Deferred) -> Move:
     match verdict:
         case Blocked(reason, detail):
-            return _Move(row.id, State.SKIPPED, row.due_at, reason.value, detail or None)
+            return Move(row.id, State.SKIPPED, row.due_at, reason.value, detail or None)
         case Deferred(until, reason):
             late = until >= row.expires_at
             state = State.EXPIRED if late else State.RETRY
-            return _Move(row.id, state, row.due_at if late else until, reason.value)
+            return Move(row.id, state, row.due_at if late else until, reason.value)
 
 
-def _put_away(conn: Connection, moves: Sequence[_Move]) -> None:
+def _put_away(conn: Connection, moves: Sequence[Move]) -> None:
     """Write down why the others are not sent, or not now."""
     if not moves:
         return
@@ -224,7 +181,7 @@ def _claimed(row: Locked, place: Place | None) -> Claimed:
         _PURPOSES[row.purpose],
         row.customer_id,
         _CHANNELS[row.channel],
-        row.address,
+        row.address or "",  # whom the gate lets pass has one
         row.template_version_id,
         row.vars or {},
         row.attempt,

@@ -28,6 +28,11 @@ def many(count: int, now: datetime) -> pl.Series:
     return pl.Series("public_id", ids, dtype=pl.Binary)
 
 
+def several(count: int, now: datetime) -> list[UUID]:
+    """``count`` fresh ids, ascending."""
+    return [UUID(bytes=each) for each in many(count, now)]
+
+
 def one(now: datetime) -> UUID:
     """One fresh id."""
-    return UUID(bytes=many(1, now)[0])
+    return several(1, now)[0]

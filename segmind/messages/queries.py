@@ -13,10 +13,12 @@ from sqlalchemy import Connection, RowMapping, text
 from segmind.consent.addresses import address_hash, is_valid
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
+from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.sources import SourceKey
 from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
-from segmind.messages.under_way import STATE
+from segmind.messages.under_way import IS_ACCEPTED, STATE
 
 _MOST_ROWS = 500
 #: A part of an address is looked for among so many of the newest messages, a whole one among all.
@@ -146,7 +148,7 @@ _ATTEMPTS = text("""
     UNION ALL
     SELECT m.attempt, b.provider, b.started_at, b.finished_at, 'accepted', NULL, NULL
     FROM message m JOIN micro_batch b USING (request_id)
-    WHERE m.id = :id AND m.state = 3 AND NOT EXISTS (
+    WHERE m.id = :id AND m.state = 3 AND b.finished_at IS NOT NULL AND NOT EXISTS (
         SELECT FROM attempt a WHERE a.message_id = m.id AND a.n = m.attempt)
     ORDER BY started_at, n
 """)
@@ -204,7 +206,8 @@ def search(
 
 
 def counts_by_state(conn: Connection, source_kind: int, source_id: int) -> dict[State, int]:
-    """How many messages of a source stand where; every state is there, and they add up to all."""
+    """How many messages of a source stand where; every state is there, and they add up to all. The
+    recipients whose turn comes count as READY."""
     rows = conn.execute(
         text(f"""
             SELECT {STATE} AS state, count(*) FROM message m
@@ -213,6 +216,8 @@ def counts_by_state(conn: Connection, source_kind: int, source_id: int) -> dict[
         {"kind": int(source_kind), "id": source_id},
     )
     counted = {State(state): n for state, n in rows}
+    waiting = portions.waiting(conn, SourceKey(int(source_kind), source_id))
+    counted[State.READY] = counted.get(State.READY, 0) + waiting
     return {state: counted.get(state, 0) for state in State}
 
 
@@ -251,18 +256,18 @@ def results(conn: Connection, source_kind: int, source_id: int) -> SourceResults
     """Messages counted once each (who opened twice is one)."""
     row = (
         conn.execute(
-            text("""
+            text(f"""
                 SELECT count(*) AS messages,
-                    count(*) FILTER (WHERE state = 3) AS sent,
+                    count(*) FILTER (WHERE {IS_ACCEPTED}) AS sent,
                     count(*) FILTER (WHERE delivered_at IS NOT NULL AND delivery <> 5) AS delivered,
                     count(*) FILTER (WHERE delivery = 5) AS bounced,
                     count(opened_at) AS opened, count(clicked_at) AS clicked,
                     count(unsubscribed_at) AS unsubscribed, count(complained_at) AS complained,
                     count(*) FILTER (WHERE machine_opens > 0) AS machine_opened,
                     count(*) FILTER (WHERE machine_clicks > 0) AS machine_clicked,
-                    COALESCE(sum(segments) FILTER (WHERE state = 3), 0) AS segments,
-                    COALESCE(sum(cost_micros) FILTER (WHERE state = 3), 0) AS cost_micros
-                FROM message WHERE source_kind = :kind AND source_id = :id
+                    COALESCE(sum(segments) FILTER (WHERE {IS_ACCEPTED}), 0) AS segments,
+                    COALESCE(sum(cost_micros) FILTER (WHERE {IS_ACCEPTED}), 0) AS cost_micros
+                FROM message m WHERE source_kind = :kind AND source_id = :id
             """),
             {"kind": int(source_kind), "id": source_id},
         )
@@ -392,9 +397,13 @@ def _by_provider_id(conn: Connection, sought: str) -> list[int]:
                         ORDER BY m.provider LIMIT 1)
                 FROM named WHERE named.provider IS NOT NULL
             )
-            SELECT m.id FROM named JOIN message m
-              ON m.provider = named.provider AND m.provider_id = :sought
-            LIMIT 100
+            (SELECT m.id FROM named JOIN message m
+               ON m.provider = named.provider AND m.provider_id = :sought
+             LIMIT 100)
+            UNION
+            (SELECT m.id FROM micro_batch b JOIN message m
+               ON m.id BETWEEN b.first_id AND b.last_id AND m.request_id = b.request_id
+             WHERE b.provider_id = :sought LIMIT 100)
         """),
         {"sought": sought},
     )
@@ -407,8 +416,11 @@ def _rows(
     rows = conn.execute(
         text(f"""
             SELECT m.*, {STATE} AS seen_state,
+                   COALESCE(m.provider_id, CASE WHEN m.state = 3 THEN b.provider_id END)
+                       AS seen_provider_id,
                    COALESCE(s.state, 'open') AS source_state, s.reason AS source_reason
             FROM message m LEFT JOIN outbox_source s USING (source_kind, source_id)
+            LEFT JOIN micro_batch b ON b.request_id = m.request_id
             WHERE {where} ORDER BY m.id DESC LIMIT :limit
         """),
         {**values, "limit": limit},
@@ -425,6 +437,7 @@ def _message(row: RowMapping) -> Message:
         **{
             **given,
             "channel": Channel(row["channel"]),
+            "provider_id": row["seen_provider_id"],
             "state": state,
             "delivery": delivery,
             "status": word,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -129,55 +129,75 @@ ONE_PROCESS_PER_SECOND = 500
 
 
 def has_much(conn: Connection, many: int) -> bool:
-    """Whether an open source has so many READY messages, and may send them quickly."""
+    """Whether an open source has so much to send, and may send it quickly."""
     for ready in with_ready(conn):
         if ready.per_second is not None and ready.per_second <= ONE_PROCESS_PER_SECOND:
             continue
         found = conn.execute(
-            text("""
-                SELECT EXISTS (SELECT FROM message WHERE source_kind = :kind AND source_id = :id
-                               AND state = 0 OFFSET :but_one)
-            """),
-            {"kind": ready.source.kind, "id": ready.source.id, "but_one": many - 1},
+            _IS_MUCH_WAITING if ready.in_portions else _IS_MUCH_READY,
+            {"kind": ready.source.kind, "id": ready.source.id, "many": many},
         )
         if found.scalar_one():
             return True
     return False
 
 
+_IS_MUCH_READY: Final = text("""
+    SELECT EXISTS (SELECT FROM message WHERE source_kind = :kind AND source_id = :id
+                   AND state = 0 OFFSET :many - 1)
+""")
+_IS_MUCH_WAITING: Final = text("""
+    SELECT COALESCE(sum(size - taken), 0) >= :many FROM recipient_portion
+    WHERE source_kind = :kind AND source_id = :id AND template_version_id IS NOT NULL
+""")
+
+
 class Ready(NamedTuple):
-    """An open source with a READY message; ``channel`` is that of its first one."""
+    """An open source with something to send; ``channel`` is that of its first message.
+    ``in_portions``: it has recipients whose turn comes, who are no messages yet."""
 
     source: SourceKey
     channel: Channel
     per_second: int | None
+    in_portions: bool = False
 
 
 def with_ready(conn: Connection) -> list[Ready]:
-    """Open sources that have a READY message; cheap however many messages there are.
+    """Open sources that have a READY message, or recipients; cheap however many there are.
 
     Single messages come first, then automations: they never wait behind a broadcast.
     """
-    rows = conn.execute(
-        text(f"""
-            WITH RECURSIVE found AS (
-                (SELECT source_kind, source_id, channel FROM message WHERE state = 0
-                 ORDER BY source_kind, source_id LIMIT 1)
-                UNION ALL
-                SELECT next.source_kind, next.source_id, next.channel
-                FROM found CROSS JOIN LATERAL (
-                    SELECT m.source_kind, m.source_id, m.channel FROM message m
-                    WHERE m.state = 0
-                      AND (m.source_kind, m.source_id) > (found.source_kind, found.source_id)
-                    ORDER BY m.source_kind, m.source_id LIMIT 1) AS next
-            )
-            SELECT f.source_kind, f.source_id, f.channel, s.rate_per_second FROM found f
-            LEFT JOIN outbox_source s USING (source_kind, source_id)
-            WHERE {IS_OPEN}
-            ORDER BY f.source_kind DESC, f.source_id
-        """)
-    )
     return [
-        Ready(SourceKey(kind, source_id), Channel(channel), rate)
-        for kind, source_id, channel, rate in rows
+        Ready(SourceKey(kind, source_id), Channel(channel), rate, in_portions)
+        for kind, source_id, channel, rate, in_portions in conn.execute(_WITH_READY)
     ]
+
+
+def _first_of_each(table: str, which: str) -> str:
+    """kind, id and channel of each source's first row, by looks into the index of ``which``."""
+    return f"""
+        (WITH RECURSIVE found AS (
+            (SELECT source_kind, source_id, channel FROM {table} WHERE {which}
+             ORDER BY source_kind, source_id LIMIT 1)
+            UNION ALL
+            SELECT next.source_kind, next.source_id, next.channel
+            FROM found CROSS JOIN LATERAL (
+                SELECT m.source_kind, m.source_id, m.channel FROM {table} m
+                WHERE {which}
+                  AND (m.source_kind, m.source_id) > (found.source_kind, found.source_id)
+                ORDER BY m.source_kind, m.source_id LIMIT 1) AS next
+        )
+        SELECT * FROM found)"""
+
+
+_WITH_READY: Final = text(f"""
+    SELECT f.source_kind, f.source_id, f.channel, s.rate_per_second, f.in_portions FROM (
+        SELECT *, false AS in_portions FROM {_first_of_each("message", "state = 0")} AS of_messages
+        UNION ALL
+        SELECT *, true FROM {_first_of_each("recipient_portion", "template_version_id IS NOT NULL")}
+            AS of_portions
+    ) AS f
+    LEFT JOIN outbox_source s USING (source_kind, source_id)
+    WHERE {IS_OPEN}
+    ORDER BY f.source_kind DESC, f.source_id, f.in_portions
+""")

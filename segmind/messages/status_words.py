@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from segmind.consent.reasons import Reason
 from segmind.messages.lifecycle import Delivery, State
-from segmind.messages.under_way import IS_UNDER_WAY
+from segmind.messages.under_way import IS_ACCEPTED, IS_UNDER_WAY
 
 _WORDS = {
     State.READY: "queued",
@@ -39,17 +39,17 @@ _STOPPED = "COALESCE(s.state, 'open') = 'cancelled'"
 #: Each word as a condition on ``message m LEFT JOIN outbox_source s``; a test holds them equal to
 #: ``status_word``.
 CONDITIONS: Final[Mapping[str, str]] = {
-    "queued": f"m.state = 0 AND NOT {_STOPPED} AND NOT {IS_UNDER_WAY}",
+    "queued": f"m.state = 0 AND NOT {_STOPPED}",
     "waiting": f"m.state = 4 AND NOT {_STOPPED}",
     "sending": f"(m.state IN (1, 2) OR {IS_UNDER_WAY})",
-    "accepted": "m.state = 3 AND m.delivery IN (0, 1, 2)",
-    "sent": "m.state = 3 AND m.delivery = 3",
-    "delivered": "m.state = 3 AND m.delivery = 4",
-    "bounced": "m.state = 3 AND m.delivery = 5",
-    "failed": "(m.state = 6 OR m.state = 3 AND m.delivery = 6)",
+    "accepted": f"{IS_ACCEPTED} AND m.delivery IN (0, 1, 2)",
+    "sent": f"{IS_ACCEPTED} AND m.delivery = 3",
+    "delivered": f"{IS_ACCEPTED} AND m.delivery = 4",
+    "bounced": f"{IS_ACCEPTED} AND m.delivery = 5",
+    "failed": f"(m.state = 6 OR {IS_ACCEPTED} AND m.delivery = 6)",
     "skipped": "m.state = 7 AND m.skip_reason IS DISTINCT FROM 'cancelled'",
     "expired": "m.state = 8",
-    "cancelled": f"(m.state IN (0, 4) AND {_STOPPED} AND NOT {IS_UNDER_WAY}"
+    "cancelled": f"(m.state IN (0, 4) AND {_STOPPED}"
     " OR m.state = 7 AND m.skip_reason = 'cancelled')",
     "in_doubt": "m.state = 5",
 }

@@ -216,9 +216,41 @@ attempt = Table(
     Column("provider_id", Text),
 )
 
+#: A campaign's frozen audience in portions of some hundred recipients, until their turn comes: then
+#: messages are made of them (messages.portions). The lists run side by side; the first ``taken`` of
+#: them have become messages, and a portion that is used up is gone.
+recipient_portion = Table(
+    "recipient_portion",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("source_kind", SmallInteger, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
+    Column("channel", SmallInteger, nullable=False),
+    Column("template_version_id", BigInteger),  # null: they wait for the winner of a test
+    Column("step", Text),  # variant of the campaign
+    Column("expires_at", Instant, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    Column("customer_ids", ARRAY(BigInteger), nullable=False),
+    Column("addresses", ARRAY(Text), nullable=False),  # null in it: erased
+    Column("address_hashes", LargeBinary, nullable=False),  # 32 bytes each
+    Index(
+        "ix_recipient_portion_ready",
+        "source_kind",
+        "source_id",
+        "id",
+        postgresql_where=text("template_version_id IS NOT NULL"),
+    ),
+    Index("ix_recipient_portion_source", "source_kind", "source_id"),
+    postgresql_with={
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_cost_delay": "0",
+    },
+)
+
 #: Campaign messages on their way to a provider, a row for each call (messages.micro_batches): while
-#: it is open its messages are DISPATCHING, whatever their own rows say. The lists run side by side;
-#: they are emptied when the call's answer, or its end without one, stands in the messages.
+#: it is open its messages are DISPATCHING, whatever their own rows say. They are the rows with its
+#: ``request_id`` among the ids from ``first_id`` to ``last_id``.
 micro_batch = Table(
     "micro_batch",
     metadata,
@@ -226,16 +258,20 @@ micro_batch = Table(
     Column("source_kind", SmallInteger, nullable=False),
     Column("source_id", BigInteger, nullable=False),
     Column("provider", Text, nullable=False),
-    Column("message_ids", ARRAY(BigInteger), nullable=False),
-    Column("segments", ARRAY(SmallInteger)),
-    Column("costs_micros", ARRAY(BigInteger)),
-    Column("cap_days", ARRAY(Date)),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),  # database's clock
     Column("finished_at", Instant),  # null: open
     Column("accepted", Integer, nullable=False, server_default="0"),  # they have no attempt row
+    Column("provider_id", Text),  # the provider's one name for all that it accepted, if it gave one
     Index("ix_micro_batch_open", "lease_until", postgresql_where=text("finished_at IS NULL")),
     Index("ix_micro_batch_source", "source_kind", "source_id", "finished_at"),
+    Index(
+        "ix_micro_batch_provider_id",
+        "provider_id",
+        postgresql_where=text("provider_id IS NOT NULL"),
+    ),
     postgresql_with={
         "autovacuum_vacuum_scale_factor": "0.01",
         "autovacuum_vacuum_cost_delay": "0",

@@ -34,8 +34,9 @@ from segmind.channels.webhook import Refusal, Refused, WebhookRequest
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
-from segmind.messages import outbox, receipts
+from segmind.messages import portions, receipts
 from segmind.messages.lifecycle import State
+from segmind.messages.sources import SourceKey
 from segmind.settings import ROOT, from_environment
 from segmind.templates import versions
 from segmind.templates.template import Draft, EmailDraft, PushDraft, SmsDraft
@@ -51,7 +52,11 @@ DRAFTS: dict[Channel, Draft] = {
     Channel.SMS: SmsDraft(body="Hello {{ first_name }}, look"),
     Channel.PUSH: PushDraft(title="Hello {{ first_name }}", body="Look"),
 }
-UNSETTLED = "SELECT count(*) FROM message WHERE state IN (0, 1, 2, 4, 5)"
+UNSETTLED = """
+    SELECT (SELECT count(*) FROM message WHERE state IN (0, 1, 2, 4, 5))
+        + (SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion)
+        + (SELECT count(*) FROM micro_batch WHERE finished_at IS NULL)
+"""
 
 
 class Worker:
@@ -139,10 +144,12 @@ class Field:
             frame = pl.DataFrame(
                 rows, schema={"customer_id": pl.Int64(), "address": pl.String()}, orient="row"
             )
-            self.messages += outbox.enqueue_many(
-                conn, self.key, 1, source_id, frame, version, channel, now,
-                now + timedelta(hours=6), now,
-            )  # fmt: skip
+            frame = frame.with_columns(
+                step=pl.lit(None, pl.String), template_version_id=pl.lit(version, pl.Int64)
+            )
+            source = SourceKey(1, source_id)
+            until = now + timedelta(hours=6)
+            self.messages += portions.put_in(conn, self.key, source, frame, channel, until)
 
     # --- looking ---------------------------------------------------------------------------------
 

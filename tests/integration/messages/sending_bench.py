@@ -17,9 +17,10 @@ from segmind.channels.webhook import Deliveries, Refused, WebhookRequest
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
-from segmind.messages import outbox
+from segmind.messages import outbox, portions
 from segmind.messages.lifecycle import State
 from segmind.messages.queries import counts_by_state
+from segmind.messages.sources import SourceKey
 from segmind.templates import versions
 from segmind.templates.template import EmailDraft, SmsDraft
 
@@ -85,9 +86,20 @@ class Bench:
                 {"customer_id": [r[0] for r in rows], "address": [r[1] for r in rows]},
                 schema={"customer_id": pl.Int64(), "address": pl.String()},
             )
-            due = due_at or now
-            return outbox.enqueue_many(
-                conn, self.key, 1, source_id, frame, version, channel, due, due + lifetime, now
+            if due_at is not None:
+                until = due_at + lifetime
+                return outbox.enqueue_many(
+                    conn, self.key, 1, source_id, frame, version, channel, due_at, until, now
+                )
+            return portions.put_in(
+                conn,
+                self.key,
+                SourceKey(1, source_id),
+                frame.with_columns(
+                    step=pl.lit(None, pl.String), template_version_id=pl.lit(version, pl.Int64)
+                ),
+                channel,
+                now + lifetime,
             )
 
     def states(self, source_id: int = 1) -> dict[State, int]:

@@ -31,13 +31,12 @@ from segmind.messages import (
     claim,
     handover,
     inbox,
-    judging,
-    micro_batches,
     reaper,
     receipts,
     reconcile,
     sources,
 )
+from segmind.messages.allowance import Allowance
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.handover import Marked
@@ -45,7 +44,8 @@ from segmind.messages.judging import Claimed
 from segmind.messages.lifecycle import FINAL, State
 from segmind.messages.rendering import Rendered
 from segmind.messages.retry import RetryPolicy
-from segmind.messages.sources import SourceKey
+from segmind.messages.sources import Ready, SourceKey
+from segmind.messages.under_way import IS_ACCEPTED, STATE
 from segmind.workspace.product_settings import ProductSettings
 
 OPEN = ProductSettings(quiet_hours={}, place_hours={}, caps={})
@@ -96,7 +96,7 @@ class Outbox(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bench = Bench(self.store)
-        for table in ("message", "attempt", "micro_batch", "webhook_inbox", "suppression",
+        for table in ("message", "attempt", "micro_batch", "recipient_portion", "webhook_inbox", "suppression",
                       "outbox_source", "customer", "contact_book", "event_seen",
                       "event_recent"):  # fmt: skip
             self.bench.run(f"TRUNCATE {table} CASCADE")
@@ -110,6 +110,7 @@ class Outbox(RuleBasedStateMachine):
         self.resent: set[UUID] = set()
         self.marked_sent: set[UUID] = set()
         self.forbidden: dict[UUID, int] = {}
+        self.refusing: set[str] = set()
         self.zombies: list[tuple[UUID | None, Marked, list[Outcome]]] = []
 
     # --- what happens ----------------------------------------------------------------------------
@@ -132,16 +133,18 @@ class Outbox(RuleBasedStateMachine):
     @rule(data=st.data(), how=st.sampled_from(["judged", "marked", "called", "called in vain"]))
     def a_dispatcher_dies(self, data: st.DataObject, how: str) -> None:
         source = SourceKey(1, data.draw(st.integers(1, self.campaigns)))
+        broadcaster = self.dispatcher()._broadcaster
+        provider = broadcaster._sender.provider(Channel.EMAIL)
+        ready = Ready(source, Channel.EMAIL, None, in_portions=True)
         with self.store.engine.connect() as conn:
-            got = judging.judge_fresh(
-                conn, self.bench.key, OPEN, source, self.now, above=0, limit=3,
-                channel=Channel.EMAIL,
-            )  # fmt: skip
-            if how == "judged" or not got.rows:
+            turn = broadcaster._turn(conn, OPEN, ready, 3)
+            if turn is None:
                 return
-            marked = micro_batches.begin(
-                conn, source, self.carrier.name, self.rendered(conn, got.rows), self.now, 60.0
+            marked, _ = broadcaster._made(
+                conn, OPEN, ready, provider, turn, Allowance(self.store.engine, ()), self.now
             )
+            if how == "judged":
+                return
             conn.commit()
         if how != "marked" and marked is not None:
             self.call(None, marked, how)
@@ -211,10 +214,12 @@ class Outbox(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_says_no(self, data: st.DataObject) -> None:
         rows = self.bench.rows("SELECT address, public_id FROM message ORDER BY id")
-        address = data.draw(st.sampled_from([str(row[0]) for row in rows]))
+        everybody = self.bench.rows("SELECT email FROM customer ORDER BY id")
+        address = data.draw(st.sampled_from([str(row[0]) for row in everybody]))
         with self.store.engine.begin() as conn:
             reason = SuppressionReason.UNSUBSCRIBED
             suppressions.add(conn, self.bench.key, Channel.EMAIL, address, reason, "test", self.now)
+        self.refusing.add(address)
         for given, public_id in rows:
             if given == address:
                 times = self.carrier.log.count(public_id)  # type: ignore[arg-type]
@@ -240,7 +245,8 @@ class Outbox(RuleBasedStateMachine):
 
     @invariant()
     def states_add_up_to_the_audience(self) -> None:
-        assert len(self.states()) == self.enqueued
+        coming = self.bench.value("SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion")
+        assert len(self.states()) + int(str(coming)) == self.enqueued
 
     @invariant()
     def nobody_is_sent_twice_but_by_a_persons_decision(self) -> None:
@@ -252,6 +258,11 @@ class Outbox(RuleBasedStateMachine):
     def who_said_no_gets_nothing_from_then_on(self) -> None:
         for message, n in self.forbidden.items():
             assert self.carrier.log.count(message) <= n
+        made_later = self.bench.rows(
+            "SELECT public_id FROM message WHERE address = ANY(:who)", who=sorted(self.refusing)
+        )
+        for (message,) in made_later:
+            assert message in self.forbidden or message not in self.carrier.log
 
     @invariant()
     def what_has_ended_stays_ended(self) -> None:
@@ -270,7 +281,7 @@ class Outbox(RuleBasedStateMachine):
     @invariant()
     def nothing_is_believed_sent_that_is_not(self) -> None:
         believed = {row[0] for row in self.bench.rows(
-            "SELECT public_id FROM message WHERE state = 3"
+            f"SELECT public_id FROM message m WHERE {IS_ACCEPTED}"
         )}  # fmt: skip
         assert believed <= set(self.carrier.log) | self.marked_sent
 
@@ -288,8 +299,9 @@ class Outbox(RuleBasedStateMachine):
             self.dispatcher().run_until_idle()
         assert set(self.states().values()) <= FINAL, Counter(self.states().values())
         accepted = {row[0] for row in self.bench.rows(
-            "SELECT public_id FROM message WHERE state = 3"
+            f"SELECT public_id FROM message m WHERE {IS_ACCEPTED}"
         )}  # fmt: skip
+        assert not self.bench.value("SELECT count(*) FROM recipient_portion")
         assert accepted - self.marked_sent <= set(self.carrier.log) <= accepted
         self.nobody_is_sent_twice_but_by_a_persons_decision()
 
@@ -303,7 +315,7 @@ class Outbox(RuleBasedStateMachine):
 
     def states(self) -> dict[int, State]:
         with self.store.engine.connect() as conn:
-            rows = conn.execute(text("SELECT id, state FROM message"))
+            rows = conn.execute(text(f"SELECT id, {STATE} FROM message m"))
             return {message_id: State(state) for message_id, state in rows}
 
 
