@@ -38,6 +38,7 @@ from scripts.bench.providers import BARE  # noqa: E402
 from segmind import clock  # noqa: E402
 from segmind.campaigns import campaign as campaigns  # noqa: E402
 from segmind.campaigns.launch import launch  # noqa: E402
+from segmind.campaigns.progress import states_of  # noqa: E402
 from segmind.channels import registry  # noqa: E402
 from segmind.channels.channel import Channel  # noqa: E402
 from segmind.channels.delivery import Delivery, Word  # noqa: E402
@@ -46,7 +47,6 @@ from segmind.customers import columns  # noqa: E402
 from segmind.db import embedded  # noqa: E402
 from segmind.db.engine import Store, open_store  # noqa: E402
 from segmind.db.migrate import upgrade  # noqa: E402
-from segmind.events.schema import Source  # noqa: E402
 from segmind.messages import inbox, receipts  # noqa: E402
 from segmind.messages.lanes import Lanes  # noqa: E402
 from segmind.messages.lifecycle import State  # noqa: E402
@@ -226,19 +226,11 @@ def _helped_by(helpers: Senders, store: Store) -> Iterator[None]:
 
 def _sent_by_all(store: Store, lanes: Lanes, campaign_id: int) -> int:
     """Send until nothing of the campaign is left to anybody; how many were accepted."""
-    of_it = {"kind": int(Source.CAMPAIGN), "id": campaign_id}
     while True:
         lanes.run_until_idle()
         with store.engine.connect() as conn:
-            rows = conn.execute(
-                text(
-                    "SELECT state, count(*) FROM message"
-                    " WHERE source_kind = :kind AND source_id = :id GROUP BY 1"
-                ),
-                of_it,
-            )
-            states = {state: int(count) for state, count in rows}
-        if not states.get(State.READY) and not states.get(State.RETRY):
+            states = states_of(conn, campaign_id)
+        if not any(states.get(each) for each in (State.READY, State.RETRY, State.DISPATCHING)):
             return states.get(State.ACCEPTED, 0)
 
 

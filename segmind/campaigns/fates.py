@@ -17,7 +17,6 @@ from segmind.events.schema import Source
 from segmind.messages import portions
 from segmind.messages.explained import reason_label
 from segmind.messages.lifecycle import Delivery, State
-from segmind.messages.sources import SourceKey
 from segmind.messages.under_way import STATE
 
 Stage = Literal["before", "not queued", "not sent", "under way", "not delivered", "end"]
@@ -45,6 +44,7 @@ class Counted:
     count: int
 
 
+_UNDECIDED: Final = "waits for the winner"
 #: What still moves, in the order in which it happens.
 _UNDER_WAY: Final = {
     State.READY: "Waiting for their turn",
@@ -75,14 +75,14 @@ def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
             FROM message m
             WHERE source_kind = :kind AND source_id = :id AND purpose <> 'test'
             GROUP BY 1, 2, 3
+            UNION ALL SELECT 0, 0, NULL, {portions.WAITING}
+            UNION ALL SELECT 0, 0, :undecided, {portions.UNDECIDED}
         """),
-        {"kind": int(Source.CAMPAIGN), "id": campaign.id},
+        {"kind": int(Source.CAMPAIGN), "id": campaign.id, "undecided": _UNDECIDED},
     )
-    counted = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows]
-    source = SourceKey(Source.CAMPAIGN, campaign.id)
-    if coming := portions.waiting(conn, source):
-        counted.append(Counted(State.READY, Delivery.NONE, None, coming))
-    waiting = portions.undecided(conn, source)
+    found = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows if n]
+    counted = [each for each in found if each.why != _UNDECIDED]
+    waiting = sum(each.count for each in found if each.why == _UNDECIDED)
     return add_up(
         campaign.waterfall,
         campaign.audience_size,

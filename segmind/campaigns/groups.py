@@ -17,7 +17,6 @@ from segmind.errors import Conflict
 from segmind.events.schema import Source
 from segmind.experiments.experiment import DAYS, HOLDOUT, Experiment
 from segmind.messages import portions
-from segmind.messages.sources import SourceKey
 
 #: The arm's name where a campaign has one content only.
 EVERYBODY: Final = "message"
@@ -69,15 +68,14 @@ def experiment_of(
 def everybody(conn: Connection, campaign: Campaign) -> pl.DataFrame:
     """customer_id (Int64) of all who were to get it: who was written to, whose turn comes, who
     waits for the winner of a test."""
-    written_to = copy_out(
+    its = (int(Source.CAMPAIGN), campaign.id)
+    return copy_out(
         conn,
         "SELECT customer_id FROM message WHERE source_kind = %s AND source_id = %s"
-        " AND purpose <> 'test' AND customer_id IS NOT NULL",
+        f" AND purpose <> 'test' AND customer_id IS NOT NULL UNION ALL {portions.CUSTOMERS}",
         {"customer_id": pl.Int64},
-        (int(Source.CAMPAIGN), campaign.id),
+        (*its, *its),
     )
-    source = SourceKey(Source.CAMPAIGN, campaign.id)
-    return pl.concat([written_to, portions.customers(conn, source)])
 
 
 def _weights(campaign: Campaign, test: VariantTest | None) -> dict[str, float]:

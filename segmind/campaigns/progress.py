@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,6 @@ from segmind.campaigns.lifecycle import Status
 from segmind.events.schema import Source
 from segmind.messages import portions
 from segmind.messages.lifecycle import FINAL, State
-from segmind.messages.sources import SourceKey
 from segmind.messages.under_way import STATE
 
 #: The pace is that of the last minute.
@@ -73,13 +73,14 @@ def states_of(conn: Connection, campaign_id: int) -> dict[State, int]:
         text(
             f"SELECT {STATE} AS state, count(*) FROM message m"
             " WHERE source_kind = :kind AND source_id = :id AND purpose <> 'test' GROUP BY 1"
+            f" UNION ALL SELECT 0, {portions.WAITING}"
         ),
         {"kind": int(Source.CAMPAIGN), "id": campaign_id},
     )
-    states = {State(state): n for state, n in rows.tuples()}
-    if coming := portions.waiting(conn, SourceKey(Source.CAMPAIGN, campaign_id)):
-        states[State.READY] = states.get(State.READY, 0) + coming
-    return states
+    states = Counter[State]()
+    for state, n in rows.tuples():
+        states[State(state)] += n
+    return {state: n for state, n in states.items() if n}
 
 
 def _rate(conn: Connection, campaign_id: int, now: datetime) -> float:

@@ -19,7 +19,6 @@ from segmind.campaigns.progress import Progress, progress
 from segmind.events.schema import Source
 from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
-from segmind.messages.sources import SourceKey
 from segmind.messages.under_way import IS_ACCEPTED
 
 TIMELINE_COLUMNS = ("sent", "delivered", "opened", "clicked", "unsubscribed", "complained")
@@ -107,9 +106,7 @@ def report(conn: Connection, campaign_id: int, now: datetime) -> Report:
 def figures(conn: Connection, campaign_id: int) -> Figures:
     """The campaign's figures alone."""
     row = conn.execute(text(_FIGURES), _values(campaign_id)).mappings().one()
-    counted = {name: int(value) for name, value in row.items()}
-    counted["enqueued"] += portions.waiting(conn, SourceKey(Source.CAMPAIGN, campaign_id))
-    return Figures(**counted)
+    return Figures(**{name: int(value) for name, value in row.items()})
 
 
 def _values(campaign_id: int) -> dict[str, int]:
@@ -127,7 +124,7 @@ def _values(campaign_id: int) -> dict[str, int]:
 _OURS = "source_kind = :kind AND source_id = :id AND purpose <> 'test'"
 
 _FIGURES = f"""
-SELECT count(*) AS enqueued,
+SELECT count(*) + {portions.WAITING} AS enqueued,
        count(*) FILTER (WHERE {IS_ACCEPTED}) AS accepted,
        count(*) FILTER (WHERE delivery = :delivered) AS delivered,
        count(*) FILTER (WHERE delivery = :bounced) AS bounced,

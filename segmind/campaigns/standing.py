@@ -25,7 +25,6 @@ from segmind.experiments.moments import Moments
 from segmind.experiments.shares import Share
 from segmind.experiments.soundness import RatioCheck, ratio_check
 from segmind.messages import portions
-from segmind.messages.sources import SourceKey
 
 #: What customers bought in so many days before the launch sharpens what they bought after it.
 DAYS_BEFORE: Final = 30
@@ -142,16 +141,16 @@ def measured(conn: Connection, facts: Facts, campaign: Campaign, now: datetime) 
 
 def _drawn(conn: Connection, campaign: Campaign, until: datetime) -> pl.DataFrame:
     """customer_id, variant, clicked of everybody who was drawn for the test."""
-    written_to = copy_out(
+    its = (int(Source.CAMPAIGN), campaign.id)
+    people = copy_out(
         conn,
         "SELECT customer_id, clicks > 0 AND clicked_at <= %s FROM message"
         " WHERE source_kind = %s AND source_id = %s AND purpose <> 'test'"
-        " AND customer_id IS NOT NULL",
+        " AND customer_id IS NOT NULL"
+        f" UNION ALL SELECT customer_id, false FROM ({portions.CUSTOMERS}) AS coming",
         {"customer_id": pl.Int64(), "clicked": pl.Boolean()},
-        (until, int(Source.CAMPAIGN), campaign.id),
+        (until, *its, *its),
     )
-    coming = portions.customers(conn, SourceKey(Source.CAMPAIGN, campaign.id))
-    people = pl.concat([written_to, coming.with_columns(clicked=pl.lit(value=False))])
     return people.with_columns(variant_drawn(campaign)).drop_nulls("variant")
 
 

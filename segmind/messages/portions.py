@@ -20,7 +20,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from segmind.consent.addresses import address_hash, address_hashes, as_channel, normal_form
-from segmind.db.copy import copy_in, copy_out
+from segmind.db.copy import copy_in
 from segmind.db.literals import literal
 from segmind.events.schema import Channel
 from segmind.messages import sources
@@ -160,36 +160,19 @@ def advance(conn: Connection, taken: Taken, count: int) -> None:
         )
 
 
-def waiting(conn: Connection, source: SourceKey) -> int:
-    """How many recipients are still to become messages, who wait for a winner left out."""
-    return _count(conn, source, "template_version_id IS NOT NULL")
-
-
-def undecided(conn: Connection, source: SourceKey) -> int:
-    """How many recipients wait for the winner of a test."""
-    return _count(conn, source, "template_version_id IS NULL")
-
-
-def _count(conn: Connection, source: SourceKey, which: str) -> int:
-    found = conn.execute(
-        text(
-            "SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion"
-            f" WHERE source_kind = :kind AND source_id = :id AND {which}"
-        ),
-        {"kind": source.kind, "id": source.id},
-    )
-    return int(found.scalar_one())
-
-
-def customers(conn: Connection, source: SourceKey) -> pl.DataFrame:
-    """customer_id (Int64) of all who are still in portions."""
-    return copy_out(
-        conn,
-        "SELECT unnest(customer_ids[taken + 1 :]) FROM recipient_portion"
-        " WHERE source_kind = %s AND source_id = %s",
-        {"customer_id": pl.Int64()},
-        (source.kind, source.id),
-    )
+#: How many recipients of ``:kind`` and ``:id`` are still to become messages, who wait for a winner
+#: left out. To be asked in one statement with the messages: between two, somebody becomes one.
+WAITING: Final = (
+    "(SELECT COALESCE(sum(size - taken), 0)::bigint FROM recipient_portion"
+    " WHERE source_kind = :kind AND source_id = :id AND template_version_id IS NOT NULL)"
+)
+#: How many wait for the winner of a test.
+UNDECIDED: Final = WAITING.replace("IS NOT NULL", "IS NULL")
+#: customer_id of all who are still in portions, for ``copy_out`` with kind and id.
+CUSTOMERS: Final = (
+    "SELECT unnest(customer_ids[taken + 1 :]) AS customer_id FROM recipient_portion"
+    " WHERE source_kind = %s AND source_id = %s"
+)
 
 
 def decide(
@@ -269,5 +252,5 @@ _TAKE: Final = text(f"""
     ORDER BY p.id LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """)
 _IDS: Final = text(
-    "SELECT nextval(pg_get_serial_sequence('message', 'id')) FROM generate_series(1, :count)"
+    "SELECT nextval(CAST('message_id_seq' AS regclass)) FROM generate_series(1, :count)"
 )

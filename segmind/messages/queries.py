@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,6 @@ from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
 from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
-from segmind.messages.sources import SourceKey
 from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
 from segmind.messages.under_way import IS_ACCEPTED, STATE
@@ -212,13 +212,14 @@ def counts_by_state(conn: Connection, source_kind: int, source_id: int) -> dict[
         text(f"""
             SELECT {STATE} AS state, count(*) FROM message m
             WHERE source_kind = :kind AND source_id = :id GROUP BY 1
+            UNION ALL SELECT 0, {portions.WAITING}
         """),
         {"kind": int(source_kind), "id": source_id},
     )
-    counted = {State(state): n for state, n in rows}
-    waiting = portions.waiting(conn, SourceKey(int(source_kind), source_id))
-    counted[State.READY] = counted.get(State.READY, 0) + waiting
-    return {state: counted.get(state, 0) for state in State}
+    counted = Counter[State]()
+    for state, n in rows:
+        counted[State(state)] += n
+    return {state: counted[state] for state in State}
 
 
 def counts_by_reason(conn: Connection, source_kind: int, source_id: int) -> dict[str, int]:

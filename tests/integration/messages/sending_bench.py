@@ -75,7 +75,9 @@ class Bench:
         now: datetime = NOON,
         lifetime: timedelta = timedelta(hours=6),
         due_at: datetime | None = None,
+        as_messages: bool = False,
     ) -> int:
+        """A campaign's recipients in portions; with ``due_at``, or ``as_messages``, as messages."""
         column = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.PUSH: "push_token"}[channel]
         with self.store.engine.begin() as conn:
             rows = conn.execute(
@@ -86,10 +88,10 @@ class Bench:
                 {"customer_id": [r[0] for r in rows], "address": [r[1] for r in rows]},
                 schema={"customer_id": pl.Int64(), "address": pl.String()},
             )
-            if due_at is not None:
-                until = due_at + lifetime
+            if due_at is not None or as_messages:
+                due = due_at or now
                 return outbox.enqueue_many(
-                    conn, self.key, 1, source_id, frame, version, channel, due_at, until, now
+                    conn, self.key, 1, source_id, frame, version, channel, due, due + lifetime, now
                 )
             return portions.put_in(
                 conn,
@@ -101,6 +103,25 @@ class Bench:
                 channel,
                 now + lifetime,
             )
+
+    def make_single(self) -> None:
+        """Single messages, which are claimed one by one, of everybody whose turn was to come."""
+        with self.store.engine.begin() as conn:
+            conn.execute(
+                text("""
+                    INSERT INTO message (public_id, source_kind, source_id, customer_id, channel,
+                        address, address_hash, template_version_id, due_at, expires_at, created_at)
+                    SELECT gen_random_uuid(), 3, 0, g.customer_id, p.channel, g.address,
+                           substring(p.address_hashes FROM CAST(g.n AS int) * 32 - 31 FOR 32),
+                           p.template_version_id, :now, p.expires_at, :now
+                    FROM recipient_portion p CROSS JOIN LATERAL
+                         unnest(p.customer_ids, p.addresses) WITH ORDINALITY
+                             AS g(customer_id, address, n)
+                    ORDER BY p.id, g.n
+                """),
+                {"now": NOON},
+            )
+            conn.execute(text("DELETE FROM recipient_portion"))
 
     def states(self, source_id: int = 1) -> dict[State, int]:
         with self.store.engine.connect() as conn:

@@ -34,7 +34,8 @@ def test_a_broadcast_reaches_everybody_once(bench: Bench) -> None:
     assert report.accepted == 30
     assert len(set(provider.ids)) == len(provider.ids) == 30
     assert bench.states() == {State.ACCEPTED: 30}
-    assert bench.rows("SELECT accepted, message_ids FROM micro_batch") == [(30, [])]
+    assert bench.rows("SELECT accepted, last_id - first_id FROM micro_batch") == [(30, 29)]
+    assert bench.value("SELECT count(*) FROM recipient_portion") == 0
     assert bench.value("SELECT count(*) FROM event_recent WHERE kind = 10 AND source_id = 1") == 30
 
 
@@ -42,9 +43,24 @@ def test_enqueuing_again_adds_nothing_and_sends_nothing(bench: Bench) -> None:
     people, version, provider = bench.customers(10), bench.version(), Scripted()
     bench.broadcast(people, version)
     dispatcher(bench, provider).run_until_idle()
-    assert bench.broadcast(people, version) == 0
+    assert bench.broadcast(people, version, as_messages=True) == 0
+    bench.broadcast(people, version)
     dispatcher(bench, provider).run_until_idle()
     assert len(provider.sent) == 10
+    assert bench.states() == {State.ACCEPTED: 10}
+
+
+def test_who_was_reached_before_is_passed_over_and_the_others_are_sent_theirs(
+    bench: Bench,
+) -> None:
+    people, version, provider = bench.customers(10), bench.version(), Scripted()
+    bench.broadcast(people[:4], version)
+    dispatcher(bench, provider).run_until_idle()
+    bench.broadcast(people, version)
+    dispatcher(bench, provider).run_until_idle()
+    assert len(set(provider.ids)) == len(provider.ids) == 10
+    assert bench.states() == {State.ACCEPTED: 10}
+    assert bench.value("SELECT sum(cardinality(days)) FROM contact_book") == 10
 
 
 def test_each_gets_their_own_text_with_tracked_links_and_a_way_out(bench: Bench) -> None:
@@ -140,7 +156,7 @@ def test_a_paused_source_sends_nothing_and_resuming_loses_nothing(bench: Bench) 
 
 
 def test_a_cancelled_source_stays_cancelled(bench: Bench) -> None:
-    bench.broadcast(bench.customers(3), bench.version())
+    bench.broadcast(bench.customers(3), bench.version(), as_messages=True)
     with bench.store.engine.begin() as conn:
         sources.set_state(conn, 1, 1, "cancelled", "by hand", NOON)
     provider = Scripted()
@@ -183,8 +199,9 @@ def test_what_is_proved_unsent_is_tried_again_when_due(bench: Bench) -> None:
 
 def test_tries_end_after_eight_but_too_many_requests_cost_none(bench: Bench) -> None:
     people, version = bench.customers(2), bench.version()
-    bench.broadcast(people[:1], version, source_id=1, lifetime=timedelta(days=3))
-    bench.broadcast(people[1:], version, source_id=2, lifetime=timedelta(days=3))
+    days = timedelta(days=3)
+    bench.broadcast(people[:1], version, source_id=1, lifetime=days, as_messages=True)
+    bench.broadcast(people[1:], version, source_id=2, lifetime=days, as_messages=True)
     ids = dict(bench.rows("SELECT public_id, source_id FROM message"))
 
     def answer(parcel: object) -> Retry:
@@ -241,9 +258,8 @@ def test_a_refused_set_up_fails_nobody(bench: Bench) -> None:
 
 
 def test_a_provider_on_trial_gets_a_few_single_messages_however_many_wait(bench: Bench) -> None:
-    people = bench.customers(100)
-    bench.broadcast(people, bench.version())
-    bench.run("UPDATE message SET source_kind = 3, source_id = 0")
+    bench.broadcast(bench.customers(100), bench.version())
+    bench.make_single()
     provider = Scripted()
     sender = dispatcher(bench, provider, channels=[Channel.EMAIL], shared=(shared := Shared()))
     breaker = shared.experience.breakers.of("scripted")
@@ -254,7 +270,7 @@ def test_a_provider_on_trial_gets_a_few_single_messages_however_many_wait(bench:
 
 
 def test_a_round_that_breaks_off_gives_its_probe_back(bench: Bench) -> None:
-    bench.broadcast(bench.customers(3), bench.version())
+    bench.broadcast(bench.customers(3), bench.version(), as_messages=True)
     bench.run("UPDATE message SET state = 4")
     sender = dispatcher(bench, Scripted(), channels=[Channel.EMAIL], shared=(shared := Shared()))
     breaker = shared.experience.breakers.of("scripted")

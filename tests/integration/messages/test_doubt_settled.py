@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 from sending_bench import NOON, Bench, Scripted, registry_of
-from sqlalchemy import text
 
 from segmind.campaigns import progress
 from segmind.channels.delivery import Delivery, Word
@@ -21,7 +20,6 @@ from segmind.messages import (
     broadcasting,
     handover,
     inbox,
-    judging,
     micro_batches,
     queries,
     reaper,
@@ -33,7 +31,6 @@ from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.doubt_policy import DoubtPolicy
 from segmind.messages.lifecycle import State
-from segmind.messages.under_way import UNDER_WAY
 from segmind.workspace import product_settings
 from segmind.workspace.product_settings import Cap, ProductSettings
 
@@ -73,7 +70,7 @@ def time_passes(bench: Bench, since: str) -> None:
 
 def of_no_campaign(bench: Bench) -> None:
     """Make single messages of them, which are claimed one by one."""
-    bench.run("UPDATE message SET source_kind = 3, source_id = 0")
+    bench.make_single()
 
 
 class _Killed(BaseException):
@@ -143,7 +140,7 @@ def test_a_micro_batch_that_dies_before_its_mark_has_done_nothing(
 
 
 def test_what_was_tried_before_and_claimed_in_vain_waits_as_a_retry(bench: Bench) -> None:
-    bench.broadcast(bench.customers(1), bench.version())
+    bench.broadcast(bench.customers(1), bench.version(), as_messages=True)
     bench.run("UPDATE message SET state = 1, attempt = 1, claim_token = gen_random_uuid()")
     lease_over(bench)
     with bench.store.engine.begin() as conn:
@@ -151,10 +148,7 @@ def test_what_was_tried_before_and_claimed_in_vain_waits_as_a_retry(bench: Bench
     assert bench.states() == {State.RETRY: 1}
 
 
-@pytest.mark.parametrize("snapshot", ["fresh", "stale"])
-def test_no_message_is_in_two_micro_batches(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, snapshot: str
-) -> None:
+def test_no_message_is_in_two_micro_batches(bench: Bench) -> None:
     bench.broadcast(bench.customers(3), bench.version())
 
     def dies(parcel: Parcel) -> Outcome:
@@ -162,11 +156,6 @@ def test_no_message_is_in_two_micro_batches(
 
     with pytest.raises(_Killed):
         dispatcher(bench, Scripted(answer=dies)).run_once()
-    if snapshot == "stale":
-        # Who looked before the other's commit, and got the locks after it, sees no micro-batch.
-        old = str(judging._LOCK_FRESH).replace(f"m.id NOT IN ({UNDER_WAY})", "true")
-        assert UNDER_WAY not in old
-        monkeypatch.setattr(judging, "_LOCK_FRESH", text(old))
     provider = Scripted()
     assert dispatcher(bench, provider).run_until_idle().seen == 0
     assert provider.sent == []
@@ -261,7 +250,7 @@ def test_a_provider_is_asked_from_before_the_call_whatever_the_caller_s_clock_sa
     bench: Bench, how: str, minutes: int
 ) -> None:
     bench.broadcast(bench.customers(2), bench.version())
-    bench.run("UPDATE message SET expires_at = now() + interval '1 day'")
+    bench.run("UPDATE recipient_portion SET expires_at = now() + interval '1 day'")
     if how == "single":
         of_no_campaign(bench)
 

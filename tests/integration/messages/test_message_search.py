@@ -26,7 +26,8 @@ def test_each_message_fits_the_condition_of_its_status_and_no_other(bench: Bench
             found = conn.execute(
                 text(f"""
                     SELECT m.id
-                    FROM (VALUES {values}) AS m(id, state, delivery, source, skip_reason)
+                    FROM (VALUES {values}) AS v(id, state, delivery, source, skip_reason)
+                    JOIN LATERAL (SELECT v.*, CAST(NULL AS uuid) AS request_id) m ON true
                     JOIN LATERAL (SELECT m.source AS state) s ON true WHERE {condition}
                 """)
             ).scalars()
@@ -40,7 +41,7 @@ def _sql(value: str | None) -> str:
 
 def test_a_message_is_found_by_what_is_known_of_it(bench: Bench) -> None:
     people = bench.customers(12)
-    bench.broadcast(people, bench.version())
+    bench.broadcast(people, bench.version(), as_messages=True)
     bench.run("UPDATE message SET provider = 'twilio', provider_id = 'SM1' WHERE id % 12 = 1")
     bench.run("UPDATE message SET provider = 'sendgrid', provider_id = 'x.1' WHERE id % 12 = 2")
     bench.run("UPDATE message SET state = 6, error_code = '30007' WHERE id % 12 = 3")

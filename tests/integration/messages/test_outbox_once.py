@@ -7,32 +7,49 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from sending_bench import NOON, Bench
+from sending_bench import NOON, Bench, Scripted, registry_of
 from sqlalchemy.exc import IntegrityError
 
 from segmind.consent.purpose import Purpose
 from segmind.errors import InvalidInput
 from segmind.events.schema import Channel, Source
 from segmind.messages import outbox, send_one
+from segmind.messages.dispatch import Dispatcher
 from segmind.messages.lifecycle import State
 from segmind.messages.outbox import KeyReused, NewMessage
 from segmind.messages.send_one import SendRequest
 from segmind.templates.template import EmailDraft, SmsDraft
+from segmind.workspace.product_settings import ProductSettings
+
+OPEN = ProductSettings(quiet_hours={}, caps={})
 
 
 def test_one_address_gets_one_message_per_campaign(bench: Bench) -> None:
     people = bench.customers(3)
     bench.run("UPDATE customer SET email = 'ADA1@example.com' WHERE id = :id", id=people[1])
     version = bench.version()
-    assert bench.broadcast(people, version, source_id=1) == 2
-    assert bench.broadcast(people, version, source_id=1) == 0
-    assert bench.broadcast(people, version, source_id=2) == 2
+    assert bench.broadcast(people, version, source_id=1, as_messages=True) == 2
+    assert bench.broadcast(people, version, source_id=1, as_messages=True) == 0
+    assert bench.broadcast(people, version, source_id=2, as_messages=True) == 2
+
+
+def test_of_two_recipients_with_one_address_one_becomes_a_message(bench: Bench) -> None:
+    people = bench.customers(3)
+    bench.run("UPDATE customer SET email = 'ADA1@example.com' WHERE id = :id", id=people[1])
+    bench.broadcast(people, bench.version())
+    provider = Scripted()
+    sender = Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON, seed=1)
+    sender.run_until_idle()
+    assert sorted(parcel.address for parcel in provider.sent) == [
+        "ada1@example.com", "ada3@example.com",
+    ]  # fmt: skip
+    assert bench.states() == {State.ACCEPTED: 2}
 
 
 def test_a_half_done_freeze_is_finished_by_doing_it_again(bench: Bench) -> None:
     people, version = bench.customers(10), bench.version()
-    assert bench.broadcast(people[:4], version) == 4
-    assert bench.broadcast(people, version) == 6
+    assert bench.broadcast(people[:4], version, as_messages=True) == 4
+    assert bench.broadcast(people, version, as_messages=True) == 6
     assert bench.states() == {State.READY: 10}
 
 
@@ -69,7 +86,7 @@ def test_what_is_due_later_waits(bench: Bench) -> None:
 
 
 def test_public_ids_are_version_7_and_unique(bench: Bench) -> None:
-    bench.broadcast(bench.customers(50), bench.version())
+    bench.broadcast(bench.customers(50), bench.version(), as_messages=True)
     ids = [str(row[0]) for row in bench.rows("SELECT public_id FROM message ORDER BY id")]
     assert len(set(ids)) == 50
     assert {i[14] for i in ids} == {"7"}
@@ -166,7 +183,7 @@ def test_a_customer_without_an_address_is_refused(bench: Bench) -> None:
 
 
 def test_the_database_itself_refuses_a_second_message_to_an_address(bench: Bench) -> None:
-    bench.broadcast(bench.customers(1), bench.version())
+    bench.broadcast(bench.customers(1), bench.version(), as_messages=True)
     copy = """
         INSERT INTO message (public_id, source_kind, source_id, channel, address_hash,
                              template_version_id, due_at, expires_at, created_at)

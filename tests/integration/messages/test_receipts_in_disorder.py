@@ -53,6 +53,7 @@ def events_of(bench: Bench, count: int, draw: random.Random) -> list[dict[str, A
     bench.broadcast(
         [row[0] for row in bench.rows("SELECT id FROM customer")],  # type: ignore[misc]
         bench.version(),
+        as_messages=True,
     )
     bench.run(
         "UPDATE message SET state = 3, provider = 'sendgrid', sent_at = now() - interval '1 hour'"
@@ -147,7 +148,7 @@ def test_a_bounce_that_names_only_the_mail_servers_id_finds_its_message_in_any_o
     key = ec.generate_private_key(ec.SECP256R1())
     provider = SendGrid(SendGridSettings("SG.x", "shop@example.com", (key_text(key),)))
     registry = Registry({Channel.EMAIL: provider})
-    bench.broadcast(bench.customers(2), bench.version())
+    bench.broadcast(bench.customers(2), bench.version(), as_messages=True)
     bench.run("UPDATE message SET state = 3, provider = 'sendgrid', sent_at = now()")
     ids = [str(row[0]) for row in bench.rows("SELECT public_id FROM message ORDER BY id")]
     now = int(time.time())
