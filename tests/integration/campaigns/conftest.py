@@ -16,6 +16,7 @@ from segmind.campaigns.lifecycle import Status
 from segmind.db.engine import Store
 from segmind.segments import segment
 from segmind.workspace import product_settings
+from tests.recipients import make_messages
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EMAIL = {"channel": "email", "subject": "Hello {{ first_name }}", "body": "<p>Spring is here.</p>"}
@@ -81,6 +82,23 @@ class Desk:
 
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+    def recipients(self) -> int:
+        """Who is to get a message, or has one."""
+        return self.count("message") + self._in_portions("IS NOT NULL")
+
+    def waiting(self) -> int:
+        """Who waits for the winner of a test."""
+        return self._in_portions("IS NULL")
+
+    def _in_portions(self, which: str) -> int:
+        query = "SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion"
+        return int(self.rows(f"{query} WHERE template_version_id {which}")[0][0])
+
+    def make_messages(self, minute: float = 0) -> None:
+        """Everybody's turn has come."""
+        with self.store.engine.begin() as conn:
+            make_messages(conn, self.at(minute))
 
     def source(self, campaign: Campaign) -> str:
         found = self.rows("SELECT state FROM outbox_source WHERE source_id = :id", id=campaign.id)

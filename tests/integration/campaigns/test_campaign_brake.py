@@ -34,6 +34,7 @@ def launched(desk: Any, recipients: int) -> Any:
     desk.customers(recipients)
     campaign = desk.campaign()
     desk.launch(campaign)
+    desk.make_messages()
     return campaign
 
 

@@ -31,7 +31,7 @@ def test_the_audience_goes_into_the_outbox_whole(desk: Any) -> None:
     campaign = desk.campaign()
     assert desk.launch(campaign) is Status.SENDING
     after = desk.get(campaign)
-    assert (after.audience_size, desk.count("message"), desk.count("campaign_exclusion")) == (
+    assert (after.audience_size, desk.recipients(), desk.count("campaign_exclusion")) == (
         7,
         7,
         2,
@@ -40,7 +40,14 @@ def test_the_audience_goes_into_the_outbox_whole(desk: Any) -> None:
     assert (after.waterfall["segment"], after.waterfall["recipients"]) == (9, 7)
     assert after.frozen_at is not None
     assert desk.source(campaign) == "open"
-    assert desk.count("campaign_recipient") == 0
+    # Nobody is a message before his turn comes.
+    assert (desk.count("message"), desk.waiting()) == (0, 0)
+
+
+def test_a_large_audience_is_a_row_for_some_hundred(desk: Any) -> None:
+    desk.customers(1_203)
+    desk.launch(desk.campaign())
+    assert desk.rows("SELECT size FROM recipient_portion ORDER BY id") == [(500,), (500,), (203,)]
 
 
 def test_the_holdout_is_kept_out_and_recorded(desk: Any) -> None:
@@ -49,7 +56,7 @@ def test_the_holdout_is_kept_out_and_recorded(desk: Any) -> None:
     desk.launch(campaign)
     held = desk.rows("SELECT count(*) FROM campaign_exclusion WHERE reason = 'holdout'")[0][0]
     assert 20 <= held <= 60
-    assert held + desk.count("message") == 200
+    assert held + desk.recipients() == 200
 
 
 def test_the_lift_of_a_campaign_with_a_holdout_is_measured_when_serving_begins(desk: Any) -> None:
@@ -65,18 +72,18 @@ def test_launching_again_adds_nothing(desk: Any) -> None:
     campaign = desk.campaign()
     desk.launch(campaign)
     assert desk.launch(campaign, 1) is Status.SENDING
-    assert desk.count("message") == 5
+    assert desk.recipients() == 5
     assert desk.count("campaign_run") == 1
 
 
-@pytest.mark.parametrize("dies_in", ["enqueue_many", "_put_in", "_complete"])
+@pytest.mark.parametrize("dies_in", ["put_in", "_put_in", "_complete"])
 def test_a_launch_that_was_killed_has_put_nobody_in_and_is_begun_again(
     desk: Any, monkeypatch: pytest.MonkeyPatch, dies_in: str
 ) -> None:
     desk.customers(10)
     desk.customers(2, "no", email_consent="0")
     campaign = desk.campaign()
-    place = launching.outbox if dies_in == "enqueue_many" else launching
+    place = launching.portions if dies_in == "put_in" else launching
     step = getattr(place, dies_in)
 
     def step_and_die(*args: Any, **kwargs: Any) -> None:
@@ -87,14 +94,14 @@ def test_a_launch_that_was_killed_has_put_nobody_in_and_is_begun_again(
         patched.setattr(place, dies_in, step_and_die)
         with pytest.raises(Killed):
             desk.launch(campaign)
-    assert (desk.count("message"), desk.count("campaign_exclusion")) == (0, 0)
+    assert (desk.recipients(), desk.count("campaign_exclusion")) == (0, 0)
     assert desk.get(campaign).status is Status.LAUNCHING
     assert desk.source(campaign) == "paused"
     with desk.store.engine.connect() as conn:
         assert progress(conn, campaign.id, desk.at(1)).share == 0.0
     desk.launch(campaign, 30)
     after = desk.get(campaign)
-    assert (after.status, after.audience_size, desk.count("message")) == (Status.SENDING, 10, 10)
+    assert (after.status, after.audience_size, desk.recipients()) == (Status.SENDING, 10, 10)
     assert after.audience_as_of == desk.at(0)
     assert desk.count("campaign_exclusion") == 2
 
@@ -106,7 +113,7 @@ def test_several_schedulers_launch_one_campaign_once(desk: Any) -> None:
         for _ in range(3):
             list(pool.map(lambda _: desk.launch(campaign), range(4)))
     assert desk.get(campaign).status is Status.SENDING
-    assert (desk.count("message"), desk.count("campaign_run")) == (40, 1)
+    assert (desk.recipients(), desk.count("campaign_run")) == (40, 1)
 
 
 def stop_in_the_middle(desk: Any, campaign: Any, patched: pytest.MonkeyPatch, move: str) -> None:
@@ -128,7 +135,7 @@ def test_whoever_cancels_a_launch_waits_for_nothing_and_nobody_is_in(
     campaign = desk.campaign()
     stop_in_the_middle(desk, campaign, monkeypatch, "cancel")
     assert desk.launch(campaign) is Status.CANCELLED
-    assert (desk.count("message"), desk.count("campaign_exclusion")) == (0, 0)
+    assert (desk.recipients(), desk.count("campaign_exclusion")) == (0, 0)
     assert desk.source(campaign) == "cancelled"
 
 
@@ -139,59 +146,45 @@ def test_a_paused_launch_goes_on_when_resumed(desk: Any, monkeypatch: pytest.Mon
         stop_in_the_middle(desk, campaign, patched, "pause")
         assert desk.launch(campaign) is Status.PAUSED
     assert desk.launch(campaign) is Status.PAUSED
-    assert desk.count("message") == 0
+    assert desk.recipients() == 0
     assert desk.move("resume", campaign).status is Status.LAUNCHING
     assert desk.launch(campaign) is Status.SENDING
-    assert desk.count("message") == 10
+    assert desk.recipients() == 10
 
 
-def test_a_launch_that_reached_somebody_before_is_paused_and_says_so(
+def test_a_launch_that_lost_somebody_is_paused_and_says_so(
     desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.customers(10)
     campaign = desk.campaign()
-    put_in = launching.outbox.enqueue_many
+    put_in = launching.portions.put_in
 
-    def put_in_one_before(*args: Any, **kwargs: Any) -> int:
-        first = [*args]
-        first[4] = args[4].head(1)
-        put_in(*first, **kwargs)
-        return int(put_in(*args, **kwargs))
+    def put_in_but_one(*args: Any, **kwargs: Any) -> int:
+        all_but_one = [*args]
+        all_but_one[3] = args[3].tail(-1)
+        return int(put_in(*all_but_one, **kwargs))
 
-    monkeypatch.setattr(launching.outbox, "enqueue_many", put_in_one_before)
+    monkeypatch.setattr(launching.portions, "put_in", put_in_but_one)
     assert desk.launch(campaign) is Status.PAUSED
     assert desk.get(campaign).problem == "The audience is 10, the outbox holds 9."
-    assert desk.count("message") == 10
 
 
-def test_a_launch_that_an_upgrade_meets_half_done_begins_anew(desk: Any) -> None:
-    desk.customers(6)
-    campaign, sent = desk.campaign(), desk.campaign()
-    for each in (campaign, sent):
-        desk.launch(each)
-    script = ScriptDirectory(str(Path(migrations.__path__[0]))).get_revision("0012").module
-    with desk.store.engine.begin() as conn:
-        # As it was before: some in the outbox, the others still in the store.
-        conn.execute(
-            text(
-                "WITH gone AS (DELETE FROM message WHERE source_id = :id AND id % 2 = 0"
-                " RETURNING source_id, customer_id, address)"
-                " INSERT INTO campaign_recipient (campaign_id, customer_id, address)"
-                " SELECT * FROM gone"
-            ),
-            {"id": campaign.id},
-        )
-        conn.execute(
-            text("UPDATE campaign SET status = 'launching', frozen_at = NULL WHERE id = :id"),
-            {"id": campaign.id},
-        )
-        conn.execute(text("UPDATE outbox_source SET state = 'paused'"))
-        with Operations.context(MigrationContext.configure(conn)):
-            script.downgrade()
-            script.upgrade()
-    assert (desk.count("message"), desk.count("campaign_recipient")) == (6, 0)
-    assert desk.launch(campaign, 5) is Status.SENDING
-    assert (desk.count("message"), desk.get(campaign).audience_size) == (12, 6)
+def test_an_upgrade_and_a_way_back_lose_nobody_who_waits(desk: Any) -> None:
+    desk.customers(40)
+    test = {"variants": [{"content": {**desk.email, "subject": "B"}}], "share_percent": 50}
+    desk.launch(desk.campaign(variant_test=test))
+    drawn, waiting = desk.recipients(), desk.waiting()
+    script = ScriptDirectory(str(Path(migrations.__path__[0]))).get_revision("0013").module
+    addresses = "SELECT unnest(addresses) FROM recipient_portion ORDER BY 1"
+    before = desk.rows(f"{addresses}")
+    with desk.store.engine.begin() as conn, Operations.context(MigrationContext.configure(conn)):
+        script.downgrade()
+        assert conn.execute(text("SELECT count(*) FROM message WHERE state = 0")).scalar() == drawn
+        assert conn.execute(text("SELECT count(*) FROM campaign_recipient")).scalar() == waiting
+        script.upgrade()
+    assert (desk.recipients(), desk.waiting()) == (drawn, waiting)
+    assert len(before) == drawn + waiting
+    assert desk.count("message") == drawn
 
 
 def test_what_is_cancelled_is_never_launched(desk: Any) -> None:

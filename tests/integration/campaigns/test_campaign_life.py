@@ -12,6 +12,7 @@ from sqlalchemy import text
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import moves, progress, report, review, tend, trial
 from segmind.campaigns.campaign import InvalidCampaign, NotEditable, UnknownCampaign
+from segmind.campaigns.fates import fates
 from segmind.campaigns.lifecycle import IllegalMove, Status
 from segmind.channels.channel import Channel
 from segmind.channels.providers.sandbox import MemoryLedger
@@ -235,7 +236,7 @@ def test_while_paused_nothing_leaves_and_afterwards_everything_does(desk: Any) -
     desk.launch(campaign)
     desk.move("pause", campaign)
     send(desk, 1)
-    assert desk.rows("SELECT DISTINCT state FROM message") == [(State.READY,)]
+    assert (desk.count("message"), desk.recipients()) == (0, 5)
     desk.move("resume", campaign, 2)
     send(desk, 3)
     assert desk.rows("SELECT state, count(*) FROM message GROUP BY 1") == [(State.ACCEPTED, 5)]
@@ -258,7 +259,12 @@ def test_what_is_cancelled_sends_nothing_more(desk: Any) -> None:
     desk.launch(campaign)
     desk.move("cancel", campaign)
     send(desk, 1)
-    assert desk.rows("SELECT DISTINCT state FROM message") == [(State.READY,)]
+    assert (desk.count("message"), desk.recipients()) == (0, 5)
+    with desk.store.engine.connect() as conn:
+        steps = fates(conn, desk.get(campaign))
+    assert [(s.label, s.removed) for s in steps if s.stage == "under way"] == [
+        ("Stopped before they left", 5)
+    ]
     with pytest.raises(IllegalMove):
         desk.move("resume", campaign)
 

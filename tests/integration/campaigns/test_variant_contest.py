@@ -8,8 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import text
 
 from segmind.campaigns import campaign as campaigns
@@ -25,8 +23,7 @@ from segmind.campaigns.variant_test import InvalidVariantTest
 from segmind.customers.facts import read_facts
 from segmind.events import ingest
 from segmind.events.ingest import NewEvent
-from tests.integration.campaigns.conftest import EMAIL, NOW, Desk
-from tests.trying import examples
+from tests.integration.campaigns.conftest import EMAIL, Desk
 
 B = {**EMAIL, "subject": "Spring, {{ first_name }}!"}
 C = {**EMAIL, "subject": "Now or never"}
@@ -43,11 +40,19 @@ def compared(desk: Desk, *, holdout: float = 0.0, **plan: Any) -> Campaign:
 
 
 def variants(desk: Desk) -> Counter[str]:
-    return Counter(row[0] for row in desk.rows("SELECT step FROM message"))
+    """How many are drawn for each, written to or not yet."""
+    return Counter(
+        row[0]
+        for row in desk.rows(
+            "SELECT step FROM message UNION ALL SELECT step FROM recipient_portion,"
+            " unnest(customer_ids[taken + 1 :]) WHERE template_version_id IS NOT NULL"
+        )
+    )
 
 
 def click(desk: Desk, variant: str, count: int, minute: float = 30) -> None:
-    """``count`` people of a variant click."""
+    """``count`` people of a variant click, once everybody's turn has come."""
+    desk.make_messages(minute - 1)
     with desk.store.engine.begin() as conn:
         conn.execute(
             text(
@@ -64,7 +69,7 @@ def look(desk: Desk, campaign: Campaign, minute: float = 60 * HOURS) -> Standing
 
 
 def decide(desk: Desk, minute: float = 60 * HOURS) -> dict[int, str | None]:
-    return decide_due(desk.store, desk.at(minute)).won
+    return decide_due(desk.store, desk.at(minute))
 
 
 def test_a_share_sees_the_variants_and_the_rest_waits(desk: Desk) -> None:
@@ -73,11 +78,12 @@ def test_a_share_sees_the_variants_and_the_rest_waits(desk: Desk) -> None:
     assert desk.launch(campaign) is Status.SENDING
     after = desk.get(campaign)
     shown = variants(desk)
-    waiting = desk.count("campaign_recipient")
+    waiting = desk.waiting()
     assert set(shown) == {"A", "B", "C"}
     assert shown.total() + waiting == after.audience_size
     assert 0.25 < shown.total() / (after.audience_size or 1) < 0.55
     assert after.decide_at == desk.at(60 * HOURS)
+    desk.make_messages()
     texts = desk.rows(
         "SELECT DISTINCT m.step, v.body->>'subject' FROM message m"
         " JOIN template_version v ON v.id = m.template_version_id ORDER BY 1"
@@ -101,7 +107,7 @@ def test_the_better_one_wins_at_the_end_and_the_rest_is_sent_it_once(desk: Desk)
     campaign = compared(desk)
     desk.launch(campaign)
     shown = variants(desk)
-    waiting = desk.count("campaign_recipient")
+    waiting = desk.waiting()
     click(desk, "B", shown["B"] // 2)
     assert decide(desk, 60 * HOURS - 1) == {}
     early = look(desk, campaign, 60)
@@ -110,10 +116,10 @@ def test_the_better_one_wins_at_the_end_and_the_rest_is_sent_it_once(desk: Desk)
     after = desk.get(campaign)
     assert (after.winner, after.decided_by, after.decided_at) == ("B", "scheduler", desk.at(240))
     assert variants(desk) == Counter({"A": shown["A"], "B": shown["B"] + waiting})
-    assert desk.count("campaign_recipient") == 0
+    assert desk.waiting() == 0
     decide(desk, 300)
-    assert desk.count("message") == after.audience_size
-    rest = desk.rows("SELECT DISTINCT expires_at FROM message WHERE created_at > :at", at=NOW)
+    assert desk.recipients() == after.audience_size
+    rest = desk.rows("SELECT DISTINCT expires_at FROM recipient_portion")
     assert rest[0][0] == desk.at(240) + timedelta(hours=24)
 
 
@@ -144,10 +150,10 @@ def test_where_nothing_is_clear_the_plan_says_what_is_sent(
     campaign = compared(desk, otherwise=otherwise)
     desk.launch(campaign)
     click(desk, "B", 1)
-    waiting = desk.count("campaign_recipient")
+    waiting = desk.waiting()
     assert decide(desk) == {campaign.id: sent}
     assert look(desk, campaign).verdict.winner is None
-    assert desk.count("campaign_recipient") == (waiting if sent is None else 0)
+    assert desk.waiting() == (waiting if sent is None else 0)
     assert decide(desk, 300) == {}
 
 
@@ -166,7 +172,7 @@ def test_a_person_may_choose_before_and_instead_of_the_statistics(desk: Desk) ->
         with pytest.raises(DecidedAlready, match="Variant A"):
             choose(conn, campaign.id, "B", desk.at(6), "bob")
     decide(desk, 7)
-    assert desk.count("campaign_recipient") == 0
+    assert desk.waiting() == 0
     decide(desk)
     after = desk.get(campaign)
     assert (after.winner, after.decided_by) == ("A", "ann")
@@ -177,6 +183,7 @@ def test_orders_and_revenue_decide_by_what_the_log_says(desk: Desk) -> None:
     desk.customers(120)
     campaign = compared(desk, metric="revenue", share_percent=100)
     desk.launch(campaign)
+    desk.make_messages()
     buyers = desk.rows("SELECT customer_id FROM message WHERE step = 'B' ORDER BY id LIMIT 30")
     with desk.store.engine.begin() as conn:
         ingest.append(
@@ -201,7 +208,7 @@ def test_while_it_is_paused_nothing_is_decided_and_nobody_is_sent_the_rest(desk:
     assert decide(desk) == {}
     desk.move("resume", campaign, 300)
     assert decide(desk, 301) == {campaign.id: desk.get(campaign).winner}
-    assert desk.count("campaign_recipient") == 0
+    assert desk.waiting() == 0
 
 
 def test_a_cancelled_test_sends_nothing_more(desk: Desk) -> None:
@@ -209,77 +216,59 @@ def test_a_cancelled_test_sends_nothing_more(desk: Desk) -> None:
     campaign = compared(desk)
     desk.launch(campaign)
     desk.move("cancel", campaign, 10)
-    before = desk.count("message")
+    before = desk.recipients()
     assert decide(desk) == {}
-    assert desk.count("message") == before
-    assert desk.count("campaign_recipient") == 0
+    assert desk.recipients() == before
+    assert desk.waiting() == 0
 
 
-@given(kills=st.lists(st.integers(0, 5), max_size=5), portion=st.integers(3, 9))
-@settings(
-    max_examples=examples(3),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@pytest.mark.parametrize("dies_in", ["measured", "decide", "record"])
 def test_killed_anywhere_one_winner_is_named_and_everybody_is_written_to_once(
-    desk: Desk, kills: list[int], portion: int
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, dies_in: str
 ) -> None:
-    if desk.count("customer") == 0:
-        desk.customers(25)
+    desk.customers(25)
     campaign = compared(desk, share_percent=50)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(deciding, "PORTION", portion)
-        desk.launch(campaign)
-        send, judge = deciding.send_portion, deciding._judge
-        for after in [*kills, 1_000]:
-            steps = [0]
+    desk.launch(campaign)
+    home = {"measured": deciding, "decide": deciding.portions, "record": deciding.audit}[dies_in]
+    step = getattr(home, dies_in)
 
-            def may_die(steps: list[int] = steps, after: int = after) -> None:
-                steps[0] += 1
-                if steps[0] > after:
-                    raise Killed
+    def step_and_die(*given: Any, **named: Any) -> None:
+        step(*given, **named)
+        raise Killed
 
-            def send_or_die(*given: Any, may_die: Any = may_die) -> int:
-                may_die()
-                return send(*given)
-
-            def judge_or_die(*given: Any, may_die: Any = may_die) -> str | None:
-                may_die()
-                won = judge(*given)
-                may_die()
-                return won
-
-            patched.setattr(deciding, "send_portion", send_or_die)
-            patched.setattr(deciding, "_judge", judge_or_die)
-            try:
-                decide(desk)
-            except Killed:
-                continue
-    sent = desk.rows(
-        "SELECT count(*), count(DISTINCT customer_id) FROM message WHERE source_id = :id",
-        id=campaign.id,
-    )[0]
+    with monkeypatch.context() as patched:
+        patched.setattr(home, dies_in, step_and_die)
+        with pytest.raises(Killed):
+            decide(desk)
+    assert desk.get(campaign).winner is None
+    assert desk.waiting() > 0
+    for minute in (250, 260):
+        decide(desk, minute)
+    desk.make_messages(270)
+    sent = desk.rows("SELECT count(*), count(DISTINCT customer_id) FROM message")[0]
     assert tuple(sent) == (25, 25)
-    named = desk.rows(
-        "SELECT count(*) FROM audit WHERE action = 'campaign.winner' AND subject = :t",
-        t=f"campaign {campaign.id}",
-    )
-    assert named[0][0] == 1
+    assert len(desk.rows("SELECT FROM audit WHERE action = 'campaign.winner'")) == 1
     assert desk.get(campaign).status is Status.SENDING
 
 
-def test_several_schedulers_name_one_winner_and_send_the_rest_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_schedulers_name_one_winner_and_send_the_rest_once(desk: Desk) -> None:
     desk.customers(60)
-    campaign = compared(desk)
-    desk.launch(campaign)
-    monkeypatch.setattr(deciding, "PORTION", 7)
+    desk.launch(compared(desk))
     with ThreadPoolExecutor(3) as pool:
         for _ in range(3):
             list(pool.map(lambda _: decide(desk), range(3)))
-    assert desk.count("message") == 60
+    desk.make_messages(250)
+    assert (desk.count("message"), desk.waiting()) == (60, 0)
     assert len(desk.rows("SELECT FROM audit WHERE action = 'campaign.winner'")) == 1
+
+
+def test_variants_take_turns_and_none_is_sent_first(desk: Desk) -> None:
+    desk.customers(400)
+    desk.launch(compared(desk, share_percent=100))
+    steps = [row[0] for row in desk.rows("SELECT step FROM recipient_portion ORDER BY id")]
+    assert steps.count("A") >= 20
+    half = steps[: len(steps) // 2]
+    assert abs(half.count("A") - half.count("B")) <= 2
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from segmind.messages.queries import counts_by_state
 from segmind.messages.sources import SourceKey
 from segmind.templates import versions
 from segmind.templates.template import EmailDraft, SmsDraft
+from tests.recipients import make_messages
 
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
 
@@ -107,21 +108,7 @@ class Bench:
     def make_single(self) -> None:
         """Single messages, which are claimed one by one, of everybody whose turn was to come."""
         with self.store.engine.begin() as conn:
-            conn.execute(
-                text("""
-                    INSERT INTO message (public_id, source_kind, source_id, customer_id, channel,
-                        address, address_hash, template_version_id, due_at, expires_at, created_at)
-                    SELECT gen_random_uuid(), 3, 0, g.customer_id, p.channel, g.address,
-                           substring(p.address_hashes FROM CAST(g.n AS int) * 32 - 31 FOR 32),
-                           p.template_version_id, :now, p.expires_at, :now
-                    FROM recipient_portion p CROSS JOIN LATERAL
-                         unnest(p.customer_ids, p.addresses) WITH ORDINALITY
-                             AS g(customer_id, address, n)
-                    ORDER BY p.id, g.n
-                """),
-                {"now": NOON},
-            )
-            conn.execute(text("DELETE FROM recipient_portion"))
+            make_messages(conn, NOON, as_single=True)
 
     def states(self, source_id: int = 1) -> dict[State, int]:
         with self.store.engine.connect() as conn:

@@ -47,10 +47,11 @@ def busy(office: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def enqueue(office: Any, count: int) -> None:
     with office.store.engine.begin() as conn:
         conn.exec_driver_sql(
-            "INSERT INTO message (public_id, source_kind, source_id, channel, address,"
-            " address_hash, template_version_id, due_at, expires_at, created_at)"
-            " SELECT gen_random_uuid(), 1, 7, 1, 'a@example.com', decode(md5(n::text), 'hex'), 1,"
-            f" now(), now() + interval '1 day', now() FROM generate_series(1, {count}) n"
+            "INSERT INTO recipient_portion (source_kind, source_id, channel, template_version_id,"
+            " expires_at, size, customer_ids, addresses, address_hashes)"
+            f" SELECT 1, 7, 1, 1, now() + interval '1 day', {count}, array_agg(NULL::bigint),"
+            " array_agg('a@example.com'::text), string_agg(sha256(n::text::bytea), '')"
+            f" FROM generate_series(1, {count}) n"
         )
 
 
