@@ -30,6 +30,8 @@ class Type:
 
 #: PostgreSQL counts microseconds from the year 2000: those from 1970 until then.
 YEAR_2000: Final = 946_684_800_000_000
+#: Days from 1970 until then.
+DAY_2000: Final = 10_957
 BIGINT: Final = Type(">i8", "i8")
 INTEGER: Final = Type(">i4", "i4")
 SMALLINT: Final = Type(">i2", "i2")

@@ -28,8 +28,8 @@ def copy_frame(
     """Append the rows of ``frame`` to ``table``, each with the one row of ``shared`` beside it;
     the column names are the table's. Returns the row count.
 
-    Int16, Int32, Int64 are for smallint, integer, bigint; Datetime("us") for timestamptz; Binary
-    for bytea and uuid; String for text, or for jsonb in the column named ``json``.
+    Int16, Int32, Int64 are for smallint, integer, bigint; Datetime("us") for timestamptz; Date for
+    date; Binary for bytea and uuid; String for text, or for jsonb in the column named ``json``.
 
     Raises:
         DBAPIError: as any statement does; IntegrityError for a row that breaks a constraint.
@@ -44,6 +44,9 @@ def copy_frame(
 
 def _written(same: bytes, frame: pl.DataFrame, json: str) -> Iterator[bytes]:
     """The rows slice by slice, each written while the server is busy with the one before."""
+    if frame.height <= _SLICE:
+        yield _rows(same, frame, json)
+        return
     with ThreadPoolExecutor(1) as beside:
         slices = frame.iter_slices(_SLICE)
         coming = beside.submit(_rows, same, next(slices), json)
@@ -91,6 +94,8 @@ def _cells(column: pl.Series, *, is_json: bool) -> _Cells:
         return _Cells(_lengths(column.bin.size()), _bytes(b"".join(told.to_list())))
     if isinstance(column.dtype, pl.Datetime):
         told = told.cast(pl.Int64) - binary_copy.YEAR_2000
+    elif column.dtype == pl.Date:
+        told = told.cast(pl.Int32) - binary_copy.DAY_2000
     numbers = told.to_numpy()
     written = numbers.astype(numbers.dtype.newbyteorder(">")).view(np.uint8)
     lengths = np.full(len(column), numbers.itemsize, dtype=np.int32)

@@ -8,15 +8,18 @@ puts off, and what cannot be rendered, enters as what it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import polars as pl
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from segmind.db.frame_copy import copy_frame
 from segmind.db.literals import literal
+from segmind.events.schema import UTC_INSTANT
 from segmind.messages.judging import Locked, Move
 from segmind.messages.lifecycle import State
 from segmind.messages.portions import Taken
@@ -62,9 +65,86 @@ def going(
     that the campaign has reached before is not among them."""
     its = {item.message.id: item for item in items}
     mine = [row for row in rows if row.id in its]
+    shared = _shared(mine[0], step, now, request_id, provider)
+    own = {
+        "segments": [its[row.id].segments for row in mine],
+        "cost_micros": [its[row.id].cost_micros for row in mine],
+        "cap_day": [its[row.id].message.cap_day for row in mine],
+    }
+    try:
+        with conn.begin_nested():
+            copy_frame(conn, "message", _frame(mine, own), shared)
+    except IntegrityError:  # the campaign has reached somebody of them before
+        return _new_ones(conn, mine, step, now, request_id, provider, own)
+    return set(its)
+
+
+def _frame(rows: Sequence[Locked], own: Mapping[str, Sequence[Any]]) -> pl.DataFrame:
+    said = {name: values for name, values in own.items() if any(v is not None for v in values)}
+    return pl.DataFrame(
+        {
+            "id": [row.id for row in rows],
+            "public_id": [row.public_id.bytes for row in rows],
+            "customer_id": [row.customer_id for row in rows],
+            "address": [row.address for row in rows],
+            "address_hash": [row.address_hash for row in rows],
+            **said,
+        },
+        schema={name: _OWN[name] for name in (*_ALWAYS, *said)},
+    )
+
+
+_ALWAYS: Final = ("id", "public_id", "customer_id", "address", "address_hash")
+_OWN: Final = {
+    "id": pl.Int64(),
+    "public_id": pl.Binary(),
+    "customer_id": pl.Int64(),
+    "address": pl.String(),
+    "address_hash": pl.Binary(),
+    "segments": pl.Int16(),
+    "cost_micros": pl.Int64(),
+    "cap_day": pl.Date(),
+}
+
+
+def _shared(
+    first: Locked, step: str | None, now: datetime, request_id: UUID, provider: str
+) -> pl.DataFrame:
+    """What all messages of a call have in common."""
+    values = {
+        "source_kind": (first.source_kind, pl.Int16()),
+        "source_id": (first.source_id, pl.Int64()),
+        "step": (step, pl.String()),
+        "channel": (first.channel, pl.Int16()),
+        "template_version_id": (first.template_version_id, pl.Int64()),
+        "state": (int(State.ACCEPTED), pl.Int16()),
+        "attempt": (1, pl.Int16()),
+        "due_at": (now, UTC_INSTANT),
+        "expires_at": (first.expires_at, UTC_INSTANT),
+        "created_at": (now, UTC_INSTANT),
+        "sent_at": (now, UTC_INSTANT),
+        "request_id": (request_id.bytes, pl.Binary()),
+        "provider": (provider, pl.String()),
+    }
+    return pl.DataFrame(
+        {name: [value] for name, (value, _) in values.items()},
+        schema={name: kind for name, (_, kind) in values.items()},
+    )
+
+
+def _new_ones(
+    conn: Connection,
+    rows: Sequence[Locked],
+    step: str | None,
+    now: datetime,
+    request_id: UUID,
+    provider: str,
+    own: Mapping[str, Sequence[Any]],
+) -> set[int]:
+    """Enter those whom the campaign has not reached before."""
     return _enter(
         conn,
-        mine,
+        rows,
         step,
         now,
         state=int(State.ACCEPTED),
@@ -72,9 +152,9 @@ def going(
         sent_at=now,
         request_id=request_id,
         provider=provider,
-        segments=_said([its[row.id].segments for row in mine]),
-        costs=_said([its[row.id].cost_micros for row in mine]),
-        days=_said([its[row.id].message.cap_day for row in mine]),
+        segments=_said(own["segments"]),
+        costs=_said(own["cost_micros"]),
+        days=_said(own["cap_day"]),
     )
 
 
@@ -139,12 +219,7 @@ def _enter(
         "expires_at": first.expires_at,
         "now": now,
     }
-    values = _NOTHING | values | given
-    try:
-        with conn.begin_nested():
-            return set(conn.execute(_ENTER, values).scalars())
-    except IntegrityError:  # the campaign has reached somebody of them before
-        return set(conn.execute(_ENTER_NEW, values).scalars())
+    return set(conn.execute(_ENTER, _NOTHING | values | given).scalars())
 
 
 def _said(values: Sequence[Any]) -> str:
@@ -160,7 +235,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "attempt": 0,
 }
 
-_ENTERING: Final = """
+_ENTER: Final = text("""
     INSERT INTO message (id, public_id, source_kind, source_id, step, customer_id, channel,
         address, address_hash, template_version_id, state, attempt, due_at, expires_at, created_at,
         sent_at, request_id, provider, segments, cost_micros, cap_day, skip_reason, error_class,
@@ -176,8 +251,5 @@ _ENTERING: Final = """
                 CAST(:days AS date[]))
         AS g(id, public_id, customer_id, address, hash, state, due_at, reason, code, said,
              segments, cost, cap_day)
-    {twice} RETURNING id
-"""
-_ENTER: Final = text(_ENTERING.format(twice=""))
-#: To look for each row whether it is there costs a third of its insertion.
-_ENTER_NEW: Final = text(_ENTERING.format(twice="ON CONFLICT DO NOTHING"))
+    ON CONFLICT DO NOTHING RETURNING id
+""")
