@@ -1,4 +1,4 @@
-"""The outbox without gate, rendering and provider: lock, mark and acknowledge, nothing else."""
+"""The outbox without gate, rendering and provider: take, make messages, mark and acknowledge."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import random
 import threading
 import time
 import uuid
+from datetime import timedelta
 
-from sqlalchemy import text
+import polars as pl
 
 from segmind import clock
 from segmind.channels.content import SmsContent
@@ -16,31 +17,35 @@ from segmind.channels.provider import Parcel
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
-from segmind.messages import acknowledge, judging, micro_batches
+from segmind.messages import (
+    acknowledge,
+    entering,
+    judging,
+    micro_batches,
+    portions,
+    public_ids,
+)
+from segmind.messages.handover import Marked
 from segmind.messages.rendering import Rendered
 from segmind.messages.sources import SourceKey
-from segmind.workspace.product_settings import ProductSettings
 
 _SOURCE = SourceKey(1, 990_001)
 
 
 def claim_and_acknowledge(store: Store, count: int, *, threads: int, size: int = 500) -> float:
-    """Messages per second through a campaign's moves in the outbox, by so many threads at once.
-
-    The messages are tests (purpose ``test``), whom the gate lets pass without a question.
-    """
-    with store.engine.begin() as conn:
-        conn.execute(
-            text("""
-                INSERT INTO message (public_id, source_kind, source_id, purpose, channel, address,
-                    address_hash, template_version_id, due_at, expires_at, created_at)
-                SELECT gen_random_uuid(), :kind, :id, 'test', 2, '+14155550100',
-                    decode(md5(n::text), 'hex'), 1, now(), now() + interval '1 day', now()
-                FROM generate_series(1, :count) n
-            """),
-            {"kind": _SOURCE.kind, "id": _SOURCE.id, "count": count},
-        )
+    """Messages per second through a campaign's moves in the outbox, by so many threads at once."""
     key = address_key(store.settings.secret_key)
+    people = pl.DataFrame(
+        {"customer_id": range(1, count + 1), "template_version_id": 1, "step": None},
+        schema={
+            "customer_id": pl.Int64(),
+            "template_version_id": pl.Int64(),
+            "step": pl.String(),
+        },
+    ).with_columns(address=pl.format("+1415{}", pl.col("customer_id").cast(pl.String).str.zfill(7)))
+    now = clock.now()
+    with store.engine.begin() as conn:
+        portions.put_in(conn, key, _SOURCE, people, Channel.SMS, now + timedelta(days=1))
     workers = [
         threading.Thread(target=_work, args=(store, key, size), daemon=True) for _ in range(threads)
     ]
@@ -53,24 +58,32 @@ def claim_and_acknowledge(store: Store, count: int, *, threads: int, size: int =
 
 
 def _work(store: Store, key: bytes, size: int) -> None:
-    settings = ProductSettings(quiet_hours={}, place_hours={}, caps={})
     draw = random.Random(1)  # noqa: S311 - spreads retries
-    above = 0
-    while True:
+    while (marked := _marked(store, key, size)) is not None:
         now = clock.now()
-        with store.engine.begin() as conn:
-            got = judging.judge_fresh(
-                conn, key, settings, _SOURCE, now, above=above, limit=size, channel=Channel.SMS
-            )
-            if not got.rows:
-                return
-            above = got.last_id
-            content = SmsContent("Hi")
-            batch = [
-                Rendered(row, Parcel(row.public_id, row.address, content), 1, 0) for row in got.rows
-            ]
-            marked = micro_batches.begin(conn, _SOURCE, "nobody", batch, now, 90.0)
-            assert marked is not None, "Nobody stops this source."
         outcomes = [Accepted(uuid.uuid4().hex, 201) for _ in marked.going]
         with store.engine.begin() as conn:
             acknowledge.acknowledge(conn, key, None, marked, outcomes, now, now, draw)
+
+
+def _marked(store: Store, key: bytes, size: int) -> Marked | None:
+    now = clock.now()
+    with store.engine.begin() as conn:
+        taken = portions.take(conn, key, _SOURCE, Channel.SMS, size)
+        if taken is None:
+            return None
+        ids = public_ids.several(len(taken.recipients), now)
+        rows = entering.as_locked(taken, _SOURCE, int(Channel.SMS), ids, now)
+        content = SmsContent("Hi")
+        batch = [
+            Rendered(
+                judging.as_claimed(row), Parcel(row.public_id, row.address or "", content), 1, 0
+            )
+            for row in rows
+        ]
+        request = uuid.uuid4()
+        entered = entering.going(conn, rows, None, batch, request, "nobody", now)
+        is_open = micro_batches.begin(conn, request, _SOURCE, "nobody", list(entered), now, 90.0)
+        assert is_open, "Nobody stops this source."
+        portions.advance(conn, taken, len(rows))
+    return Marked(request, "nobody", tuple(batch), ())

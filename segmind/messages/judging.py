@@ -121,7 +121,7 @@ def ask(
         if isinstance(verdict, Allowed):
             if verdict.place is not None:
                 places[row.id] = verdict.place
-            allowed.append(_claimed(row, verdict.place))
+            allowed.append(as_claimed(row, verdict.place))
         else:
             moves.append(_move(row, verdict))
     last_id = max(row.id for row in rows)
@@ -173,7 +173,8 @@ def _request(row: Locked) -> ContactRequest:
     )
 
 
-def _claimed(row: Locked, place: Place | None) -> Claimed:
+def as_claimed(row: Locked, place: Place | None = None) -> Claimed:
+    """The row as a message that may be sent; ``place``: the contact that was reserved for it."""
     return Claimed(
         row.id,
         row.public_id,
