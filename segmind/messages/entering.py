@@ -66,7 +66,7 @@ def going(
     its = {item.message.id: item for item in items}
     mine = [row for row in rows if row.id in its]
     shared = _shared(mine[0], step, now, request_id, provider)
-    own = {
+    own: dict[str, Sequence[Any]] = {
         "segments": [its[row.id].segments for row in mine],
         "cost_micros": [its[row.id].cost_micros for row in mine],
         "cap_day": [its[row.id].message.cap_day for row in mine],
