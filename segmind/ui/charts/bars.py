@@ -47,8 +47,10 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
     top = steps[0][1] if steps else 0
     texts, before = [], top
     for index, (_, value) in enumerate(steps):
-        of_top = f"{100 * value / top:.1f}%" if top else "–"
-        step = f"<br>{100 * value / before:.1f}% of the step before" if index > 1 and before else ""
+        of_top = figures.share(value, top)
+        step = (
+            f"<br>{figures.share(value, before)} of the step before" if index > 1 and before else ""
+        )
         texts.append(f"{value:,}" if index == 0 else f"{value:,}  ({of_top}){step}")
         before = value
     fig = figure(height=64 + 44 * max(1, len(steps)), legend=False, hover="closest")

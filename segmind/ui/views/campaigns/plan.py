@@ -82,7 +82,7 @@ def _choices(campaign: Campaign, test: VariantTest, locked: bool) -> VariantTest
         step=5 if shown % 5 == 0 else 1,
         key=f"{own}_share",
         help="Drawn by chance, in equal parts for the variants. The rest is sent what wins; with "
-        "100 % there is no rest.",
+        "100% there is no rest.",
         **common,
     )
     metric = st.selectbox(
@@ -162,12 +162,12 @@ def _words(campaign: Campaign, test: VariantTest) -> None:
         else:
             then = (
                 f"After {end} the variant with more {test.metric.label} is sent to the rest, if it "
-                "beats every other by more than chance (95 %, corrected for all pairs). Else the "
+                "beats every other by more than chance (95%, corrected for all pairs). Else the "
                 f"rest is sent {_OTHERWISE[test.otherwise]}."
             )
         if test.share_percent >= 100:
             then = f"After {end} the report says which is better; there is no rest to be sent it."
-        share = f"{test.share_percent:g} % of the audience"
+        share = f"{figures.per_cent(test.share_percent)} of the audience"
         st.markdown(f"{share}, drawn by chance, see {names} in equal parts. {then}")
         if found.sizing is not None and found.sizing.test is not None:
             st.markdown(sizing.of_contest(found.sizing.test))
