@@ -24,12 +24,24 @@ from segmind.campaigns.standing import Standing
 from segmind.campaigns.standing import standing as standing_of
 from segmind.campaigns.variant_test import CONTROL
 from segmind.channels.channel import Channel
+from segmind.errors import Conflict
 from segmind.ui.access import allow
 from segmind.ui.data import facts, messages
 from segmind.ui.store import now, store
-from segmind.workspace import product_settings
+from segmind.workspace import audit, product_settings
 from segmind.workspace.permissions import Action
 
+#: What people write of a draft.
+WRITTEN: Final = (
+    "name",
+    "channel",
+    "segment_id",
+    "exclude_segment_ids",
+    "content",
+    "holdout_percent",
+    "variant_test",
+    "rate_per_second",
+)
 #: Of each status; nobody has more campaigns that wait or run.
 _MOST_UNFINISHED: Final = 1_000
 
@@ -164,13 +176,33 @@ def create(name: str, channel: Channel, segment_id: int | None = None) -> Campai
     return made
 
 
-def update(campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
-    """Change a draft."""
+class ChangedSince(Conflict):
+    """Somebody changed this draft since you saw it."""
+
+    code = "campaign_changed"
+    hint = "Look at it again before you change it."
+
+
+def update(campaign_id: int, changes: Mapping[str, Any], seen: Campaign) -> Campaign:
+    """Change a draft, of which what is changed is as in ``seen``.
+
+    Raises InvalidCampaign, NotEditable; ChangedSince: nothing is overwritten.
+    """
     who = allow(Action.EDIT_CAMPAIGNS)
     with store().engine.begin() as conn:
+        before = campaigns.get(conn, campaign_id, lock=True)
+        if any(getattr(before, field) != getattr(seen, field) for field in changes):
+            raise ChangedSince(field=sorted(changes)[0])
         changed = campaigns.update(conn, campaign_id, changes, now(), who.email)
     _changed()
     return changed
+
+
+def last_change(campaign_id: int) -> audit.Entry | None:
+    """Who changed the draft last, as the audit has it."""
+    with store().engine.connect() as conn:
+        found = audit.of_subject(conn, f"campaign {campaign_id}", "campaign.update")
+    return found[-1] if found else None
 
 
 def copy(campaign_id: int) -> Campaign:

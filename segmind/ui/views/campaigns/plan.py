@@ -14,7 +14,7 @@ from segmind.ui.access import Viewer
 from segmind.ui.components.confirm import confirm
 from segmind.ui.components.empty import empty_state
 from segmind.ui.data import campaigns
-from segmind.ui.views.campaigns import sizing
+from segmind.ui.views.campaigns import seen, sizing
 from segmind.workspace.permissions import Action
 
 _HOURS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 24.0, 48.0, 72.0, 168.0)
@@ -38,7 +38,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         changed = _choices(campaign, test, locked)
         if changed != test and not locked:
             with problems.shown("Change the test"):
-                campaign = campaigns.update(campaign.id, {"variant_test": changed})
+                campaign = seen.write(campaign, {"variant_test": changed})
         _remove(campaign, locked)
     with right, problems.shown("Look the test over"):
         _words(campaign, campaign.variant_test or test)
@@ -56,7 +56,7 @@ def _begin(campaign: Campaign, locked: bool) -> None:
     if begun:
         plan = VariantTest(variants=(Written(content=campaign.content or {}),))
         with problems.shown("Plan a test"):
-            campaigns.update(campaign.id, {"variant_test": plan})
+            seen.write(campaign, {"variant_test": plan})
             st.rerun()
 
 
@@ -146,7 +146,7 @@ def _remove(campaign: Campaign, locked: bool) -> None:
             "Take the test out?",
             "What is written in the variants beside A is lost.",
             "Take it out",
-            lambda: campaigns.update(campaign.id, {"variant_test": None}),
+            lambda: seen.write(campaign, {"variant_test": None}),
             key="cmp_no_test_dialog",
         )
 
