@@ -87,12 +87,13 @@ def palette() -> Palette:
 
 #: A name that is cut off in a link ends with dots. A key figure never is cut off: its size follows
 #: the width of its card (two beside each other on a phone leave 143 px, in which 1.75rem shows nine
-#: digits), and what is still too long goes on in a second line.
+#: digits), and what is still too long goes on in a second line, as labels do.
 _RULES: Final = """
 [data-testid=stPageLink] p{overflow:hidden;text-overflow:ellipsis}
 [data-testid=stMetric]{container-type:inline-size}
 [data-testid=stMetricValue]{font-size:clamp(1.125rem,12cqi,1.75rem)}
 [data-testid=stMetric] [data-testid=stMetricValue] *{white-space:normal;overflow-wrap:anywhere}
+[data-testid=stMetric] [data-testid=stMetricLabel] *{white-space:normal}
 """
 
 
