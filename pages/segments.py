@@ -61,14 +61,10 @@ if sought and not found:
     st.caption(f"No segment {'here ' if archived else ''}is called “{escaped(sought)}”.")
 elif not found:
     empty_state(
-        *(
-            (
-                "Nothing is archived",
-                "What you archive on a segment's page can be brought back here.",
-            )
-            if shows_archived
-            else ("Every segment is archived", "Bring one back, or make a new one.")
-        ),
+        "Nothing is archived" if shows_archived else "Every segment is archived",
+        "What you archive on a segment's page, under More, can be brought back here."
+        if shows_archived
+        else "Bring one back under Archived, or make a new one.",
         icon="inventory_2",
         key="segments_shelf",
     )
