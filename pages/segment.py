@@ -10,7 +10,7 @@ from segmind.ui.components.header import page_header
 from segmind.ui.components.sections import open_section
 from segmind.ui.data import segments
 from segmind.ui.navigation import id_in_url, page
-from segmind.ui.views.segments import actions, editor, history, members, movements
+from segmind.ui.views.segments import actions, archived, editor, history, members, movements
 
 viewer = access.gate()
 say_what_was_done()
@@ -38,6 +38,8 @@ if segment is None:
 
 with top:
     actions.show(segment, viewer)
+if segment.archived:
+    archived.notice(segment, viewer)
 SECTIONS = {
     "Rule": editor.show,
     "Members": members.show,

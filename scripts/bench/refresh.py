@@ -33,7 +33,7 @@ from scripts.bench.statistics import percentile
 from segmind import clock
 from segmind.customers.facts import Facts, read_facts
 from segmind.db.engine import Store
-from segmind.segments import segment
+from segmind.segments import archiving, segment
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.explain import explain
 from segmind.segments.refresh import refresh
@@ -64,7 +64,7 @@ def main() -> int:
     finally:
         with store.engine.begin() as conn:
             for each in added:
-                segment.archive(conn, each, actor=ACTOR, now=now)
+                archiving.archive(conn, each, actor=ACTOR, now=now)
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most")
     return 0
 

@@ -41,11 +41,11 @@ STORIES = (
     ),
     Story(
         "Weekend deal in the app", Channel.PUSH, 33.1, 0, 10, 0.009, 0.11, 0.052, 0.0,
-        "This weekend only", "20 % off everything for the kitchen, until Sunday.",
+        "This weekend only", "20% off everything for the kitchen, until Sunday.",
     ),
     Story(
         "Flash sale Thursday", Channel.SMS, 27.3, 0, 10, 0.022, 0.0, 0.094, 0.0,
-        "", "Flash sale today until midnight: 15 % off TVs. Reply STOP to opt out",
+        "", "Flash sale today until midnight: 15% off TVs. Reply STOP to opt out",
     ),
     Story(
         "Back in stock: best sellers", Channel.EMAIL, 20.2, 2, 5, 0.005, 0.31, 0.041, 0.12,
@@ -53,7 +53,7 @@ STORIES = (
     ),
     Story(
         "Mid-month savings", Channel.SMS, 13.3, 0, 10, 0.018, 0.0, 0.081, 0.0,
-        "", "Mid-month savings: 10 % off with code MID10. Reply STOP to opt out",
+        "", "Mid-month savings: 10% off with code MID10. Reply STOP to opt out",
     ),
     Story(
         # A true zero: an honest report must call it not significant.

@@ -45,12 +45,12 @@ _EMAIL, _SMS, _ALL = frozenset({Channel.EMAIL}), frozenset({Channel.SMS}), froze
 THRESHOLDS: Final = (
     Threshold(
         "complained", "delivered", _EMAIL, 0.001, 0.003,
-        "Gmail and Yahoo ask for less than 0.1 % complaints and deliver to spam from 0.3 % on. "
+        "Gmail and Yahoo ask for less than 0.1% complaints and deliver to spam from 0.3% on. "
         "Write less often, or to those who opened or clicked of late.",
     ),
     Threshold(
         "bounced", "sent", _EMAIL, 0.02, 0.05,
-        "Above 2 % mailbox providers doubt where the addresses come from; from 5 % on providers "
+        "Above 2% mailbox providers doubt where the addresses come from; from 5% on providers "
         "suspend accounts. Bounced addresses are suppressed; look at where new ones come from.",
     ),
     Threshold(
@@ -59,15 +59,15 @@ THRESHOLDS: Final = (
     ),
     Threshold(
         "unsubscribed", "delivered", _EMAIL, 0.005, 0.01,
-        "More than 0.5 % leaving says that the messages are not what people signed up for.",
+        "More than 0.5% leaving says that the messages are not what people signed up for.",
     ),
     Threshold(
         "unsubscribed", "delivered", _SMS, 0.03, 0.05,
-        "Carriers look at STOP replies; from 5 % on they block senders.",
+        "Carriers look at STOP replies; from 5% on they block senders.",
     ),
     Threshold(
         "delivered", "sent", _ALL, 0.95, 0.85,
-        "Less than 95 % confirmed: see what bounced, and whether this provider reports at all.",
+        "Less than 95% confirmed: see what bounced, and whether this provider reports at all.",
         low=True,
     ),
 )  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from segmind import percent
 from segmind.analytics.customer_numbers import is_among
 from segmind.analytics.definition import Definition
 from segmind.analytics.instants import micros
@@ -82,9 +83,10 @@ class Lapse:
         return Definition(
             what="Threshold: more than so many x 24 hours without an order, of customers who "
             "ordered on at least two days. The days are quantiles of all gaps between successive "
-            f"days with an order: at risk beyond {AT_RISK:.0%} of them, lapsed beyond "
-            f"{LAPSED:.0%}. Precision: of those beyond the threshold then, how many bought nothing "
-            "in the days held back. Recall: of all who bought nothing, how many were beyond it.",
+            f"days with an order: at risk beyond {percent.of_share(AT_RISK, 0)} of them, lapsed "
+            f"beyond {percent.of_share(LAPSED, 0)}. Precision: of those beyond the threshold then, "
+            "how many bought nothing in the days held back. Recall: of all who bought nothing, how "
+            "many were beyond it.",
             window=judged,
             start_point="the calendar day of the last order",
             tie_break="several orders of one day are one",

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from segmind import percent
 from segmind.analytics.definition import Definition
 from segmind.analytics.roi import Incremental, Key
 from segmind.customers.bought import bought, net_revenue, present
@@ -229,8 +230,8 @@ def intervals_words(confidence: float, is_over: bool, goes_on: bool) -> str:
     """Which intervals they are."""
     if is_over:
         return (
-            f"{confidence:.0%} intervals (conversion: Newcombe; revenue: Welch, adjusted by the "
-            f"{DAYS_BEFORE} days before)"
+            f"{percent.of_share(confidence, 0)} intervals (conversion: Newcombe; revenue: Welch, "
+            f"adjusted by the {DAYS_BEFORE} days before)"
         )
     until = "" if goes_on else ", until the window ends"
-    return f"{confidence:.0%} intervals that hold however often one looks{until}"
+    return f"{percent.of_share(confidence, 0)} intervals that hold however often one looks{until}"

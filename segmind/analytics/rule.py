@@ -44,7 +44,7 @@ _SHARES: Final[dict[Share, str]] = {
     Share.LAST: "the last touch gets all",
     Share.FIRST: "the first touch gets all",
     Share.LINEAR: "every message gets the same",
-    Share.POSITION: "the first and the last message get 40 % each, those between share 20 %; two "
+    Share.POSITION: "the first and the last message get 40% each, those between share 20%; two "
     "share half and half",
     Share.DECAY: "every message by its age: half as much for every 7 x 24 h, in whole hours",
     Share.EACH_SOURCE: "every campaign and automation gets all, so that an order counts several "

@@ -50,10 +50,17 @@ class FromRecipe(Body):
 
 
 class Change(Body):
-    """Another name, or a new version of the definition."""
+    """Another name, or a new version of the definition.
+
+    Say what you read, so that nobody else's change is overwritten: 409 where it is another by now.
+    """
 
     name: str | None = None
     definition: dict[str, Any] | None = None
+    seen_version: int | None = Field(
+        default=None, ge=1, description="The version that the new definition was made from."
+    )
+    seen_name: str | None = Field(default=None, description="The name that is to be replaced.")
 
 
 class ToCheck(Body):

@@ -38,6 +38,7 @@ from segmind.automations import numbers, recipes, validate
 from segmind.automations.definition import Definition, parse
 from segmind.automations.describe import Saying, lines
 from segmind.automations.lifecycle import State
+from segmind.automations.seen import Seen
 from segmind.automations.tables import automation as table
 from segmind.db.engine import Store
 from segmind.db.locks import lock
@@ -157,6 +158,7 @@ def change(store: StoreOf, caller: Writes, automation_id: PathId, body: Change) 
                 caller.actor,
                 name=body.name,
                 definition=definition,
+                seen=Seen(body.seen_version, body.seen_name),
             )
         )
 

@@ -23,7 +23,7 @@ class Broadcast(Body):
                 "channel": "email",
                 "segment": "window_shoppers",
                 "content": {
-                    "subject": "{{ first_name | default: 'Hello' }}, 20 % off this week",
+                    "subject": "{{ first_name | default: 'Hello' }}, 20% off this week",
                     "body": "<p>Come and see.</p><p><a href='{{ unsubscribe_url }}'>Stop</a></p>",
                 },
                 "holdout_percent": 5,

@@ -40,6 +40,7 @@ class SegmentOut(BaseModel):
     sentence: str = Field(description="The rule in plain words.")
     rule: dict[str, Any]
     is_built_in: bool
+    archived: bool = Field(description="Put away: in no list, and no longer counted.")
     size: SizeOut | None = Field(description="None where the rule can no longer be asked.")
     created_at: datetime
     updated_at: datetime
@@ -62,6 +63,12 @@ class NewSegment(Body):
     name: str
     description: str = ""
     rule: dict[str, Any] = Field(description="The rule as JSON; errors name the path in it.")
+
+
+class BroughtBack(Body):
+    """How an archived segment comes back."""
+
+    name: str | None = Field(default=None, description="Another name; left out: its own.")
 
 
 class WhatIf(Body):

@@ -11,6 +11,7 @@ from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
 from segmind.api.segment_preview import in_rule
 from segmind.api.segment_shapes import (
+    BroughtBack,
     Member,
     Members,
     NewSegment,
@@ -18,12 +19,13 @@ from segmind.api.segment_shapes import (
     Segments,
     SizeOut,
 )
+from segmind.api.segment_users import used_by
 from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId
 from segmind.api.strict_json import StrictRoute
 from segmind.customers import queries
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
-from segmind.segments import known, membership, segment
+from segmind.segments import archiving, known, membership, segment
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.compile import matching_many
 from segmind.segments.describe import describe
@@ -40,11 +42,16 @@ Writes = Annotated[Caller, Depends(requires(Scope.SEGMENTS_WRITE))]
 
 
 @router.get("")
-def list_segments(store: StoreOf, caller: Reads, as_of: AsOf = None) -> Segments:
+def list_segments(
+    store: StoreOf,
+    caller: Reads,
+    as_of: AsOf = None,
+    archived: Annotated[bool, Query(description="True: those that were put away.")] = False,
+) -> Segments:
     """Every segment with its size: of the newest refresh, or computed for the moment asked for."""
     _ensure(store, caller)
     with store.engine.connect() as conn:
-        found = segment.list_segments(conn)
+        found = archiving.list_archived(conn) if archived else segment.list_segments(conn)
         words = words_of(conn)
         sizes = {s.id: _size(s) for s in found}
         if as_of is not None:
@@ -84,6 +91,26 @@ def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
     with store.engine.connect() as conn:
         found = segment.get(conn, segment_id)
         return _out(found, _size(found), words_of(conn))
+
+
+@router.post("/{segment_id}/archive")
+def archive(store: StoreOf, caller: Writes, segment_id: PathId) -> SegmentOut:
+    """Put it away: it leaves the lists and is not counted any more. Its history stays."""
+    with store.engine.begin() as conn:
+        archiving.archive(conn, segment_id, actor=caller.actor, now=clock.now(), used_by=used_by)
+    return get(store, segment_id)
+
+
+@router.post("/{segment_id}/restore")
+def restore(
+    store: StoreOf, caller: Writes, segment_id: PathId, body: BroughtBack | None = None
+) -> SegmentOut:
+    """Bring an archived one back and count it at once; nobody enters or leaves by that."""
+    name = body.name if body else None
+    with store.engine.begin() as conn:
+        archiving.restore(conn, segment_id, name=name, actor=caller.actor, now=clock.now())
+    membership.ensure(store, segment_id, clock.now())
+    return get(store, segment_id)
 
 
 @router.get("/{segment_id}/customers")
@@ -168,6 +195,7 @@ def _out(found: Segment, size: SizeOut | None, words: Words) -> SegmentOut:
         sentence=describe(found.rule, words),
         rule=found.rule.as_json(),
         is_built_in=found.is_built_in,
+        archived=found.archived,
         size=size,
         created_at=found.created_at,
         updated_at=found.updated_at,

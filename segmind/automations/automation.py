@@ -9,10 +9,12 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from segmind.automations import seen as seen_by
 from segmind.automations import stopping
 from segmind.automations.contents import frozen, spelled_out
 from segmind.automations.definition import Definition, parse
 from segmind.automations.lifecycle import State, require
+from segmind.automations.seen import Seen
 from segmind.automations.tables import automation as table
 from segmind.automations.tables import automation_version as version_table
 from segmind.automations.validate import require_valid
@@ -108,14 +110,22 @@ def update(
     *,
     name: str | None = None,
     definition: Definition | None = None,
+    seen: Seen = seen_by.NOTHING,
 ) -> Automation:
     """Give it another name, or a new version of its definition: later entries follow the new one,
-    people in flight finish theirs.
+    people in flight finish theirs. ``seen`` is what the writer began from.
 
     Raises:
         UnknownAutomation, InvalidDefinition.
+        ChangedSince, RenamedSince: somebody changed it since; nothing is overwritten.
     """
     before = get(conn, automation_id, lock=True)
+    seen.require(
+        version=before.version,
+        name=before.name,
+        saves=definition is not None,
+        renames=name is not None,
+    )
     values: dict[str, object] = {"updated_at": now}
     if name is not None:
         values["name"] = _checked_name(name)
@@ -197,6 +207,18 @@ def list_automations(conn: Connection, *, state: State | None = None) -> list[Au
 def names(conn: Connection) -> dict[int, str]:
     """The names of all automations by id, for charts that know only ids."""
     return {row.id: row.name for row in conn.execute(select(table.c.id, table.c.name))}
+
+
+def author_of(conn: Connection, automation_id: int, version: int) -> str:
+    """Who saved a version, as the audit names them; empty where it does not know."""
+    subject = f"automation {automation_id}"
+    if version == 1:
+        made = audit.of_subject(conn, subject, "automation.create")
+        return made[0].actor if made else ""
+    for entry in audit.of_subject(conn, subject, "automation.update"):
+        if (entry.detail or {}).get("version") == version:
+            return entry.actor
+    return ""
 
 
 def versions(conn: Connection, automation_id: int) -> list[Version]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from segmind import percent
 from segmind.automations.definition import Definition, ReEntry
 from segmind.automations.part import RuleJson
 from segmind.automations.steps import (
@@ -150,13 +151,16 @@ def _step(step: AnyStep, saying: Saying) -> str:
         case WaitRhythm():
             return (
                 f"Wait as long as the customer usually lets pass between two"
-                f" {phrase(step.event).noun}s ({step.percent} % of it, {step.min_days} to"
-                f" {step.max_days} days)."
+                f" {phrase(step.event).noun}s ({percent.said(step.percent)} of it,"
+                f" {step.min_days} to {step.max_days} days)."
             )
         case Condition():
             return f"Is it so? {_rule(step.rule, saying)}"
         case Split():
-            arms = [f"{arm.percent:g} % {_arm(arm.name, arm.holdout)}" for arm in step.branches]
+            arms = [
+                f"{percent.said(arm.percent)} {_arm(arm.name, arm.holdout)}"
+                for arm in step.branches
+            ]
             return f"Part them by chance: {', '.join(arms)}."
         case Send():
             return _send(step, saying)

@@ -96,7 +96,7 @@ BUILT_INS: Final[tuple[BuiltIn, ...]] = (
     BuiltIn(
         "high_value",
         "High value",
-        "The top 20 % of customers with orders by net revenue over 365 days. Customers at the "
+        "The top 20% of customers with orders by net revenue over 365 days. Customers at the "
         "boundary with equal revenue are all in.",
         _rule(Rank(top_percent=20, window=Last(amount=365))),
     ),

@@ -140,6 +140,15 @@ def replace(
     catalogue.insert_all(conn, entries)
 
 
+def drop(conn: Connection, segment_id: int) -> None:
+    """Let a segment have no members' file, when ``conn`` commits: its next refresh begins anew.
+
+    The caller holds the segment's lock (``lock_of``).
+    """
+    mine = (event_file.c.kind == KIND) & (event_file.c.subject_id == segment_id)
+    catalogue.retire(conn, conn.execute(select(event_file.c.id).where(mine)).scalars().all())
+
+
 def confirm(conn: Connection, before: Collection[MemberFile], as_of: datetime, facts: str) -> None:
     """Say that members are still those of their present files, when ``conn`` commits."""
     if not before:

@@ -1,8 +1,8 @@
-"""Saved segments: made, changed, archived, and found again."""
+"""Saved segments: made, changed, and found again (``archiving`` puts them away)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, select
 
 from segmind.db.locks import lock
-from segmind.errors import Conflict, InvalidInput, NotFound
+from segmind.errors import InvalidInput, NotFound
 from segmind.events import names
 from segmind.segments import linking, sizes
 from segmind.segments.built_ins import BUILT_INS
@@ -21,9 +21,6 @@ from segmind.segments.sizes import Size
 from segmind.segments.tables import segment
 from segmind.workspace import audit
 
-#: Says who uses a segment, in words (``the campaign “Spring sale”``); empty: nobody.
-UsedBy = Callable[[Connection, int], list[str]]
-
 _LONGEST_NAME: Final = 200
 _LONGEST_DESCRIPTION: Final = 2_000
 
@@ -32,13 +29,6 @@ class InvalidSegment(InvalidInput):
     """The segment cannot be saved."""
 
     code = "invalid_segment"
-
-
-class SegmentInUse(Conflict):
-    """The segment is used by {users}."""
-
-    code = "segment_in_use"
-    hint = "Take it out there first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +126,7 @@ def create(
     """
     checked = _checked(conn, rule, own_id=None)
     values = {
-        "name": _name(name),
+        "name": checked_name(name),
         "description": _description(description),
         "rule": checked.as_json(),
         "created_by": actor,
@@ -168,7 +158,7 @@ def update(
     before = get(conn, segment_id)
     changes: dict[str, Any] = {}
     if name is not None:
-        changes["name"] = _name(name)
+        changes["name"] = checked_name(name)
     if description is not None:
         changes["description"] = _description(description)
     if rule is not None:
@@ -179,52 +169,6 @@ def update(
         detail = {"name": before.name, "changed": sorted(changes)}
         audit.record(conn, actor, "segment.update", str(segment_id), detail)
     return get(conn, segment_id)
-
-
-def archive(
-    conn: Connection,
-    segment_id: int,
-    *,
-    actor: str = "",
-    now: datetime,
-    used_by: UsedBy = lambda _conn, _id: [],
-) -> Segment:
-    """Take a segment out of lists and refreshes; its history stays.
-
-    ``used_by`` speaks for the floors above (campaigns, automations).
-
-    Raises:
-        NotFound: there is none of this id.
-        SegmentInUse: another segment, or somebody of ``used_by``, refers to it.
-    """
-    lock(conn, "segment rules")
-    before = get(conn, segment_id)
-    users = [f"the segment “{s.name}”" for s in users_of(conn, segment_id)]
-    users += used_by(conn, segment_id)
-    if users:
-        raise SegmentInUse(users=", ".join(users))
-    values = {"archived": True, "updated_at": now}
-    conn.execute(segment.update().where(segment.c.id == segment_id).values(values))
-    audit.record(conn, actor, "segment.archive", str(segment_id), {"name": before.name})
-    return get(conn, segment_id)
-
-
-def restore(conn: Connection, segment_id: int, *, actor: str = "", now: datetime) -> Segment:
-    """Put an archived segment back.
-
-    Raises:
-        NotFound: there is none of this id.
-    """
-    before = get(conn, segment_id)
-    values = {"archived": False, "updated_at": now}
-    conn.execute(segment.update().where(segment.c.id == segment_id).values(values))
-    audit.record(conn, actor, "segment.restore", str(segment_id), {"name": before.name})
-    return get(conn, segment_id)
-
-
-def users_of(conn: Connection, segment_id: int) -> list[Segment]:
-    """The segments, not archived, whose rules refer to this one directly."""
-    return [s for s in list_segments(conn) if segment_id in references(s.rule)]
 
 
 def references(rule: Rule) -> set[int]:
@@ -257,7 +201,12 @@ def _checked(conn: Connection, rule: Rule | Any, own_id: int | None) -> Rule:
     return checked
 
 
-def _name(given: str) -> str:
+def checked_name(given: str) -> str:
+    """The name as it is kept.
+
+    Raises:
+        InvalidSegment: it is empty or too long.
+    """
     name = given.strip()
     if not name or len(name) > _LONGEST_NAME or "\x00" in name:
         message = f"A segment's name has 1 to {_LONGEST_NAME} characters."

@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 import narwhals as nw
 from pydantic import Field, model_validator
 
+from segmind import percent
 from segmind.segments.fault import fault
 from segmind.segments.part import Part
 
@@ -94,7 +95,7 @@ class CountThreshold(Part):
 
 
 class RatioThreshold(Part):
-    """``op ratio``, where 0.1 is 10 %."""
+    """``op ratio``, where 0.1 is 10%."""
 
     op: RatioOp
     ratio: float = Field(ge=0, le=1_000_000, allow_inf_nan=False)
@@ -116,10 +117,5 @@ class RatioThreshold(Part):
 
     @property
     def ratio_words(self) -> str:
-        """``at most 50 %``."""
-        return f"{_WORDS[self.op]} {percent(self.ratio)}"
-
-
-def percent(share: float) -> str:
-    """``0.125`` is ``12.5 %``."""
-    return f"{share * 100:.6g} %"
+        """``at most 50%``."""
+        return f"{_WORDS[self.op]} {percent.said(100 * self.ratio)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from segmind import percent as percents
 from segmind.workspace.currency import decimals
 
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CNY": "¥"}
@@ -69,12 +70,23 @@ def count(value: float | None) -> str:
 
 def share(part: float | None, whole: float | None, places: int = 1) -> str:
     """``part`` of ``whole`` in per cent; a dash where there is no whole."""
-    return DASH if part is None or not whole else f"{100 * part / whole:.{places}f}%"
+    return DASH if part is None or not whole else percents.of_share(part / whole, places)
 
 
 def percent(value: float | None, places: int = 1) -> str:
     """A ratio in per cent."""
-    return DASH if value is None else f"{100 * value:.{places}f}%"
+    return DASH if value is None else percents.of_share(value, places)
+
+
+def per_cent(value: float) -> str:
+    """So many per cent, as somebody chose them: ``10%``, ``12.5%``."""
+    return percents.said(value)
+
+
+def change(value: float) -> str:
+    """A change by so many per cent, signed: ``+4.2%``, ``-1,250%``."""
+    places = 1 if abs(value) < 1000 else 0
+    return f"{value:+,.{places}f}%"
 
 
 def plural(n: float, one: str, many: str | None = None) -> str:

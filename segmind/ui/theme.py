@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
@@ -84,9 +85,23 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
+#: A name that is cut off in a link ends with dots; on a phone it goes on in a second line. A key
+#: figure never is cut off: its size follows the width of its card (two beside each other on a phone
+#: leave 143 px, in which 1.75rem shows nine digits), and what is still too long goes on in a second
+#: line, as labels do.
+_RULES: Final = """
+[data-testid=stPageLink] p{overflow:hidden;text-overflow:ellipsis}
+@media (max-width:640px){[data-testid=stMain] [data-testid=stPageLink] p{white-space:normal}}
+[data-testid=stMetric]{container-type:inline-size}
+[data-testid=stMetricValue]{font-size:clamp(1.125rem,12cqi,1.75rem)}
+[data-testid=stMetric] [data-testid=stMetricValue] *{white-space:normal;overflow-wrap:anywhere}
+[data-testid=stMetric] [data-testid=stMetricLabel] *{white-space:normal}
+"""
+
+
 def finish() -> None:
-    """What ``config.toml`` cannot say: a name that is cut off in a link ends with dots."""
-    st.html("<style>[data-testid=stPageLink] p{overflow:hidden;text-overflow:ellipsis}</style>")
+    """What ``config.toml`` cannot say."""
+    st.html(f"<style>{_RULES}</style>")
 
 
 def logo() -> Path:

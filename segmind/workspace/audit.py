@@ -45,3 +45,10 @@ def recent(conn: Connection, limit: int = 100, before: int | None = None) -> lis
     if before is not None:
         query = query.where(audit.c.id < before)
     return [Entry(**row) for row in conn.execute(query).mappings()]
+
+
+def of_subject(conn: Connection, subject: str, action: str) -> list[Entry]:
+    """When ``action`` was done to ``subject``, the first time first."""
+    mine = (audit.c.subject == subject) & (audit.c.action == action)
+    query = select(audit).where(mine).order_by(audit.c.id)
+    return [Entry(**row) for row in conn.execute(query).mappings()]

@@ -108,6 +108,24 @@ def test_any_definition_is_created_changed_and_its_versions_kept(client: Client)
     problem(client.get(f"{path}/runs/7"), 404, "unknown_run")
 
 
+def test_nobody_overwrites_a_version_or_a_name_that_they_have_not_seen(client: Client) -> None:
+    made = client.post("/automations", json={"name": "Thanks", "definition": DEFINITION}).json()
+    path = f"/automations/{made['id']}"
+    mine, theirs = ({**DEFINITION, "steps": [{**WAIT, "seconds": n}, SEND]} for n in (61, 62))
+    seen = {"seen_version": 1, "seen_name": "Thanks"}
+    saved = client.patch(path, json={"definition": theirs, "name": "Thank you", **seen})
+    assert saved.json()["version"] == 2
+    refused = problem(
+        client.patch(path, json={"definition": mine, **seen}), 409, "automation_changed"
+    )
+    assert (refused["version"], refused["errors"][0]["field"]) == (2, "seen_version")
+    problem(client.patch(path, json={"name": "Merci", **seen}), 409, "automation_renamed")
+    report = client.get(path).json()
+    assert (report["name"], report["version"]) == ("Thank you", 2)
+    assert report["definition"]["steps"][0]["seconds"] == 62
+    assert client.patch(path, json={"definition": mine, "seen_version": 2}).json()["version"] == 3
+
+
 @each(
     "steps, field",
     [

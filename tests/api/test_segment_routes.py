@@ -185,3 +185,37 @@ def test_an_id_that_is_none_is_refused(client: Client, segment_id: str) -> None:
 def test_an_unknown_segment_is_not_found(client: Client) -> None:
     problem(client.get("/segments/999999"), 404, "not_found")
     problem(client.get("/segments/999999/customers"), 404, "not_found")
+
+
+def test_an_archived_segment_is_listed_apart_and_can_be_brought_back(shop: Client) -> None:
+    made = shop.post("/segments/create", json={"name": "Lookers", "rule": LOOKERS}).json()
+    assert shop.post(f"/segments/{made['id']}/archive").json()["archived"] is True
+    assert made["id"] not in [s["id"] for s in shop.get("/segments").json()["segments"]]
+    away = shop.get("/segments", params={"archived": True}).json()["segments"]
+    assert [s["id"] for s in away] == [made["id"]]
+    shop.post("/segments/create", json={"name": "lookers", "rule": LOOKERS})
+    problem(shop.post(f"/segments/{made['id']}/restore"), 409, "segment_name_taken")
+    answer = shop.post(f"/segments/{made['id']}/restore", json={"name": "Old lookers"})
+    assert answer.status_code == 200, answer.text
+    back = answer.json()
+    assert (back["name"], back["archived"], back["size"]["size"]) == ("Old lookers", False, 4)
+    assert back["size"]["entered"] == 0
+
+
+def test_a_segment_that_an_automation_waits_for_is_not_archived(shop: Client) -> None:
+    made = shop.post("/segments/create", json={"name": "Lookers", "rule": LOOKERS}).json()
+    definition = {
+        "trigger": {"kind": "segment", "segment_id": made["id"]},
+        "steps": [
+            {
+                "kind": "send",
+                "id": "s",
+                "channel": "sms",
+                "content": {"channel": "sms", "body": "Hi."},
+            }
+        ],
+    }
+    answer = shop.post("/automations", json={"name": "Welcome", "definition": definition})
+    assert answer.status_code == 201, answer.text
+    refused = problem(shop.post(f"/segments/{made['id']}/archive"), 409, "segment_in_use")
+    assert "the automation “Welcome”" in refused["detail"]

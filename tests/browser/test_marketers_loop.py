@@ -27,6 +27,12 @@ EMAIL = Message(
     "Mail to lookers", "E-mail", "Come and look at what is new.", subject="Fresh arrivals"
 )
 FITS = "document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth"
+#: Puts a long sum into every key figure, and says which of them are cut off.
+CUT = """[...document.querySelectorAll('[data-testid=stMetricValue]')].filter(card => {
+    const said = [...card.querySelectorAll('*')].findLast(e => e.textContent.trim())
+    said.textContent = '\u2212$1,234,567.89'
+    return [card, ...card.querySelectorAll('*')].some(e => e.scrollWidth > e.clientWidth + 1)
+}).map(card => card.clientWidth)"""
 #: Visible pages and what their title is; the first answers at / only.
 PAGES = {
     "/": "Overview",
@@ -112,6 +118,8 @@ def test_every_page_opens_and_fits_a_phone_a_hidden_one_on_the_first_visit(
         visit.settle()
         visit.page.wait_for_function(FITS)
         visit.shot(f"{name}-390px")
+        if path == "/revenue":
+            assert visit.page.evaluate(CUT) == []
 
 
 def test_dark_pages_open_a_campaign_on_the_first_visit(demo_shop: Stack, visitor: Visitor) -> None:

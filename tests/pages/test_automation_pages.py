@@ -60,6 +60,79 @@ def test_a_wait_is_changed_and_saved_as_a_new_version(
     assert "Not saved yet" not in texts(app)
 
 
+def wait_for(minutes: int, ui: Store, automation: Automation) -> None:
+    """Another tab saves another wait before the e-mail."""
+    definition = kept(ui, automation).definition.as_json()
+    for step in definition["steps"]:
+        if step["id"] == "wait_email":
+            step["seconds"] = 60 * minutes
+    with ui.engine.begin() as conn:
+        automations.update(
+            conn, automation.id, clock.now(), "ana@shop.example", definition=parse(definition)
+        )
+    st.cache_data.clear()
+
+
+def wait_of(ui: Store, automation: Automation) -> int:
+    steps = kept(ui, automation).definition.as_json()["steps"]
+    return next(step["seconds"] for step in steps if step["id"] == "wait_email") // 60
+
+
+def edited_in_two_tabs(ui: Store, open_page: Open) -> tuple[Automation, AppTest]:
+    """One tab has 90 minutes that are not saved, the other has saved 45 meanwhile."""
+    made = carts(ui)
+    app = open_page("automation", id=made.id, state={f"aut_{made.id}_open": "wait_email"})
+    key = f"aut_{made.id}_step_wait_email_length"
+    app.selectbox(key=f"{key}_unit").set_value("minutes").run()
+    app.number_input(key=f"{key}_n").set_value(90).run()
+    wait_for(45, ui, made)
+    app.button(key=f"aut_{made.id}_save").click().run()
+    assert_well(app)
+    assert wait_of(ui, made) == 45
+    assert "Version 2 was saved by ana@shop.example" in texts(app)
+    assert "Wait 1 hour" in texts(app)
+    assert "→ Wait 45 minutes" in texts(app)
+    return made, app
+
+
+def test_a_draft_does_not_overwrite_what_another_tab_saved_and_can_take_it_over(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    made, app = edited_in_two_tabs(ui, open_page)
+    app.button(key=f"aut_{made.id}_theirs").click().run()
+    assert_well(app)
+    assert "Wait 45 minutes" in texts(app)
+    assert "Not saved yet" not in texts(app)
+    assert kept(ui, made).version == 2
+
+
+def test_a_draft_that_is_kept_against_another_tabs_is_saved_after_it(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    made, app = edited_in_two_tabs(ui, open_page)
+    app.button(key=f"aut_{made.id}_mine").click().run()
+    assert_well(app)
+    assert "Not saved yet" in texts(app)
+    app.button(key=f"aut_{made.id}_save").click().run()
+    assert_well(app)
+    assert (kept(ui, made).version, wait_of(ui, made)) == (3, 90)
+
+
+def test_inputs_left_open_do_not_undo_what_another_tab_saved(
+    ui: Store, shop: dict[str, int], open_page: Open
+) -> None:
+    made = carts(ui)
+    app = open_page("automation", id=made.id, state={f"aut_{made.id}_open": "wait_email"})
+    wait_for(45, ui, made)
+    app.run()
+    assert_well(app)
+    assert "Not saved yet" not in texts(app)
+    assert "Version 2 was saved" in texts(app)
+    app.button(key=f"aut_{made.id}_theirs").click().run()
+    assert "Wait 45 minutes" in texts(app)
+    assert "Version 2 was saved" not in texts(app)
+
+
 def test_every_kind_of_step_trigger_and_ending_has_a_form_that_changes_nothing_by_itself(
     ui: Store, shop: dict[str, int], open_page: Open
 ) -> None:

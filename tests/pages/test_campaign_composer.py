@@ -205,3 +205,85 @@ def test_a_text_is_kept_some_seconds_later_though_nobody_types_on(
     assert kept is not None
     assert kept["body"] == "Spring. Reply STOP"
     assert "Everything is kept." in texts(app)
+
+
+def elsewhere(ui: Store, number: int, **changes: object) -> None:
+    """Somebody else changes the draft."""
+    with ui.engine.begin() as conn:
+        campaigns.update(conn, number, changes, clock.now(), "ana@shop.example")
+
+
+def in_two_tabs(ui: Store, draft: int, open_page: Open) -> AppTest:
+    """This tab has the audience open; another one has named the campaign and held out a tenth."""
+    app = open_page("campaign", id=draft)
+    elsewhere(ui, draft, name="Summer", holdout_percent=10)
+    app.slider(key=f"cmp_{draft}_holdout").set_value(5.0).run()
+    assert_well(app)
+    assert (read(ui, draft).name, read(ui, draft).holdout_percent) == ("Summer", 10)
+    assert "This draft was changed by ana@shop.example" in texts(app)
+    assert "Name: “Spring” → “Summer”" in texts(app)
+    assert "Hold out: 0% → 10%" in texts(app)
+    assert not app.slider
+    return app
+
+
+def test_a_tab_does_not_undo_what_another_one_changed_and_can_load_it(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    app = in_two_tabs(ui, draft, open_page)
+    app.button(key="cmp_theirs").click().run()
+    assert_well(app)
+    assert app.text_input(key=f"cmp_{draft}_name").value == "Summer"
+    assert app.slider(key=f"cmp_{draft}_holdout").value == 10
+    assert (read(ui, draft).name, read(ui, draft).holdout_percent) == ("Summer", 10)
+
+
+def test_what_a_tab_saw_can_be_kept_against_another_one(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    app = in_two_tabs(ui, draft, open_page)
+    app.button(key="cmp_mine").click().run()
+    assert_well(app)
+    assert (read(ui, draft).name, read(ui, draft).holdout_percent) == ("Spring", 0)
+    app.slider(key=f"cmp_{draft}_holdout").set_value(5.0).run()
+    assert_well(app)
+    assert read(ui, draft).holdout_percent == 5
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("cmp_mine", "Mine."), ("cmp_theirs", "Theirs.")])
+def test_a_text_that_waits_overwrites_no_text_of_another_tab_unasked(
+    ui: Store, draft: int, open_page: Open, choice: str, kept: str
+) -> None:
+    app = open_page("campaign", id=draft, cmp_step="Message")
+    app.text_area(key=f"cmp_{draft}_sms_body_plain").set_value("Mine.").run()
+    elsewhere(ui, draft, content={"channel": "sms", "body": "Theirs."})
+    app.button(key="cmp_keep").click().run()
+    assert_well(app)
+    assert (read(ui, draft).content or {})["body"] == "Theirs."
+    assert "What you wrote last is not in the draft yet" in texts(app)
+    app.button(key=choice).click().run()
+    assert_well(app)
+    assert app.text_area(key=f"cmp_{draft}_sms_body_plain").value == kept
+    assert (read(ui, draft).content or {})["body"] == kept
+
+
+def test_what_is_launched_is_what_was_reviewed(ui: Store, draft: int, open_page: Open) -> None:
+    elsewhere(ui, draft, content={"channel": "sms", "body": "Hello. Reply STOP to opt out"})
+    app = open_page("campaign", id=draft, cmp_step="Review")
+    elsewhere(ui, draft, content={"channel": "sms", "body": "Bye. Reply STOP to opt out"})
+    app.button(key="cmp_launch").click().run()
+    assert_well(app)
+    assert "Message: “Hello. Reply STOP to opt out” → “Bye." in texts(app)
+    assert "cmp_launch" not in [each.key for each in app.button]
+
+
+def test_a_tab_that_comes_back_sees_the_draft_as_it_is(
+    ui: Store, draft: int, open_page: Open
+) -> None:
+    app = open_page("campaign", id=draft)
+    app.switch_page("../../pages/campaigns.py").run()
+    elsewhere(ui, draft, name="Summer")
+    app.query_params["id"] = str(draft)
+    app.switch_page("../../pages/campaign.py").run()
+    assert_well(app)
+    assert app.text_input(key=f"cmp_{draft}_name").value == "Summer"

@@ -73,5 +73,5 @@ def test_lift_stands_side_by_side_and_says_what_is_not_known(
         assert product_settings.load(conn).global_holdout_percent == 10
     app = open_page("lift")
     assert_well(app)
-    assert "10 % of all customers get no marketing at all" in texts(app)
+    assert "10% of all customers get no marketing at all" in texts(app)
     assert "This goes on" in texts(app)

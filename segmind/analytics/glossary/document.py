@@ -19,7 +19,7 @@ What all of them share: an order is an order id, else all purchase lines of one 
 line itself; it happens at its first line. Money is in whole minor units of one currency; a period
 with several is refused. "The last N days" on pages are calendar days in the workspace's zone, today
 among them; a period is compared with the one of the same length that ends where it starts. A share
-of nothing is shown as a dash, never as 0 % or NaN.
+of nothing is shown as a dash, never as 0% or NaN.
 """
 
 

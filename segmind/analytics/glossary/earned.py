@@ -121,7 +121,7 @@ AREA: Final = Area(
         Term(
             ("Incremental revenue", "Incremental ROI"), "currency; times",
             "what messages caused, by experiment",
-            "revenue per recipient - revenue per customer held out, x recipients, with its 95 % "
+            "revenue per recipient - revenue per customer held out, x recipients, with its 95% "
             "interval; not shown where nobody was held out", "`analytics.roi.Incremental`",
             ("value", "low", "high"),
         ),
@@ -147,14 +147,14 @@ AREA: Final = Area(
         Term(
             ("Incremental return",), "times", "what a spent unit brought that nothing else would",
             "(incremental revenue - message cost - discounts) / (message cost + discounts), with "
-            "the 95 % interval of the incremental revenue",
+            "the 95% interval of the incremental revenue",
             "`analytics.roi.Return.incremental_roi`",
         ),
         Term(
             ("Variants",), "points; currency", "how much more a variant has than A, per customer",
             "metric (share who clicked or ordered, or net revenue) per customer drawn for the "
             "variant - that of A, until the test's end. A winner beats every other variant with "
-            "p <= 5 % after Holm's correction for all pairs; intervals are Bonferroni's. Shares: "
+            "p <= 5% after Holm's correction for all pairs; intervals are Bonferroni's. Shares: "
             "Newcombe and the score test; revenue: Welch after CUPED",
             "`experiments.contest.judge`, `campaigns.standing`",
         ),

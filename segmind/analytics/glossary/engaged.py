@@ -40,7 +40,7 @@ AREA: Final = Area(
         ),
         Term(
             ("Complained",), "%", "reported as spam", "complained / delivered",
-            "`analytics.engagement`; mailbox providers want it below 0.1 %", ("complained",),
+            "`analytics.engagement`; mailbox providers want it below 0.1%", ("complained",),
         ),
         Term(
             ("Reactions", "First 48 hours"), "messages", "receipts over time",

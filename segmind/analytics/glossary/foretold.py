@@ -81,8 +81,8 @@ AREA: Final = Area(
         Term(
             ("At risk after", "Lapsed after", "At risk now", "Lapsed now", "Thresholds of silence"),
             "days; customers; %", "from when on silence tells that somebody is gone",
-            "quantiles of the gaps between a customer's successive days with an order (at risk 75 "
-            "%, lapsed 90 %). Precision: bought nothing in the days held back / flagged; recall: "
+            "quantiles of the gaps between a customer's successive days with an order (at risk "
+            "75%, lapsed 90%). Precision: bought nothing in the days held back / flagged; recall: "
             "flagged / bought nothing; thresholds learnt and customers flagged before those days",
             "`analytics.lapse`",
             ("quantile", "days", "precision", "recall", "flagged", "gaps", "at_risk", "lapsed",

@@ -171,7 +171,7 @@ class Summing:
                 yield Reason(reason, _LABELS.get(reason, f"Left before: {reason}"), n)
         for step, n in sorted(finished.items()):
             step_id = self.replayed.question.definition.steps[step].id
-            yield Reason(f"{FINISHED}:{step_id}", f"Their way ended at “{step_id}”", n)
+            yield Reason(f"{FINISHED}:{step_id}", f"Their way ended at step {step + 1}", n)
         for fate, label in BLOCKS.items():
             if counted[fate]:
                 yield Reason(fate, label, counted[fate])

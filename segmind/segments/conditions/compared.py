@@ -8,6 +8,7 @@ from typing import Literal, Self
 import narwhals as nw
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from segmind import percent
 from segmind.segments.acts import ORDER, SESSION, Act, checked_event, checked_where, phrase
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.aggregates.revenue import NetRevenueRank
@@ -15,7 +16,7 @@ from segmind.segments.aggregates.totals import totals
 from segmind.segments.comparison import EventComparison
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
-from segmind.segments.thresholds import RatioThreshold, percent
+from segmind.segments.thresholds import RatioThreshold
 from segmind.segments.windows import Duration, Ever, Window
 from segmind.segments.words import Words
 
@@ -79,7 +80,7 @@ class Rate(Condition, RatioThreshold):
     def detail(self, question: Question, found: Found, words: Words) -> str:
         part, whole = (found.of(a, "n") for a in self._aggregates(question))
         counts = f"{_of(part, self.event)}, {_of(whole, self.per)}"
-        return counts if whole == 0 else f"{counts}: {percent(part / whole)}"
+        return counts if whole == 0 else f"{counts}: {percent.rounded(part / whole)}"
 
 
 class Trend(Condition, Act, RatioThreshold):
@@ -136,7 +137,7 @@ class Trend(Condition, Act, RatioThreshold):
     def detail(self, question: Question, found: Found, words: Words) -> str:
         now, before = (found.of(a, self._column) for a in self._aggregates(question))
         counts = f"{self._say(now, words)} now, {self._say(before, words)} before"
-        return counts if before <= 0 else f"{counts}: {percent(now / before)}"
+        return counts if before <= 0 else f"{counts}: {percent.rounded(now / before)}"
 
 
 class Rank(Condition):
@@ -172,7 +173,7 @@ class Rank(Condition):
     def sentence(self, words: Words) -> str:
         when = self.window.words()
         tail = "" if when == "ever" else f" {when}"
-        share = f"{self.top_percent:g} %"
+        share = percent.said(self.top_percent)
         return f"are in the top {share} of customers with orders by net revenue{tail}"
 
     def detail(self, question: Question, found: Found, words: Words) -> str:

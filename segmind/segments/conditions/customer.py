@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import narwhals as nw
 from pydantic import Field, model_validator
 
+from segmind import percent
 from segmind.segments import attributes
 from segmind.segments.attributes import Attribute
 from segmind.segments.comparison import CustomerComparison
@@ -136,8 +137,8 @@ class Bucket(Condition):
         return (self.attribute.column() >= low) & (self.attribute.column() < high)
 
     def sentence(self, words: Words) -> str:
-        share = f"{self.from_percent:g} to {self.to_percent:g} %"
+        share = f"{self.from_percent:g} to {percent.said(self.to_percent)}"
         return f"are in the random share {share} of “{self.salt}”"
 
     def detail(self, question: Question, found: Found, words: Words) -> str:
-        return f"at {found.attribute(self.attribute) / 100:.2f} %"
+        return f"at {percent.of_share(found.attribute(self.attribute) / 10_000, 2)}"

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, Self
 import narwhals as nw
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from segmind import percent
 from segmind.predictions.model import HORIZON
 from segmind.segments.aggregates.predictions import Predictions
 from segmind.segments.conditions.base import Condition, Found, Question, Requirement
 from segmind.segments.fault import fault
-from segmind.segments.thresholds import percent
 from segmind.segments.words import Words
 
 What = Literal["predicted_orders", "probability_alive", "predicted_value"]
@@ -45,7 +45,7 @@ class Predicted(Condition):
     def _fits(cls, n: float, info: ValidationInfo) -> float:
         what = info.data.get("what")
         if what == "probability_alive" and n > 1:
-            raise fault("A probability is at most 1.", "Write 70 % as 0.7.")
+            raise fault("A probability is at most 1.", "Write 70% as 0.7.")
         if what == "predicted_value" and n != int(n):
             raise fault("Money counts in whole minor units.", "Write 19.90 as 1990.")
         return n
@@ -86,7 +86,7 @@ class Predicted(Condition):
     def _say(self, value: float, words: Words) -> str:
         match self.what:
             case "probability_alive":
-                return percent(round(value, 4))
+                return percent.said(100 * round(value, 4))
             case "predicted_value":
                 return words.money(value)
         return f"{round(value, 2):,.6g}"

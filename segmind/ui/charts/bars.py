@@ -43,13 +43,14 @@ def _written(value: float, form: str) -> str:
 
 
 def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
-    """Steps as bars from one line: the count, and its share of the first and previous step."""
+    """Steps as bars from one line: the count, and its share of the first step. The share of the
+    step before is told when pointed at: two lines beside a bar are cut off on a phone."""
     top = steps[0][1] if steps else 0
-    texts, before = [], top
+    texts, hints, before = [], [], top
     for index, (_, value) in enumerate(steps):
-        of_top = f"{100 * value / top:.1f}%" if top else "–"
-        step = f"<br>{100 * value / before:.1f}% of the step before" if index > 1 and before else ""
-        texts.append(f"{value:,}" if index == 0 else f"{value:,}  ({of_top}){step}")
+        texts.append(f"{value:,}" if index == 0 else f"{value:,} ({figures.share(value, top)})")
+        of_before = f"<br>{figures.share(value, before)} of the step before" if index else ""
+        hints.append(of_before if before else "")
         before = value
     fig = figure(height=64 + 44 * max(1, len(steps)), legend=False, hover="closest")
     fig.add_bar(
@@ -62,7 +63,8 @@ def funnel(steps: Sequence[tuple[str, int]], unit: str) -> go.Figure:
         insidetextanchor="start",
         insidetextfont={"color": palette().surface},
         cliponaxis=False,
-        hovertemplate=f"%{{y}}: %{{x:,}} {unit}<extra></extra>",
+        customdata=hints,
+        hovertemplate=f"%{{y}}: %{{x:,}} {unit}%{{customdata}}<extra></extra>",
     )
     return _lying(fig, [value for _, value in steps])
 

@@ -12,6 +12,13 @@ from segmind.ui.theme import palette
 
 Instants = Sequence[date] | Sequence[datetime]
 Series = Mapping[str, Sequence[float | None]]
+#: Marks by how far they are apart, the day before the month as everywhere; the second line stands
+#: where it changes.
+_MARKS = [
+    {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b"},
+    {"dtickrange": [86_400_000, "M1"], "value": "%-d %b\n%Y"},
+    {"dtickrange": ["M1", None], "value": "%b\n%Y"},
+]
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -76,5 +83,6 @@ def size_history(x: Instants, sizes: Sequence[int]) -> go.Figure:
 def _axes(fig: go.Figure, unit: str) -> go.Figure:
     prefix, _, suffix = unit_format(unit)
     fig.update_yaxes(tickprefix=prefix, ticksuffix=suffix if suffix == "%" else "")
-    fig.update_xaxes(hoverformat="%a %-d %b %Y", nticks=8)
+    # Six marks lie side by side on a phone too, where more are turned on end.
+    fig.update_xaxes(hoverformat="%a %-d %b %Y", nticks=6, tickformatstops=_MARKS)
     return fig

@@ -33,7 +33,8 @@ def waterfall(
         hovertemplate="%{y}: %{text} customers<extra></extra>",
     )
     fig.update_yaxes(autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8)
-    # A number stands left of its bar, which may end near zero: there it needs room beside the name.
+    # A number stands left of its bar, which may end near zero: there it needs room beside the name;
+    # that of the longest bar stands right of it, and needs a quarter of a phone's plot.
     whole = max(1, start[1])
-    fig.update_xaxes(visible=False, range=[min(0, end[1] - 0.16 * whole), 1.18 * whole])
+    fig.update_xaxes(visible=False, range=[min(0, end[1] - 0.16 * whole), 1.34 * whole])
     return fig

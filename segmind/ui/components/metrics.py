@@ -8,6 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
+from segmind.ui import figures
+
 Judgement = Literal["normal", "inverse", "off"]
 
 
@@ -66,4 +68,4 @@ def _change(kpi: Kpi) -> str | int | None:
     change = 100 * (kpi.now - kpi.before) / abs(kpi.before)
     if abs(change) < 0.05:
         return 0
-    return f"{change:+.1f}%" if abs(change) < 1000 else f"{change:+,.0f}%"
+    return figures.change(change)

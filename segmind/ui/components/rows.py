@@ -38,7 +38,11 @@ def list_row(
                     st.markdown(" ".join(badges), width="content")
             if facts:
                 st.caption(facts)
-        for label, value in figures:
-            with st.container(width=104, gap="xxsmall"):
-                st.markdown(f"**{value}**", width="content")
-                st.caption(label, width="content")
+        if not figures:
+            return
+        # Together, so that on a phone they go below the name in one line.
+        with st.container(horizontal=True, width="content", gap="small"):
+            for label, value in figures:
+                with st.container(width=100, gap="xxsmall"):
+                    st.markdown(f"**{value}**", width="content")
+                    st.caption(label, width="content")

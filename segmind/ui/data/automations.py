@@ -17,6 +17,7 @@ from segmind.automations.moving import Place
 from segmind.automations.numbers import StepCounts, Totals
 from segmind.automations.recipes import Recipe
 from segmind.automations.runs import Passage, Run
+from segmind.automations.seen import Seen
 from segmind.automations.steps import Option
 from segmind.templates.template import to_json
 from segmind.ui.access import allow
@@ -120,6 +121,13 @@ def versions(automation_id: int) -> list[Version]:
         return automations.versions(conn, automation_id)
 
 
+@st.cache_data(max_entries=200, show_spinner=False)
+def author(automation_id: int, version: int) -> str:
+    """Who saved a version; versions never change."""
+    with store().engine.connect() as conn:
+        return automations.author_of(conn, automation_id, version)
+
+
 @st.cache_data(ttl=5, max_entries=64, show_spinner=False)
 def places(automation_id: int) -> list[Place]:
     """Where the people are who follow an older version."""
@@ -165,13 +173,20 @@ def create(name: str, definition: Definition) -> Automation:
 
 
 def update(
-    automation_id: int, *, name: str | None = None, definition: Definition | None = None
+    automation_id: int,
+    *,
+    name: str | None = None,
+    definition: Definition | None = None,
+    seen: Seen,
 ) -> Automation:
-    """Another name, or a new version of its definition."""
+    """Another name, or a new version of its definition.
+
+    Raises InvalidDefinition; ChangedSince, RenamedSince where it is not as ``seen`` any more.
+    """
     who = allow(Action.EDIT_AUTOMATIONS)
     with store().engine.begin() as conn:
         changed = automations.update(
-            conn, automation_id, now(), who.email, name=name, definition=definition
+            conn, automation_id, now(), who.email, name=name, definition=definition, seen=seen
         )
     _changed()
     return changed

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
+from sqlalchemy import Connection
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import deciding, moves, pace, trial
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.lifecycle import Status
+from segmind.campaigns.lifecycle import FINAL, Status
 from segmind.campaigns.pace import Eta
 from segmind.campaigns.progress import Progress
 from segmind.campaigns.progress import progress as progress_of
@@ -23,11 +24,26 @@ from segmind.campaigns.standing import Standing
 from segmind.campaigns.standing import standing as standing_of
 from segmind.campaigns.variant_test import CONTROL
 from segmind.channels.channel import Channel
+from segmind.errors import Conflict
 from segmind.ui.access import allow
 from segmind.ui.data import facts, messages
 from segmind.ui.store import now, store
-from segmind.workspace import product_settings
+from segmind.workspace import audit, product_settings
 from segmind.workspace.permissions import Action
+
+#: What people write of a draft.
+WRITTEN: Final = (
+    "name",
+    "channel",
+    "segment_id",
+    "exclude_segment_ids",
+    "content",
+    "holdout_percent",
+    "variant_test",
+    "rate_per_second",
+)
+#: Of each status; nobody has more campaigns that wait or run.
+_MOST_UNFINISHED: Final = 1_000
 
 
 @st.cache_data(ttl=5, max_entries=8, show_spinner=False)
@@ -35,6 +51,16 @@ def newest(limit: int = 200) -> list[Campaign]:
     """The newest campaigns first."""
     with store().engine.connect() as conn:
         return campaigns.list_campaigns(conn, limit=limit)
+
+
+def unfinished(conn: Connection) -> list[Campaign]:
+    """Those that wait for something or are being sent, as they are now."""
+    return [
+        each
+        for status in Status
+        if status not in FINAL
+        for each in campaigns.list_campaigns(conn, status=status, limit=_MOST_UNFINISHED)
+    ]
 
 
 @st.cache_data(ttl=30, max_entries=2, show_spinner=False)
@@ -150,13 +176,33 @@ def create(name: str, channel: Channel, segment_id: int | None = None) -> Campai
     return made
 
 
-def update(campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
-    """Change a draft."""
+class ChangedSince(Conflict):
+    """Somebody changed this draft since you saw it."""
+
+    code = "campaign_changed"
+    hint = "Look at it again before you change it."
+
+
+def update(campaign_id: int, changes: Mapping[str, Any], seen: Campaign) -> Campaign:
+    """Change a draft, of which what is changed is as in ``seen``.
+
+    Raises InvalidCampaign, NotEditable; ChangedSince: nothing is overwritten.
+    """
     who = allow(Action.EDIT_CAMPAIGNS)
     with store().engine.begin() as conn:
+        before = campaigns.get(conn, campaign_id, lock=True)
+        if any(getattr(before, field) != getattr(seen, field) for field in changes):
+            raise ChangedSince(field=sorted(changes)[0])
         changed = campaigns.update(conn, campaign_id, changes, now(), who.email)
     _changed()
     return changed
+
+
+def last_change(campaign_id: int) -> audit.Entry | None:
+    """Who changed the draft last, as the audit has it."""
+    with store().engine.connect() as conn:
+        found = audit.of_subject(conn, f"campaign {campaign_id}", "campaign.update")
+    return found[-1] if found else None
 
 
 def copy(campaign_id: int) -> Campaign:

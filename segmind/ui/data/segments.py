@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from segmind.automations import mentions
 from segmind.customers import trait_catalogue
 from segmind.events import property_names
-from segmind.segments import known, naming, sizes
+from segmind.segments import archiving, known, membership, naming, sizes
 from segmind.segments import segment as segments
 from segmind.segments.acts import known_events
 from segmind.segments.compile import matching_many
@@ -57,6 +57,13 @@ def listed() -> list[Segment]:
     """Every segment with its newest size: the built-ins first, then by name."""
     with store().engine.connect() as conn:
         return segments.list_segments(conn)
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def archived() -> list[Segment]:
+    """The segments that were put away, the newest of them first."""
+    with store().engine.connect() as conn:
+        return archiving.list_archived(conn)
 
 
 @st.cache_data(ttl=15, max_entries=2, show_spinner=False)
@@ -265,7 +272,26 @@ def archive(segment_id: int) -> None:
     """Take it out of lists and refreshes. Raises SegmentInUse."""
     who = allow(Action.EDIT_SEGMENTS)
     with store().engine.begin() as conn:
-        segments.archive(conn, segment_id, actor=who.email, now=now(), used_by=_used_by)
+        archiving.archive(conn, segment_id, actor=who.email, now=now(), used_by=_used_by)
+    read_anew()
+
+
+def free_name(name: str) -> str:
+    """The name, with a number behind it where a segment in use has it already."""
+    with store().engine.connect() as conn:
+        return archiving.free_name(conn, name)
+
+
+def restore(segment_id: int, name: str) -> None:
+    """Bring an archived one back under this name, counted at once.
+
+    Raises NameTaken, RestsOnArchived, InvalidSegment.
+    """
+    who = allow(Action.EDIT_SEGMENTS)
+    with store().engine.begin() as conn:
+        archiving.restore(conn, segment_id, name=name, actor=who.email, now=now())
+    # A rule that can no longer be asked stops nobody: its card says what it says of others.
+    membership.refresh(store(), now(), [segment_id])
     read_anew()
 
 
@@ -278,17 +304,16 @@ def ensure_built_ins() -> None:
 
 
 def _used_by(conn: Connection, segment_id: int) -> list[str]:
-    open_states = {"draft", "scheduled", "missed", "launching", "sending", "paused"}
     return [
         f"the campaign “{each.name}”"
-        for each in campaigns.newest()
-        if each.status in open_states and segment_id in {each.segment_id, *each.exclude_segment_ids}
+        for each in campaigns.unfinished(conn)
+        if segment_id in {each.segment_id, *each.exclude_segment_ids}
     ] + mentions.using_segment(conn, segment_id)
 
 
 def read_anew() -> None:
     """Forget what was read of segments: one was made or changed."""
-    for read in (listed, names, history, _memberships):
+    for read in (listed, archived, names, history, _memberships):
         read.clear()
 
 

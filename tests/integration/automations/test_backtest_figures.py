@@ -41,8 +41,8 @@ def test_a_months_carts_are_told_apart_by_what_became_of_them(shop: Any) -> None
     assert (found.goals, found.waiting) == (1, 0)
     assert {reason.label: reason.runs for reason in found.reasons} == {
         "Reached the goal before": 1,
-        "Their way ended at “cart_email”": 1,
-        "Their way ended at “consent_email”": 2,
+        "Their way ended at step 2": 1,
+        "Their way ended at step 3": 2,
     }
     assert found.entered == found.reached + sum(reason.runs for reason in found.reasons)
     assert found.cost_micros == 400

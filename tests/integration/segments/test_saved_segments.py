@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from segmind.db.engine import Store
 from segmind.errors import NotFound
 from segmind.events import names
-from segmind.segments import segment
+from segmind.segments import archiving, segment
 from segmind.segments.built_ins import BUILT_INS
 from segmind.segments.fault import InvalidRule
-from segmind.segments.segment import InvalidSegment, SegmentInUse
+from segmind.segments.segment import InvalidSegment
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 EVERYBODY = {"type": "all", "conditions": []}
@@ -87,19 +87,6 @@ def test_references_cannot_multiply_without_end(conn: Connection) -> None:
     assert n < 12
 
 
-def test_what_is_used_cannot_be_archived(conn: Connection) -> None:
-    used = segment.create(conn, "Used", EVERYBODY, now=NOW).id
-    user = segment.create(conn, "User", reference(used), now=NOW).id
-    with pytest.raises(SegmentInUse, match="the segment “User”"):
-        segment.archive(conn, used, now=NOW)
-    segment.archive(conn, user, now=NOW)
-    with pytest.raises(SegmentInUse, match="the campaign “Spring”"):
-        segment.archive(conn, used, now=NOW, used_by=lambda *_: ["the campaign “Spring”"])
-    assert segment.archive(conn, used, now=NOW).archived
-    assert segment.list_segments(conn) == []
-    assert segment.restore(conn, used, now=NOW).archived is False
-
-
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\x00b"])
 def test_a_segment_needs_a_name(conn: Connection, name: str) -> None:
     with pytest.raises(InvalidSegment) as refused:
@@ -108,7 +95,7 @@ def test_a_segment_needs_a_name(conn: Connection, name: str) -> None:
 
 
 def test_an_unknown_segment_is_not_found(conn: Connection) -> None:
-    for ask in (segment.get, segment.archive, segment.update):
+    for ask in (segment.get, archiving.archive, archiving.restore, segment.update):
         with pytest.raises(NotFound):
             ask(conn, 5, **({} if ask is segment.get else {"now": NOW}))
     with pytest.raises(NotFound):

@@ -145,7 +145,7 @@ def test_a_comparison_with_others_is_said_to_be_taken_as_it_is() -> None:
     found = next_move(built_in("high_value"), shop((5, DAY)), 1, NOW)
     assert found.at is None
     assert found.assumed == (
-        "Are in the top 20 % of customers with orders by net revenue in the last 365 days",
+        "Are in the top 20% of customers with orders by net revenue in the last 365 days",
     )
 
 

@@ -48,7 +48,7 @@ SAID = [
      "Customers whose RFM group is “Champions” or “At Risk” and monetary score is 5 by orders in "
      "the last 365 days."),
     ({"type": "rate", "op": "at_least", "ratio": 0.5, "per": "product_viewed", "per_where": SHOES},
-     "Customers whose orders per product view (where category is “Shoes”) are at least 50 % "
+     "Customers whose orders per product view (where category is “Shoes”) are at least 50% "
      "(at least 1 product view)."),
     ({"type": "engagement", "action": "sent", "op": "exactly", "n": 0, "window": MONTH,
       "source_kind": "automation"},
@@ -70,7 +70,7 @@ SAID = [
     ({"type": "predicted", "what": "predicted_value", "op": "more_than", "n": 1999, "days": 30},
      "Customers whose expected revenue in the next 30 days is more than $19.99."),
     ({"type": "predicted", "what": "probability_alive", "op": "less_than", "n": 0.25},
-     "Customers whose probability of still being a customer is less than 25 %."),
+     "Customers whose probability of still being a customer is less than 25%."),
     ({"type": "trait", "field": "birthday", "op": "anniversary_in_days", "value": 7},
      "Customers whose birthday has its anniversary in the next 7 days."),
     ({"type": "trait", "field": "created_at", "op": "more_than_days_ago", "value": 1},

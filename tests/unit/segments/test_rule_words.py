@@ -128,7 +128,7 @@ def test_names_and_currency_are_those_of_the_workspace() -> None:
 def test_the_built_ins_say_their_thresholds() -> None:
     sentences = {b.key: describe(b.rule) for b in BUILT_INS}
     assert sentences == {
-        "high_converters": "Customers whose orders per session are more than 10 % in the last 90 "
+        "high_converters": "Customers whose orders per session are more than 10% in the last 90 "
         "days (at least 3 sessions).",
         "window_shoppers": "Customers who viewed a product at least 10 times in the last 30 days "
         "and who did not place an order in the last 30 days.",
@@ -136,9 +136,9 @@ def test_the_built_ins_say_their_thresholds() -> None:
         "ago, with no order since.",
         "loyal_customers": "Customers who placed an order on at least 2 different days in the last "
         "180 days.",
-        "at_risk": "Customers whose sessions in the last 30 days are at most 50 % of those in the "
+        "at_risk": "Customers whose sessions in the last 30 days are at most 50% of those in the "
         "30 days before, which had at least 2.",
-        "high_value": "Customers who are in the top 20 % of customers with orders by net revenue "
+        "high_value": "Customers who are in the top 20% of customers with orders by net revenue "
         "in the last 365 days.",
     }
 
@@ -186,7 +186,7 @@ DETAILS = [
     ({"type": "consent", "channel": "email"}, "consent is yes", "consent is unknown"),
     (
         {"type": "rate", "op": "more_than", "ratio": 0.1},
-        "1 order, 2 sessions: 50 %",
+        "1 order, 2 sessions: 50%",
         "0 orders, 0 sessions",
     ),
     (

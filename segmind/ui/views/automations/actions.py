@@ -7,6 +7,7 @@ import streamlit as st
 from segmind.automations.automation import Automation
 from segmind.automations.definition import parse
 from segmind.automations.lifecycle import State
+from segmind.automations.seen import Seen
 from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.confirm import confirm, say
@@ -39,7 +40,7 @@ def _rename(automation: Automation) -> None:
     name = st.text_input("Name", automation.name, max_chars=200, key="aut_name")
     if st.button("Rename", type="primary", key="aut_rename"):
         with problems.shown("Rename the automation"):
-            automations.update(automation.id, name=name or "")
+            automations.update(automation.id, name=name or "", seen=Seen(name=automation.name))
             st.rerun()
 
 

@@ -98,7 +98,7 @@ def _by_themselves(found: Found) -> None:
 def _takeaway(found: Found) -> str:
     organic = next(iter(found.values())).organic
     told = [
-        f"{100 * one.share:.1f}% within {_AFTER[one.seconds]}"
+        f"{figures.percent(one.share)} within {_AFTER[one.seconds]}"
         for one in organic
         if one.share is not None and one.seconds in {3_600, 86_400}
     ]

@@ -15,6 +15,7 @@ import streamlit as st
 from segmind.automations.automation import Automation
 from segmind.automations.definition import Definition
 from segmind.automations.graph import Problem
+from segmind.automations.seen import ChangedSince, Seen
 from segmind.ui import problems
 from segmind.ui.components.confirm import say
 from segmind.ui.data import automations
@@ -25,9 +26,13 @@ Json = dict[str, Any]
 
 @dataclass
 class Editing:
-    """The draft of one automation. ``definition`` is None while it can not be read."""
+    """The draft of one automation. ``definition`` is None while it can not be read.
+
+    ``base`` is the version that it was begun from: another one may have been saved since.
+    """
 
     automation: Automation
+    base: int
     draft: Json
     definition: Definition | None
     problems: list[Problem]
@@ -43,7 +48,12 @@ class Editing:
         """Whether there is anything to save."""
         if self.definition is None:
             return True
-        return bool(self.definition.as_json() != saved(self.automation))
+        return bool(self.definition.as_json() != saved(self.automation, self.base))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether somebody saved a version since this draft was begun."""
+        return self.base != self.automation.version
 
     def of_step(self, step_id: str | None) -> list[Problem]:
         """What is wrong with a step (None: with the whole)."""
@@ -60,16 +70,29 @@ class Editing:
 def begin(automation: Automation, *, allowed: bool) -> Editing:
     """The draft as it stands: what was kept, else what is saved."""
     kept = st.session_state.get(f"{_key(automation)}_draft")
-    draft: Json = kept if kept is not None else saved(automation)
+    base = _base(automation, is_writing=kept is not None or opened(automation) is not None)
+    draft: Json = kept if kept is not None else saved(automation, base)
     definition, found = drafts.read(draft)
     if definition is not None:
         found = automations.problems(definition)
-    return Editing(automation, draft, definition, found, allowed)
+    return Editing(automation, base, draft, definition, found, allowed)
 
 
-def saved(automation: Automation) -> Json:
-    """What is saved, with the text of every message in it."""
-    return automations.to_edit(automation.id, automation.version)
+def saved(automation: Automation, version: int) -> Json:
+    """What is saved as a version, with the text of every message in it."""
+    return automations.to_edit(automation.id, version)
+
+
+def _base(automation: Automation, *, is_writing: bool) -> int:
+    """The version that this tab's work goes on from.
+
+    While a part is open, its inputs hold what they showed: were they compared with a version that
+    somebody else has just saved, they would undo it. Otherwise it is the present one.
+    """
+    name = f"{_key(automation)}_base"
+    if not is_writing or name not in st.session_state:
+        st.session_state[name] = automation.version
+    return int(st.session_state[name])
 
 
 def keep(editing: Editing) -> None:
@@ -79,9 +102,14 @@ def keep(editing: Editing) -> None:
 
 
 def restart(automation: Automation, draft: Json) -> None:
-    """Go on with another draft (a version of before)."""
+    """Go on with another draft (a version of before), to be saved after the present one."""
     discard(automation)
     _keep(automation, draft)
+
+
+def go_on_from_present(automation: Automation) -> None:
+    """Let the draft follow the present version: saving it replaces what that one says."""
+    st.session_state[f"{_key(automation)}_base"] = automation.version
 
 
 def discard(automation: Automation) -> None:
@@ -137,7 +165,14 @@ def bar(editing: Editing) -> None:
             )
     if pressed and editing.definition is not None:
         with problems.shown("Save the automation"):
-            automations.update(editing.automation.id, definition=editing.definition)
+            try:
+                automations.update(
+                    editing.automation.id,
+                    definition=editing.definition,
+                    seen=Seen(version=editing.base),
+                )
+            except ChangedSince:
+                st.rerun()  # the page reads the newer version, and says what is in it
             discard(editing.automation)
             say("Saved as a new version.")
             st.rerun()

@@ -37,7 +37,7 @@ def sentences(definition: Definition, automation_id: int) -> list[str]:
         if branch.holdout
     )
     if held:
-        said.append(f"{held:g} % are kept out, so that you can see what it brings.")
+        said.append(f"{figures.per_cent(held)} are kept out, so that you can see what it brings.")
     if not workspace.settings().postal_address and "email" in channels:
         said.append(":orange[Your postal address is missing on the page Settings.]")
     return [each for each in said if each]
@@ -54,7 +54,7 @@ def _lately(found: Backtest) -> list[str]:
     anyway = next((one for one in found.organic if one.seconds == 3_600 and one.share), None)
     if anyway is None:
         return [would]
-    share = f"{100 * (anyway.share or 0):.0f} %"
+    share = figures.percent(anyway.share or 0, 0)
     return [would, f"{share} would have reached the goal within an hour by themselves."]
 
 

@@ -7,12 +7,12 @@ import streamlit as st
 from segmind.automations.automation import Automation
 from segmind.automations.definition import Definition
 from segmind.automations.describe import Line, Saying, lines
-from segmind.automations.steps import Option
 from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.data import automations, segments
-from segmind.ui.views.automations import cards, editing
+from segmind.ui.views.automations import behind, cards, editing
 from segmind.ui.views.automations.picture import mermaid
+from segmind.ui.views.automations.words import saying
 from segmind.workspace.permissions import Action
 
 
@@ -21,7 +21,10 @@ def show(automation: Automation, viewer: Viewer) -> None:
     """The list on the left, the picture on the right; a message being written gets all the room."""
     allowed = viewer.may(Action.EDIT_AUTOMATIONS) and automation.state != "stopped"
     now = editing.begin(automation, allowed=allowed)
-    editing.bar(now)
+    if now.is_behind:
+        behind.show(now)
+    else:
+        editing.bar(now)
     cards.others(now)
     said = _said(now.definition)
     opened = editing.opened(automation)
@@ -43,7 +46,7 @@ def show(automation: Automation, viewer: Viewer) -> None:
 def _said(definition: Definition | None) -> list[Line]:
     if definition is None:
         return []
-    return lines(definition, Saying(words=segments.words(), content=_subject))
+    return lines(definition, saying())
 
 
 def _list(now: editing.Editing, said: list[Line]) -> None:
@@ -55,9 +58,3 @@ def _list(now: editing.Editing, said: list[Line]) -> None:
         for number, step in enumerate(now.draft["steps"]):
             cards.step(now, number, by_step.get(step["id"]), counts.get(step["id"]))
         cards.ends(now, rules[1:])
-
-
-def _subject(option: Option) -> str:
-    draft = automations.content_of(option)
-    said = str(draft.get("subject") or draft.get("title") or draft.get("body") or "")
-    return f"“{said[:80]}{'…' if len(said) > 80 else ''}”" if said else ""

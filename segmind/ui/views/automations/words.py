@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from segmind.automations.describe import Saying
+from segmind.automations.steps import Option
+from segmind.ui.data import automations, segments
+
 #: By kind of step: its name and its icon.
 STEPS: Final[dict[str, tuple[str, str]]] = {
     "send": ("Send a message", "send"),
@@ -56,3 +60,14 @@ def step_label(kind: str) -> str:
 def plain(text: str) -> str:
     """A text as it is, where Markdown would read signs in it."""
     return text.replace("$", "\\$").replace("[", "\\[").replace("*", "\\*")
+
+
+def saying() -> Saying:
+    """Lines with segments by name, and messages by what they begin with."""
+    return Saying(words=segments.words(), content=_beginning)
+
+
+def _beginning(option: Option) -> str:
+    draft = automations.content_of(option)
+    said = str(draft.get("subject") or draft.get("title") or draft.get("body") or "")
+    return f"“{said[:80]}{'…' if len(said) > 80 else ''}”" if said else ""

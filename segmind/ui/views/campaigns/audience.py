@@ -12,7 +12,7 @@ from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.waterfall_card import waterfall_card
 from segmind.ui.data import campaigns, segments, workspace
-from segmind.ui.views.campaigns import sizing
+from segmind.ui.views.campaigns import seen, sizing
 from segmind.workspace.permissions import Action
 
 
@@ -25,7 +25,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
     changed = {k: v for k, v in changes.items() if v != _present(campaign, k)}
     if changed and not locked:
         with problems.shown("Change the campaign"):
-            campaign = campaigns.update(campaign.id, changed)
+            campaign = seen.write(campaign, changed)
     with right:
         if campaign.segment_id is None:
             waterfall_card(None, key="cmp_waterfall")

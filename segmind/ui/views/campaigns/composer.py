@@ -11,7 +11,7 @@ from segmind.campaigns.campaign import Campaign
 from segmind.ui import problems
 from segmind.ui.access import Viewer
 from segmind.ui.components.sections import open_section
-from segmind.ui.views.campaigns import audience, message, plan, review, schedule
+from segmind.ui.views.campaigns import audience, message, plan, review, schedule, seen
 from segmind.ui.views.campaigns.draft import flush
 from segmind.workspace.permissions import Action
 
@@ -31,6 +31,10 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
     if not viewer.may(Action.EDIT_CAMPAIGNS):
         st.caption(f"Your role, {viewer.role}, may look but not change.")
     step = _choose_step()
+    if seen.is_behind(campaign, always=step == "Review"):
+        seen.ask(campaign, viewer)
+        return
+    seen.remember(campaign)
     with problems.shown("Keep what was written"):
         campaign = flush(campaign, viewer)
     _STEPS[step](campaign, viewer)

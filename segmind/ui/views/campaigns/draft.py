@@ -17,7 +17,7 @@ from segmind.campaigns.campaign import Campaign
 from segmind.campaigns.variant_test import CONTROL, NAMES
 from segmind.templates.template import InvalidDraft, parse_draft
 from segmind.ui.access import Viewer
-from segmind.ui.data import campaigns
+from segmind.ui.views.campaigns import seen
 from segmind.workspace.permissions import Action
 
 #: Seconds that a text waits, and how often a page on which nobody types any more looks at it.
@@ -76,11 +76,11 @@ def flush(campaign: Campaign, viewer: Viewer) -> Campaign:
 
 def _write(campaign: Campaign, variant: str, content: dict[str, Any]) -> Campaign:
     if variant == CONTROL:
-        return campaigns.update(campaign.id, {"content": content})
+        return seen.write(campaign, {"content": content})
     test = campaign.variant_test
     if test is None or variant not in test.contents:
         return campaign  # it was taken out of the test meanwhile
-    return campaigns.update(campaign.id, {"variant_test": test.with_content(variant, content)})
+    return seen.write(campaign, {"variant_test": test.with_content(variant, content)})
 
 
 def _key(campaign_id: int, variant: str) -> str:

@@ -14,7 +14,7 @@ from segmind.ui.access import Viewer
 from segmind.ui.components.confirm import confirm
 from segmind.ui.components.empty import empty_state
 from segmind.ui.data import campaigns
-from segmind.ui.views.campaigns import sizing
+from segmind.ui.views.campaigns import seen, sizing
 from segmind.workspace.permissions import Action
 
 _HOURS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 24.0, 48.0, 72.0, 168.0)
@@ -38,7 +38,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         changed = _choices(campaign, test, locked)
         if changed != test and not locked:
             with problems.shown("Change the test"):
-                campaign = campaigns.update(campaign.id, {"variant_test": changed})
+                campaign = seen.write(campaign, {"variant_test": changed})
         _remove(campaign, locked)
     with right, problems.shown("Look the test over"):
         _words(campaign, campaign.variant_test or test)
@@ -56,7 +56,7 @@ def _begin(campaign: Campaign, locked: bool) -> None:
     if begun:
         plan = VariantTest(variants=(Written(content=campaign.content or {}),))
         with problems.shown("Plan a test"):
-            campaigns.update(campaign.id, {"variant_test": plan})
+            seen.write(campaign, {"variant_test": plan})
             st.rerun()
 
 
@@ -82,7 +82,7 @@ def _choices(campaign: Campaign, test: VariantTest, locked: bool) -> VariantTest
         step=5 if shown % 5 == 0 else 1,
         key=f"{own}_share",
         help="Drawn by chance, in equal parts for the variants. The rest is sent what wins; with "
-        "100 % there is no rest.",
+        "100% there is no rest.",
         **common,
     )
     metric = st.selectbox(
@@ -146,7 +146,7 @@ def _remove(campaign: Campaign, locked: bool) -> None:
             "Take the test out?",
             "What is written in the variants beside A is lost.",
             "Take it out",
-            lambda: campaigns.update(campaign.id, {"variant_test": None}),
+            lambda: seen.write(campaign, {"variant_test": None}),
             key="cmp_no_test_dialog",
         )
 
@@ -162,12 +162,12 @@ def _words(campaign: Campaign, test: VariantTest) -> None:
         else:
             then = (
                 f"After {end} the variant with more {test.metric.label} is sent to the rest, if it "
-                "beats every other by more than chance (95 %, corrected for all pairs). Else the "
+                "beats every other by more than chance (95%, corrected for all pairs). Else the "
                 f"rest is sent {_OTHERWISE[test.otherwise]}."
             )
         if test.share_percent >= 100:
             then = f"After {end} the report says which is better; there is no rest to be sent it."
-        share = f"{test.share_percent:g} % of the audience"
+        share = f"{figures.per_cent(test.share_percent)} of the audience"
         st.markdown(f"{share}, drawn by chance, see {names} in equal parts. {then}")
         if found.sizing is not None and found.sizing.test is not None:
             st.markdown(sizing.of_contest(found.sizing.test))

@@ -55,7 +55,7 @@ def _numbers(campaign: Campaign, found: Review) -> None:
         Kpi(
             "Held out",
             figures.count(drawn.removed("holdout") if drawn else None),
-            help=f"{campaign.holdout_percent:g} % of those who could receive it",
+            help=f"{figures.per_cent(campaign.holdout_percent)} of those who could receive it",
         ),
         Kpi(
             "Cost, about",

@@ -10,8 +10,9 @@ import streamlit as st
 from segmind.campaigns.campaign import Campaign
 from segmind.ui import figures, problems
 from segmind.ui.access import Viewer
-from segmind.ui.data import campaigns, workspace
+from segmind.ui.data import workspace
 from segmind.ui.store import now
+from segmind.ui.views.campaigns import seen
 from segmind.workspace.permissions import Action
 
 NOW: Final = "As soon as I launch it"
@@ -58,7 +59,7 @@ def show(campaign: Campaign, viewer: Viewer) -> None:
         )
     if rate != campaign.rate_per_second and not locked:
         with problems.shown("Change the campaign"):
-            campaigns.update(campaign.id, {"rate_per_second": int(rate) if rate else None})
+            seen.write(campaign, {"rate_per_second": int(rate) if rate else None})
 
 
 def chosen_start(campaign: Campaign) -> datetime | None:

@@ -58,7 +58,7 @@ def _figures(found: Lapse) -> None:
             Kpi(
                 "At risk after",
                 figures.plural(found.at_risk, "day"),
-                help=f"{AT_RISK:.0%} of all gaps between orders are not longer",
+                help=f"{figures.percent(AT_RISK, 0)} of all gaps between orders are not longer",
             ),
             Kpi(
                 "At risk now",
@@ -69,7 +69,7 @@ def _figures(found: Lapse) -> None:
             Kpi(
                 "Lapsed after",
                 figures.plural(found.lapsed, "day"),
-                help=f"{LAPSED:.0%} of all gaps between orders are not longer",
+                help=f"{figures.percent(LAPSED, 0)} of all gaps between orders are not longer",
             ),
             Kpi(
                 "Lapsed now",

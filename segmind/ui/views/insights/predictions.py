@@ -148,7 +148,7 @@ def _onward(found: Outlook) -> None:
 
 
 def _chances(found: Outlook) -> None:
-    labels = [f"{10 * n} to {10 * n + 10} %" for n in range(10)][::-1]
+    labels = [f"{10 * n} to {figures.per_cent(10 * n + 10)}" for n in range(10)][::-1]
     values = list(found.by_chance)[::-1]
     chart_card(
         "Probability of still being a customer",

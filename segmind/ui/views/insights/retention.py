@@ -144,7 +144,7 @@ def _heatmap(found: Retention) -> None:
 def _cell(each: tuple[int, float, bool] | None) -> str:
     if each is None:
         return ""
-    return f"{100 * each[1]:.0f}%" if each[2] else f"{100 * each[1]:.0f}%…"
+    return figures.percent(each[1], 0) + ("" if each[2] else "…")
 
 
 def _table(found: Retention) -> pl.DataFrame:

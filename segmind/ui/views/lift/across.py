@@ -19,7 +19,7 @@ _SHOWN = 20
 _CHANCE = 0.05
 _DEFINITION = (
     "Net revenue per customer who was to be written to, less that per customer held out, times the "
-    "former, with its 95 % interval: of campaigns launched in this period, and of automations by "
+    "former, with its 95% interval: of campaigns launched in this period, and of automations by "
     "who came to their split in it. Each interval holds for itself: of twenty things without any "
     "effect about one looks as if it had one. The sentence below is about all of them together "
     "(Holm)."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from segmind.ui import figures
 from segmind.ui.components.lift_card import lift_card
 from segmind.ui.data import lift, workspace
 from segmind.ui.navigation import page
@@ -26,7 +27,7 @@ def show(days: int) -> None:
         return
     percent = workspace.settings().global_holdout_percent
     st.markdown(
-        f"**All marketing together**: {percent:g} % of all customers get no marketing at all, "
-        "always the same ones; transactional messages are exempt."
+        f"**All marketing together**: {figures.per_cent(percent)} of all customers get no "
+        "marketing at all, always the same ones; transactional messages are exempt."
     )
     lift_card(found, key="lift_global")

@@ -39,7 +39,7 @@ def show(stretch: Stretch) -> None:
         "Incremental return",
         "times",
         "(incremental revenue - message cost - discounts) / (message cost + discounts), with the "
-        "95 % interval of the incremental revenue: what each spent unit brought beyond itself that "
+        "95% interval of the incremental revenue: what each spent unit brought beyond itself that "
         "would not have come anyway. Orders count for 7 days.",
         dots(rows, "×", powers=powers) if rows else None,
         _table(known),

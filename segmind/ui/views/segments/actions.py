@@ -18,7 +18,7 @@ def show(segment: Segment, viewer: Viewer) -> None:
     """A campaign to it, a copy of it, putting it away."""
     picked = st.menu_button(
         "More",
-        ["Copy", "Archive"],
+        ["Copy"] if segment.archived else ["Copy", "Archive"],
         key="seg_more",
         disabled=not viewer.may(Action.EDIT_SEGMENTS),
     )
@@ -31,13 +31,14 @@ def show(segment: Segment, viewer: Viewer) -> None:
     if picked == "Archive":
         confirm(
             f"Archive {segment.name}?",
-            "It leaves the lists and is not counted any more. Its history stays.",
+            "It leaves the lists and is not counted any more. Its history stays, and it can be "
+            "brought back.",
             "Archive",
             lambda: segments.archive(segment.id),
             key="seg_archive",
-            done=f"“{segment.name}” archived",
+            done=f"“{segment.name}” archived. Segments, Archived has it.",
         )
-    if st.button(
+    if not segment.archived and st.button(
         "Send a campaign",
         type="primary",
         icon=":material/campaign:",
