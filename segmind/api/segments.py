@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy import Connection
 
 from segmind import clock
 from segmind.api.caller import Caller, StoreOf, requires
@@ -19,9 +20,10 @@ from segmind.api.segment_shapes import (
     Segments,
     SizeOut,
 )
-from segmind.api.segment_users import used_by
 from segmind.api.shapes import AsOf, Cursor, Instant, Limit, PathId
 from segmind.api.strict_json import StrictRoute
+from segmind.automations import mentions as automation_mentions
+from segmind.campaigns import mentions as campaign_mentions
 from segmind.customers import queries
 from segmind.customers.facts import read_facts
 from segmind.db.engine import Store
@@ -97,7 +99,7 @@ def get(store: StoreOf, segment_id: PathId) -> SegmentOut:
 def archive(store: StoreOf, caller: Writes, segment_id: PathId) -> SegmentOut:
     """Put it away: it leaves the lists and is not counted any more. Its history stays."""
     with store.engine.begin() as conn:
-        archiving.archive(conn, segment_id, actor=caller.actor, now=clock.now(), used_by=used_by)
+        archiving.archive(conn, segment_id, actor=caller.actor, now=clock.now(), used_by=_used_by)
     return get(store, segment_id)
 
 
@@ -183,6 +185,12 @@ def _size(found: Segment) -> SizeOut | None:
         entered=found.size.entered,
         left=found.size.left,
         reach=found.size.reach,
+    )
+
+
+def _used_by(conn: Connection, segment_id: int) -> list[str]:
+    return campaign_mentions.using_segment(conn, segment_id) + automation_mentions.using_segment(
+        conn, segment_id
     )
 
 

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import streamlit as st
-from sqlalchemy import Connection
 
 from segmind.campaigns import campaign as campaigns
 from segmind.campaigns import deciding, moves, pace, trial
 from segmind.campaigns.campaign import Campaign
-from segmind.campaigns.lifecycle import FINAL, Status
+from segmind.campaigns.lifecycle import Status
 from segmind.campaigns.pace import Eta
 from segmind.campaigns.progress import Progress
 from segmind.campaigns.progress import progress as progress_of
@@ -42,8 +41,6 @@ WRITTEN: Final = (
     "variant_test",
     "rate_per_second",
 )
-#: Of each status; nobody has more campaigns that wait or run.
-_MOST_UNFINISHED: Final = 1_000
 
 
 @st.cache_data(ttl=5, max_entries=8, show_spinner=False)
@@ -51,16 +48,6 @@ def newest(limit: int = 200) -> list[Campaign]:
     """The newest campaigns first."""
     with store().engine.connect() as conn:
         return campaigns.list_campaigns(conn, limit=limit)
-
-
-def unfinished(conn: Connection) -> list[Campaign]:
-    """Those that wait for something or are being sent, as they are now."""
-    return [
-        each
-        for status in Status
-        if status not in FINAL
-        for each in campaigns.list_campaigns(conn, status=status, limit=_MOST_UNFINISHED)
-    ]
 
 
 @st.cache_data(ttl=30, max_entries=2, show_spinner=False)

@@ -12,7 +12,8 @@ import polars as pl
 import streamlit as st
 from sqlalchemy import Connection
 
-from segmind.automations import mentions
+from segmind.automations import mentions as automation_mentions
+from segmind.campaigns import mentions as campaign_mentions
 from segmind.customers import trait_catalogue
 from segmind.events import property_names
 from segmind.segments import archiving, known, membership, naming, sizes
@@ -304,11 +305,9 @@ def ensure_built_ins() -> None:
 
 
 def _used_by(conn: Connection, segment_id: int) -> list[str]:
-    return [
-        f"the campaign “{each.name}”"
-        for each in campaigns.unfinished(conn)
-        if segment_id in {each.segment_id, *each.exclude_segment_ids}
-    ] + mentions.using_segment(conn, segment_id)
+    return campaign_mentions.using_segment(conn, segment_id) + automation_mentions.using_segment(
+        conn, segment_id
+    )
 
 
 def read_anew() -> None:

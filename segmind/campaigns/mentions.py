@@ -1,4 +1,4 @@
-"""Who would miss a segment: campaigns that are not over, and automations."""
+"""Campaigns that would miss something that is taken away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from segmind.automations import mentions
 from segmind.campaigns import campaign
 from segmind.campaigns.lifecycle import FINAL, Status
 
@@ -14,12 +13,13 @@ from segmind.campaigns.lifecycle import FINAL, Status
 _MOST: Final = 1_000
 
 
-def used_by(conn: Connection, segment_id: int) -> list[str]:
-    """``the campaign “Spring sale”``, ``the automation “Welcome”`` for each that refers to it."""
+def using_segment(conn: Connection, segment_id: int) -> list[str]:
+    """``the campaign “Spring sale”`` for each that is not over and sends to the segment or leaves
+    it out."""
     return [
         f"the campaign “{each.name}”"
         for status in Status
         if status not in FINAL
         for each in campaign.list_campaigns(conn, status=status, limit=_MOST)
         if segment_id in {each.segment_id, *each.exclude_segment_ids}
-    ] + mentions.using_segment(conn, segment_id)
+    ]
