@@ -17,6 +17,7 @@ from segmind.events.ingest import NewEvent
 from segmind.segments import segment as segments
 from segmind.workspace import product_settings
 from tests.pages.conftest import Open, assert_well, texts
+from tests.recipients import make_messages
 
 
 def test_lift_stands_side_by_side_and_says_what_is_not_known(
@@ -45,6 +46,7 @@ def test_lift_stands_side_by_side_and_says_what_is_not_known(
         held = automations.create(conn, "Measured", cart_recovery(holdout_percent=20), then, "test")
     launch(ui, made.id, then)
     with ui.engine.begin() as conn:
+        make_messages(conn, then)
         buyers = conn.execute(text("SELECT customer_id FROM message LIMIT 30")).scalars().all()
         orders = [
             NewEvent(None, "order_completed", then + timedelta(hours=1), who, value=5_000 + who,
