@@ -34,12 +34,8 @@ from segmind.workspace.api_keys import Scope
 MOST_CALLS: Final = 5_000
 #: Requests that are read, or wait for their turn, at once.
 BATCHES_AT_ONCE: Final = 16
-#: Transactions at once: one computes while the other waits for its commit.
-AT_ONCE: Final = 2
-#: Seconds to wait for company beside a transaction: a tenth of what one takes.
-GATHER: Final = 0.015
 #: Calls in one transaction: enough to share its cost, few enough to answer soon.
-MOST_TOGETHER: Final = 2_500
+MOST_TOGETHER: Final = 4_000
 _ATTEMPTS: Final = 4
 
 router = APIRouter(prefix="/v1", tags=["Ingest"], dependencies=[Depends(BEARER)])
@@ -207,9 +203,7 @@ def takings() -> Takings:
     return Together(
         _take_together,
         lambda arrived: len(arrived.batch.calls),
-        turns=AT_ONCE,
         most=MOST_TOGETHER,
-        gather=GATHER,
         make_way=precedence.of_process.make_way,
     )
 

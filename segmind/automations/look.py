@@ -2,7 +2,7 @@
 
 While events come in, every look finds news, and making them out takes some milliseconds of
 Python and of the database: with ten automations that were thirty looks a second. An automation
-whose turn comes within a quarter second of a look shares it; its pass is as if it had begun then.
+whose turn comes within half a second of a look shares it; its pass is as if it had begun then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from segmind.segments.moment import Moment
 from segmind.segments.sources import Sources
 
 #: Seconds for which a look is shared: short beside the seconds for which messages are let out.
-SHARED_FOR: Final = 0.25
+SHARED_FOR: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)

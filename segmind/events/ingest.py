@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from segmind.db import binary_copy
 from segmind.db.binary_copy import BIGINT, BOOLEAN, INSTANT, INTEGER, SMALLINT, TEXT, UUID
@@ -19,6 +20,8 @@ from segmind.events import json_text, keys, names
 
 #: Rows per statement: large enough to be quick, small enough to plan and to cancel.
 BATCH: Final = 5_000
+#: From so many ids on it pays to try whether all are new: the attempt is three more statements.
+_MANY: Final = 100
 
 
 class InvalidEvent(InvalidInput):
@@ -157,12 +160,29 @@ def store_new_columns(
 
 def _seen_before(conn: Connection, ids: Sequence[bytes]) -> set[bytes]:
     """Those of ``ids`` that had been there before; all of them are from now on."""
+    if len(ids) >= _MANY and _remembered_as_new(conn, ids):
+        return set()
     values = {"ids": "{" + ",".join([i.hex() for i in ids]) + "}", "all": len(ids)}
     found = conn.execute(_REMEMBER, values).first()
     if found is None:
         return set()
     fresh = bytes(found[0] or b"")
     return set(ids).difference(fresh[i : i + 16] for i in range(0, len(fresh), 16))
+
+
+def _remembered_as_new(conn: Connection, ids: Sequence[bytes]) -> bool:
+    """Remember ids of which most likely nobody has seen any; False, and nothing done, if one was.
+
+    The index decides, as in ``_REMEMBER``: whoever writes one of them at this moment is waited for.
+    An id costs the server 6 microseconds this way and 12 by ON CONFLICT, which takes a lock and
+    writes a row twice to be able to take it back.
+    """
+    try:
+        with conn.begin_nested():
+            binary_copy.copy_in(conn, "event_seen", {"event_id": (UUID, ids)})
+    except IntegrityError:
+        return False
+    return True
 
 
 def micros(instant: datetime) -> int:

@@ -8,7 +8,7 @@ that it knows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -58,8 +58,8 @@ def find(conn: Connection, external_ids: Collection[str]) -> dict[str, KnownProd
     return _find(conn, known, _state(conn, known), external_ids)
 
 
-def nothing_new(conn: Connection, told: Collection[Told]) -> dict[Told, int]:
-    """Of what is told of products, what is stored already, with our ids: nearly all of it.
+def nothing_new(conn: Connection, told: Sequence[Told]) -> dict[str, int] | None:
+    """Our ids by the shop's where all that is told of products is stored already; else None.
 
     ``conn`` is in READ COMMITTED. None in what is told: it does not say.
     """
@@ -67,18 +67,25 @@ def nothing_new(conn: Connection, told: Collection[Told]) -> dict[Told, int]:
     state = _state(conn, known)
     with known.lock:
         kept = known.told if _is_current(known, state) else {}
-        found = {its: kept[its] for its in told if its in kept}
-    others = [its for its in told if its not in found]
-    if not others:
-        return found
-    stored = _find(conn, known, state, {its[0] for its in others})
-    old = {its: at.product_id for its in others if (at := stored.get(its[0])) and _says(at, its)}
+        ids = [kept.get(its) for its in told]
+    found = {its[0]: product_id for its, product_id in zip(told, ids, strict=True) if product_id}
+    others = {its for its, product_id in zip(told, ids, strict=True) if not product_id}
+    if others:
+        stored = _find(conn, known, state, {its[0] for its in others})
+        old = {i: at.product_id for i in others if (at := stored.get(i[0])) and _says(at, i)}
+        _remember(known, state, old)
+        if len(old) < len(others):
+            return None
+        found |= {its[0]: product_id for its, product_id in old.items()}
+    return found
+
+
+def _remember(known: _Known, state: _State, told: dict[Told, int]) -> None:
     with known.lock:
         if _is_current(known, state):
             if len(known.told) > MOST_PRODUCTS:
                 known.told = {}
-            known.told |= old
-    return found | old
+            known.told |= told
 
 
 def _says(stored: KnownProduct, told: Told) -> bool:

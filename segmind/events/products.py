@@ -42,10 +42,9 @@ def ids_of(conn: Connection, products: Iterable[Product | str]) -> dict[str, int
     rows = [p if isinstance(p, Product) else Product(p) for p in products]
     if not rows:
         return {}
-    told = set(rows)
-    stored = known_products.nothing_new(conn, told)
-    if len(stored) == len(told):
-        return {its[0]: product_id for its, product_id in stored.items()}
+    stored = known_products.nothing_new(conn, rows)
+    if stored is not None:
+        return stored
     columns = {k: [getattr(p, k) for p in rows] for k in ("external_id", *ATTRIBUTES)}
     schema = {k: PRODUCT_COLUMNS[k] for k in columns}
     ids = ids_of_frame(conn, pl.DataFrame(columns, schema=schema))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from segmind.errors import InvalidInput, NotFound
 from segmind.workspace import audit
@@ -20,6 +20,13 @@ from segmind.workspace.tables import api_key
 PREFIX: Final = "sgm_live"
 #: ``last_used_at`` is written at most this often, so that reading costs no write.
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+#: The keys that are neither revoked nor expired at ``now``.
+USABLE: Final = select(api_key.c.id).where(
+    api_key.c.revoked_at.is_(None),
+    or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > bindparam("now")),
+)
 
 
 class Scope(StrEnum):
@@ -112,11 +119,7 @@ def check(conn: Connection, presented: str, now: datetime) -> ApiKey | None:
 
 def any_usable(conn: Connection, now: datetime) -> bool:
     """Whether some key is neither revoked nor expired."""
-    usable = select(api_key.c.id).where(
-        api_key.c.revoked_at.is_(None),
-        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
-    )
-    return bool(conn.execute(select(usable.exists())).scalar())
+    return bool(conn.execute(select(USABLE.exists()), {"now": now}).scalar())
 
 
 def list_keys(conn: Connection) -> list[ApiKey]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -81,6 +83,41 @@ def test_a_repeat_is_known_after_sealing(store: Store) -> None:
     seal.seal(store)
     append(store, range(4))
     assert snapshot(store).rows.recent.height == 1
+
+
+def test_repeats_among_many_ids_are_told_and_the_others_stored(store: Store) -> None:
+    append(store, range(150))
+    with store.engine.begin() as conn:
+        given = [NewEvent(f"e{n}", "product_viewed", NOW, n) for n in range(140, 300)]
+        assert ingest.append(conn, given, NOW) == ingest.Appended(accepted=150, repeated=10)
+    seal.seal(store)
+    append(store, range(300))
+    assert len(ids(snapshot(store))) == 300
+    assert snapshot(store).rows.recent.is_empty()
+
+
+def test_two_who_bring_the_same_many_ids_at_once_store_each_once(store: Store) -> None:
+    given = [NewEvent(f"e{n}", "product_viewed", NOW, n) for n in range(200)]
+
+    def bring(_: int) -> int:
+        with store.engine.begin() as conn:
+            return ingest.append(conn, given, NOW).accepted
+
+    with store.engine.connect() as first, ThreadPoolExecutor(2) as pool:
+        assert ingest.append(first, given[:150], NOW).accepted == 150
+        others = [pool.submit(bring, n) for n in range(2)]
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        deadline = time.monotonic() + 10
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watching:
+            while watching.execute(waiting).scalar_one() < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        first.rollback()  # whoever waited for it goes on
+        assert sum(other.result(10) for other in others) == 200
+    assert len(ids(snapshot(store))) == 200
 
 
 def test_rows_committed_while_sealing_stay_recent(store: Store) -> None:

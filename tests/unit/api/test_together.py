@@ -19,7 +19,6 @@ class Work:
         self.groups: list[list[int]] = []
         self.may_go_on = threading.Event()
         self.has_begun = threading.Event()
-        self.all_came = threading.Event()
 
     def __call__(self, items: Sequence[int]) -> list[int]:
         self.groups.append(list(items))
@@ -40,7 +39,6 @@ def four_beside_one(work: Work, together: Together[int, int]) -> None:
         while len(together._waiting) < len(others):
             assert time.monotonic() < deadline
             time.sleep(0.001)
-        work.all_came.set()
         work.may_go_on.set()
         assert [first.result(10), *(o.result(10) for o in others)] == [2, 4, 6, 8, 10]
     assert work.groups[0] == [1] and sorted(work.groups[1]) == [2, 3, 4, 5]
@@ -48,12 +46,12 @@ def four_beside_one(work: Work, together: Together[int, int]) -> None:
 
 def test_who_comes_meanwhile_is_done_in_one_group() -> None:
     work = Work()
-    four_beside_one(work, Together(work, lambda _: 1, turns=1, most=100))
+    four_beside_one(work, Together(work, lambda _: 1, most=100))
 
 
 def test_a_fault_is_told_to_whose_it_is_alone() -> None:
     work = Work()
-    together = Together(work, lambda _: 1, turns=1, most=100)
+    together = Together(work, lambda _: 1, most=100)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(together.run, 1)
         assert work.has_begun.wait(10)
@@ -66,29 +64,15 @@ def test_a_fault_is_told_to_whose_it_is_alone() -> None:
             bad.result(10)
 
 
-@pytest.mark.parametrize("turns", [1, 2])
-def test_groups_are_no_larger_than_allowed_and_nobody_is_forgotten(turns: int) -> None:
+def test_groups_are_no_larger_than_allowed_and_nobody_is_forgotten() -> None:
     work = Work()
     work.may_go_on.set()
-    together = Together(work, lambda item: item, turns=turns, most=10)
+    together = Together(work, lambda item: item, most=10)
     items = [7, 3, 12, 1, 9, 4, 6] * 20
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(together.run, items)) == [item * 2 for item in items]
     assert sorted(item for group in work.groups for item in group) == sorted(items)
     assert all(len(group) == 1 or sum(group) <= 10 for group in work.groups)
-
-
-def test_who_gets_a_turn_beside_another_group_waits_for_company() -> None:
-    work = Work()
-    waited: list[float] = []
-
-    def company(seconds: float) -> None:
-        waited.append(seconds)
-        assert work.all_came.wait(10)
-
-    together = Together(work, lambda _: 1, turns=2, most=100, gather=0.5, sleep=company)
-    four_beside_one(work, together)
-    assert waited == [0.5]
 
 
 def test_who_comes_while_a_group_makes_way_belongs_to_it() -> None:
@@ -100,7 +84,7 @@ def test_who_comes_while_a_group_makes_way_belongs_to_it() -> None:
         asks.set()
         assert may_begin.wait(10)
 
-    together = Together(work, lambda _: 1, turns=1, most=100, make_way=make_way)
+    together = Together(work, lambda _: 1, most=100, make_way=make_way)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(together.run, 1)
         assert asks.wait(10)
