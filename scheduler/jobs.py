@@ -31,6 +31,7 @@ from segmind.messages import (
     retention,
     sandbox_post,
     told,
+    sources,
 )
 from segmind.messages.erasure import forgetting
 from segmind.segments import history, membership, sizes
@@ -48,7 +49,13 @@ JUDGED_AGAIN = timedelta(minutes=30)
 
 
 def dispatch(store: Store, context: Context) -> None:
-    """Rounds until there is nothing to send; a new message is found within a quarter second."""
+    """Rounds until there is nothing to send; a new message is found within a quarter second.
+
+    Whether there is anything is one question: the lanes ask fifty a second between them.
+    """
+    with store.engine.connect() as conn:
+        if not sources.has_any(conn, context.now()):
+            return
     context.carriers(store).lanes.run_until_idle(context.stopping.is_set)
 
 

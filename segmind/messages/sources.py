@@ -128,6 +128,19 @@ def rates(conn: Connection, keys: Iterable[SourceKey]) -> dict[SourceKey, int]:
 ONE_PROCESS_PER_SECOND = 500
 
 
+def has_any(conn: Connection, now: datetime) -> bool:
+    """Whether there is anything to look at closer: a message or a recipient to send, or one that
+    waited and is due, whatever the flag of its source. One question, three looks into indexes."""
+    return bool(conn.execute(_HAS_ANY, {"now": now}).scalar_one())
+
+
+_HAS_ANY: Final = text("""
+    SELECT EXISTS (SELECT FROM message WHERE state = 0)
+        OR EXISTS (SELECT FROM message WHERE state = 4 AND due_at <= :now)
+        OR EXISTS (SELECT FROM recipient_portion WHERE template_version_id IS NOT NULL)
+""")
+
+
 def has_much(conn: Connection, many: int) -> bool:
     """Whether an open source has so much to send, and may send it quickly."""
     for ready in with_ready(conn):

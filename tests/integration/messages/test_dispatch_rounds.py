@@ -315,3 +315,22 @@ def test_the_sandbox_takes_a_broadcast_and_writes_it_down(bench: Bench) -> None:
     registry = open_registry(bench.store)
     Dispatcher(bench.store, registry, OPEN, now=lambda: NOON).run_until_idle()
     assert bench.rows("SELECT count(*), sum(times) FROM sandbox_parcel") == [(12, 12)]
+
+
+def test_one_question_tells_whether_anything_is_to_be_sent(bench: Bench) -> None:
+    def is_any(at: datetime = NOON) -> bool:
+        with bench.store.engine.connect() as conn:
+            return sources.has_any(conn, at)
+
+    people, version = bench.customers(3), bench.version()
+    assert not is_any()
+    bench.broadcast(people, version)
+    assert is_any()
+    dispatcher(bench, Scripted()).run_until_idle()
+    assert not is_any()
+    bench.broadcast(people, version, source_id=2, due_at=NOON + timedelta(hours=1))
+    assert not is_any()
+    assert is_any(NOON + timedelta(hours=1))
+    dispatcher(bench, Scripted(), now=lambda: NOON + timedelta(hours=1)).run_until_idle()
+    bench.broadcast(people, version, source_id=3, as_messages=True)
+    assert is_any()
