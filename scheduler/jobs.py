@@ -30,8 +30,8 @@ from segmind.messages import (
     rescore,
     retention,
     sandbox_post,
-    told,
     sources,
+    told,
 )
 from segmind.messages.erasure import forgetting
 from segmind.segments import history, membership, sizes
