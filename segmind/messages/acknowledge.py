@@ -187,31 +187,20 @@ def _answer(
     now: datetime,
 ) -> dict[int, bool]:
     """Close the micro-batch, whose messages are accepted by that, and write the other verdicts into
-    theirs. What was simply accepted has no attempt of its own, and where the provider gave one name
-    to all of the call, that stands with the micro-batch alone.
+    theirs. What was simply accepted has no attempt of its own, and its name at the provider stands
+    with the micro-batch.
 
     By message id: whether its customer is still there (not erased), for the log; empty where the
     micro-batch was given up for lost before.
     """
-    taken = [v for v in verdicts if v.state is State.ACCEPTED]
-    names = {v.provider_id for v in taken}
-    shared = names.pop() if len(names) == 1 and len(taken) > 1 else None
-    if not micro_batches.close(conn, marked.request_id, len(taken), shared, now):
+    taken = {v.message.id: v.provider_id for v in verdicts if v.state is State.ACCEPTED}
+    if not micro_batches.close(conn, marked.request_id, taken, now):
         return {}
     # Who is erased from here on waits for what is written into the log about him.
     lock_shared(conn, ERASING)
     others = [v for v in verdicts if v.state is not State.ACCEPTED]
     if others:
         conn.execute(_ANSWER, _columns(marked, others, started_at, now))
-    if shared is None and taken:
-        conn.execute(
-            _NAME,
-            {
-                "request_id": marked.request_id,
-                "ids": literal([v.message.id for v in taken]),
-                "provider_ids": literal([v.provider_id for v in taken]),
-            },
-        )
     ids = [v.message.id for v in verdicts]
     rows = conn.execute(
         _ERASED, {"request_id": marked.request_id, "first": min(ids), "last": max(ids)}
@@ -292,11 +281,6 @@ _ANSWER: Final = text(f"""
         RETURNING {_MOVED}
     )
     {_WRITTEN}
-""")
-_NAME: Final = text("""
-    UPDATE message m SET provider_id = COALESCE(g.provider_id, m.provider_id)
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:provider_ids AS text[])) AS g(id, provider_id)
-    WHERE m.id = g.id AND m.request_id = :request_id
 """)
 _ERASED: Final = text("""
     SELECT id FROM message

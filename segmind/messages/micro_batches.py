@@ -22,12 +22,13 @@ it before the call. Nothing is lost and nothing doubled, because
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from segmind.db.literals import literal
 from segmind.messages import sources
 from segmind.messages.claim import LEASE_SECONDS
 from segmind.messages.sources import SourceKey
@@ -61,22 +62,34 @@ def begin(
 
 
 def close(
-    conn: Connection, request_id: uuid.UUID, accepted: int, provider_id: str | None, now: datetime
+    conn: Connection, request_id: uuid.UUID, accepted: Mapping[int, str | None], now: datetime
 ) -> bool:
     """The call has been answered; False if the micro-batch was given up for lost before.
 
-    ``provider_id``: the provider's one name for all that it accepted, if it gave one.
+    ``accepted``: of each message that the provider took, by id, what it calls it.
     """
+    names = set(accepted.values()) - {None}
+    is_shared = len(accepted) > len(names) == 1 and None not in accepted.values()
     closed = conn.execute(
         _CLOSE,
         {
             "request_id": request_id,
-            "accepted": accepted,
-            "provider_id": provider_id,
+            "accepted": len(accepted),
+            "names": literal([*names] if is_shared else [*accepted.values()]) if names else None,
+            "named": literal([*accepted]) if names and not is_shared else None,
             "now": now,
         },
     )
     return bool(closed.rowcount)
+
+
+#: What the provider calls a ``message m`` LEFT JOIN its ``micro_batch b``, as far as it is known.
+PROVIDER_ID: Final = """
+    COALESCE(m.provider_id, CASE
+        WHEN m.state <> 3 THEN NULL
+        WHEN b.named_ids IS NULL THEN b.provider_ids[1]
+        ELSE b.provider_ids[array_position(b.named_ids, m.id)] END)
+"""
 
 
 def lose(conn: Connection, now: datetime, said: str, *, limit: int = 50) -> int:
@@ -99,7 +112,8 @@ _BEGIN: Final = text(f"""
 """)
 
 _CLOSE: Final = text("""
-    UPDATE micro_batch SET finished_at = :now, accepted = :accepted, provider_id = :provider_id
+    UPDATE micro_batch SET finished_at = :now, accepted = :accepted,
+        provider_ids = CAST(:names AS text[]), named_ids = CAST(:named AS bigint[])
     WHERE request_id = :request_id AND finished_at IS NULL
 """)
 

@@ -16,6 +16,7 @@ from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
 from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
+from segmind.messages.micro_batches import PROVIDER_ID
 from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
 from segmind.messages.under_way import IS_ACCEPTED, STATE
@@ -404,7 +405,10 @@ def _by_provider_id(conn: Connection, sought: str) -> list[int]:
             UNION
             (SELECT m.id FROM micro_batch b JOIN message m
                ON m.id BETWEEN b.first_id AND b.last_id AND m.request_id = b.request_id
-             WHERE b.provider_id = :sought LIMIT 100)
+             WHERE b.provider_ids @> ARRAY[CAST(:sought AS text)]
+               AND (b.named_ids IS NULL
+                    OR m.id = b.named_ids[array_position(b.provider_ids, :sought)])
+             LIMIT 100)
         """),
         {"sought": sought},
     )
@@ -417,8 +421,7 @@ def _rows(
     rows = conn.execute(
         text(f"""
             SELECT m.*, {STATE} AS seen_state,
-                   COALESCE(m.provider_id, CASE WHEN m.state = 3 THEN b.provider_id END)
-                       AS seen_provider_id,
+                   {PROVIDER_ID} AS seen_provider_id,
                    COALESCE(s.state, 'open') AS source_state, s.reason AS source_reason
             FROM message m LEFT JOIN outbox_source s USING (source_kind, source_id)
             LEFT JOIN micro_batch b ON b.request_id = m.request_id

@@ -264,13 +264,17 @@ micro_batch = Table(
     Column("lease_until", Instant, nullable=False),  # database's clock
     Column("finished_at", Instant),  # null: open
     Column("accepted", Integer, nullable=False, server_default="0"),  # they have no attempt row
-    Column("provider_id", Text),  # the provider's one name for all that it accepted, if it gave one
+    # What the provider calls what it accepted: one name for all of it, or one for each of
+    # ``named_ids``, side by side.
+    Column("provider_ids", ARRAY(Text)),
+    Column("named_ids", ARRAY(BigInteger)),
     Index("ix_micro_batch_open", "lease_until", postgresql_where=text("finished_at IS NULL")),
     Index("ix_micro_batch_source", "source_kind", "source_id", "finished_at"),
     Index(
-        "ix_micro_batch_provider_id",
-        "provider_id",
-        postgresql_where=text("provider_id IS NOT NULL"),
+        "ix_micro_batch_provider_ids",
+        "provider_ids",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},  # nobody waits for a list of pending entries
     ),
     postgresql_with={
         "autovacuum_vacuum_scale_factor": "0.01",

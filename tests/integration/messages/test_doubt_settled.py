@@ -176,8 +176,11 @@ def test_a_receipt_proves_nothing_before_the_answer_is_written(bench: Bench) -> 
         return Accepted("P1")
 
     dispatcher(bench, Scripted(answer=reported)).run_once()
-    columns = "state, delivery, attempt, provider, provider_id, cost_micros"
-    assert bench.rows(f"SELECT {columns} FROM message") == [(3, 4, 1, "scripted", "P1", 400)]
+    columns = "state, delivery, attempt, provider, cost_micros"
+    assert bench.rows(f"SELECT {columns} FROM message") == [(3, 4, 1, "scripted", 400)]
+    with bench.store.engine.connect() as conn:
+        (told,) = queries.search(conn, queries.MessageFilter(text="P1")).messages
+    assert told.provider_id == "P1"
     assert bench.value("SELECT count(*) FROM event_recent WHERE kind = 10") == 1
 
 

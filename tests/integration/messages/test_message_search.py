@@ -5,14 +5,21 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from sending_bench import Bench
+from sending_bench import NOON, Bench, Scripted, registry_of
 from sqlalchemy import text
 
+from segmind.channels.delivery import Delivery as Report
+from segmind.channels.delivery import Word
+from segmind.channels.outcome import Accepted
 from segmind.errors import InvalidInput
-from segmind.messages import queries
+from segmind.messages import inbox, queries, receipts
+from segmind.messages.dispatch import Dispatcher
 from segmind.messages.lifecycle import Delivery, State
 from segmind.messages.queries import MessageFilter
 from segmind.messages.status_words import CONDITIONS, status_word
+from segmind.workspace.product_settings import ProductSettings
+
+OPEN = ProductSettings(quiet_hours={}, caps={})
 
 
 def test_each_message_fits_the_condition_of_its_status_and_no_other(bench: Bench) -> None:
@@ -33,6 +40,34 @@ def test_each_message_fits_the_condition_of_its_status_and_no_other(bench: Bench
             ).scalars()
             expected = {n for n, kind in enumerate(kinds) if status_word(*kind) == word}
             assert set(found) == expected, word
+
+
+def test_a_campaigns_message_is_found_by_what_its_provider_calls_it(bench: Bench) -> None:
+    people, version = bench.customers(3), bench.version()
+    names = iter(["one name", "one name", "one name", "M1", "M2", "M3", "alone"])
+    provider = Scripted(answer=lambda parcel: Accepted(next(names)))
+    for source, count in ((1, 3), (2, 3), (3, 1)):
+        bench.broadcast(people[:count], version, source_id=source)
+        sender = Dispatcher(bench.store, registry_of(provider), OPEN, now=lambda: NOON, seed=1)
+        sender.run_until_idle()
+
+    def found(sought: str) -> list[tuple[int, str | None]]:
+        with bench.store.engine.connect() as conn:
+            page = queries.search(conn, MessageFilter(text=sought))
+        return [(m.source_id, m.provider_id) for m in page.messages]
+
+    assert found("one name") == [(1, "one name")] * 3
+    assert found("M2") == [(2, "M2")]
+    assert found("alone") == [(3, "alone")]
+    for sought in ("M3", "alone", "nobody's"):
+        report = Report(Word.DELIVERED, "scripted", NOON, f"k{sought}", provider_id=sought)
+        with bench.store.engine.begin() as conn:
+            inbox.store(conn, [report], NOON)
+    receipts.reduce_inbox(bench.store, NOON)
+    delivered = "SELECT source_id FROM message WHERE delivery = 4 ORDER BY 1"
+    assert bench.rows(delivered) == [(2,), (3,)]
+    outcomes = bench.rows("SELECT outcome FROM webhook_inbox ORDER BY id")
+    assert [row[0] for row in outcomes] == ["applied", "applied", "unknown_message"]
 
 
 def _sql(value: str | None) -> str:

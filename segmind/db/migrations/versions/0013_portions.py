@@ -64,17 +64,19 @@ def _take_over_micro_batches() -> None:
     op.execute("UPDATE micro_batch SET finished_at = now() WHERE finished_at IS NULL")
     op.add_column("micro_batch", sa.Column("first_id", sa.BigInteger()))
     op.add_column("micro_batch", sa.Column("last_id", sa.BigInteger()))
-    op.add_column("micro_batch", sa.Column("provider_id", sa.Text()))
+    op.add_column("micro_batch", sa.Column("provider_ids", postgresql.ARRAY(sa.Text())))
+    op.add_column("micro_batch", sa.Column("named_ids", postgresql.ARRAY(sa.BigInteger())))
     op.execute("UPDATE micro_batch SET first_id = 0, last_id = 0")
     op.alter_column("micro_batch", "first_id", nullable=False)
     op.alter_column("micro_batch", "last_id", nullable=False)
     for name in ("message_ids", "segments", "costs_micros", "cap_days"):
         op.drop_column("micro_batch", name)
     op.create_index(
-        "ix_micro_batch_provider_id",
+        "ix_micro_batch_provider_ids",
         "micro_batch",
-        ["provider_id"],
-        postgresql_where=sa.text("provider_id IS NOT NULL"),
+        ["provider_ids"],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
     )
 
 
@@ -136,7 +138,13 @@ def downgrade() -> None:
         " AND m.state = 3"
     )
     op.execute("UPDATE micro_batch SET finished_at = now() WHERE finished_at IS NULL")
-    op.drop_index("ix_micro_batch_provider_id", "micro_batch")
+    op.execute(
+        "UPDATE message m SET provider_id = CASE WHEN b.named_ids IS NULL THEN b.provider_ids[1]"
+        " ELSE b.provider_ids[array_position(b.named_ids, m.id)] END"
+        " FROM micro_batch b WHERE m.request_id = b.request_id AND m.state = 3"
+        " AND m.provider_id IS NULL AND b.provider_ids IS NOT NULL"
+    )
+    op.drop_index("ix_micro_batch_provider_ids", "micro_batch")
     op.add_column(
         "micro_batch",
         sa.Column(
@@ -147,5 +155,5 @@ def downgrade() -> None:
     op.add_column("micro_batch", sa.Column("segments", postgresql.ARRAY(sa.SmallInteger())))
     op.add_column("micro_batch", sa.Column("costs_micros", postgresql.ARRAY(sa.BigInteger())))
     op.add_column("micro_batch", sa.Column("cap_days", postgresql.ARRAY(sa.Date())))
-    for name in ("first_id", "last_id", "provider_id"):
+    for name in ("first_id", "last_id", "provider_ids", "named_ids"):
         op.drop_column("micro_batch", name)
