@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import RowMapping
 
@@ -62,6 +62,14 @@ class AskAgain:
     seconds: float
 
 
+class Heard(NamedTuple):
+    """What came in from a provider: when its latest report did, and since how many seconds reports
+    of it wait to be read (0: all are). Who has not read everything has heard no silence."""
+
+    at: datetime
+    behind: float
+
+
 #: ("accept", the provider's id), ("again", None) or ("hold", None).
 Decision = tuple[str, str | None]
 
@@ -72,13 +80,12 @@ def judge(
     find: Callable[[], Finding] | None,
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
-    heard: dict[str, datetime],
+    heard: dict[str, Heard],
 ) -> Decision | AskAgain | None:
     """What to do about a message in doubt; None: wait for evidence from elsewhere.
 
     ``row``: the message with ``doubt_age`` (seconds), ``rounds`` and ``asked_since``; ``find`` asks
-    the provider about it (None: it cannot be asked); ``heard``: when each provider's latest report
-    came in.
+    the provider about it (None: it cannot be asked); ``heard``: what came in from each provider.
     """
     policy = rules[Channel(row["channel"])]
     tired = row["rounds"] >= policy.most_rounds
@@ -101,11 +108,10 @@ def judge(
         marketing, other = policy.silence_seconds
         enough = marketing if row["purpose"] == Purpose.MARKETING else other
         last = heard.get(row["provider"])
-        reports = last is not None and last > row["asked_since"] + timedelta(
-            seconds=policy.flush_seconds
-        )
-        if reports and not tired:
-            return ("again", None) if age >= enough else None
+        if last is not None and not tired:
+            flushed = row["asked_since"] + timedelta(seconds=policy.flush_seconds)
+            if last.at > flushed:
+                return ("again", None) if age - last.behind >= enough else None
     return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
 
 

@@ -25,6 +25,7 @@ from segmind.messages.doubt_policy import (
     AskAgain,
     Decision,
     DoubtPolicy,
+    Heard,
     judge,
 )
 from segmind.messages.lifecycle import State
@@ -80,7 +81,7 @@ def _judged(
     rows: Sequence[RowMapping],
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
-    heard: dict[str, datetime],
+    heard: dict[str, Heard],
 ) -> list[tuple[RowMapping, Decision | AskAgain | None]]:
     """What to do about each, the providers asked where they can be."""
     carriers = {c: registry.for_channel(ChannelName.of_code(int(c))) for c in Channel}
@@ -196,17 +197,25 @@ def _waiting(conn: Connection) -> int:
     )
 
 
-def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, datetime]:
-    """When each provider's latest report came in."""
+def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, Heard]:
+    """What came in from each provider."""
     rows = conn.execute(
         text("""
-            SELECT provider, max(received_at) FROM (
-                SELECT provider, received_at FROM webhook_inbox ORDER BY id DESC LIMIT 20000
-            ) AS latest WHERE provider = ANY(:providers) GROUP BY provider
+            SELECT latest.provider, latest.at,
+                   COALESCE(EXTRACT(EPOCH FROM now() - unread.since), 0)::float8
+            FROM (
+                SELECT provider, max(received_at) AS at FROM (
+                    SELECT provider, received_at FROM webhook_inbox ORDER BY id DESC LIMIT 20000
+                ) AS newest WHERE provider = ANY(:providers) GROUP BY provider
+            ) AS latest
+            LEFT JOIN (
+                SELECT provider, min(stored_at) AS since FROM webhook_inbox
+                WHERE processed_at IS NULL GROUP BY provider
+            ) AS unread USING (provider)
         """),
         {"providers": [provider for provider in providers if provider is not None]},
     )
-    return dict(rows.tuples().all())
+    return {provider: Heard(at, behind) for provider, at, behind in rows.all()}
 
 
 def _accept(

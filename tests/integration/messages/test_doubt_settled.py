@@ -299,6 +299,25 @@ def test_of_a_call_found_lost_late_its_provider_is_asked_from_before_it(bench: B
     assert an_hour_ago - timedelta(minutes=10) < asked_since <= an_hour_ago
 
 
+def test_silence_counts_only_once_everything_that_came_in_is_read(bench: Bench) -> None:
+    bench.broadcast(bench.customers(3), bench.version())
+    provider = Scripted(answer=lambda parcel: InDoubt("Cut off."), look_up=False)
+    dispatcher(bench, provider).run_until_idle()
+    silence = DoubtPolicy(0.0, silence_seconds=(60.0, 60.0), flush_seconds=0.0)
+    policies = dict.fromkeys(Channel, silence)
+    time_passes(bench, "61 seconds")
+    assert settle(bench, provider, policies=policies).again == 0  # nobody has reported anything
+    now = datetime.now(UTC)
+    of_another = Delivery(Word.DELIVERED, "scripted", now, "d1", provider_id="another")
+    with bench.store.engine.begin() as conn:
+        inbox.store(conn, [of_another], now)
+    bench.run("UPDATE webhook_inbox SET stored_at = now() - interval '5 seconds'")
+    # What waits to be read may be about these: they have been silent for 56 seconds.
+    assert settle(bench, provider, policies=policies).again == 0
+    receipts.reduce_inbox(bench.store, now)
+    assert settle(bench, provider, policies=policies).again == 3
+
+
 def test_absence_is_believed_only_after_the_grace_time(bench: Bench) -> None:
     provider = doubtful(bench)
     assert settle(bench, provider, policies=None).waiting == 3
