@@ -44,7 +44,6 @@ class Counted:
     count: int
 
 
-_UNDECIDED: Final = "waits for the winner"
 #: What still moves, in the order in which it happens.
 _UNDER_WAY: Final = {
     State.READY: "Waiting for their turn",
@@ -71,18 +70,21 @@ def fates(conn: Connection, campaign: Campaign) -> tuple[Fate, ...]:
             SELECT {STATE} AS state, delivery,
                    CASE WHEN state = 7 THEN COALESCE(skip_reason, 'unknown')
                         WHEN state = 6 THEN COALESCE(error_code, error_class, 'unknown') END AS why,
-                   count(*) AS n
+                   count(*) AS n, false AS is_undecided
             FROM message m
             WHERE source_kind = :kind AND source_id = :id AND purpose <> 'test'
             GROUP BY 1, 2, 3
-            UNION ALL SELECT 0, 0, NULL, {portions.WAITING}
-            UNION ALL SELECT 0, 0, :undecided, {portions.UNDECIDED}
+            UNION ALL SELECT 0, 0, NULL, {portions.WAITING}, false
+            UNION ALL SELECT 0, 0, NULL, {portions.UNDECIDED}, true
         """),
-        {"kind": int(Source.CAMPAIGN), "id": campaign.id, "undecided": _UNDECIDED},
+        {"kind": int(Source.CAMPAIGN), "id": campaign.id},
     )
-    found = [Counted(State(s), Delivery(d), why, int(n)) for s, d, why, n in rows if n]
-    counted = [each for each in found if each.why != _UNDECIDED]
-    waiting = sum(each.count for each in found if each.why == _UNDECIDED)
+    counted, waiting = [], 0
+    for state, delivery, why, n, is_undecided in rows:
+        if is_undecided:
+            waiting = n
+        elif n:
+            counted.append(Counted(State(state), Delivery(delivery), why, n))
     return add_up(
         campaign.waterfall,
         campaign.audience_size,

@@ -126,7 +126,7 @@ def cancel(conn: Connection, campaign_id: int, now: datetime, actor: str) -> Cam
     campaign = campaigns.get(conn, campaign_id, lock=True)
     moved = _move(conn, campaign, Status.CANCELLED, now, actor, finished_at=now)
     sources.set_state(conn, Source.CAMPAIGN, campaign_id, "cancelled", f"by {actor}", now)
-    portions.drop_undecided(conn, SourceKey(Source.CAMPAIGN, campaign_id))
+    portions.withdraw(conn, SourceKey(Source.CAMPAIGN, campaign_id))
     return moved
 
 

@@ -123,17 +123,11 @@ class Broadcaster:
         weights = [weight_of(provider, item) for item in good]
         granted = allowance.take(weights)
         going, left = good[:granted], good[granted:]
+        # Who comes after the first that may not go yet stays in the portion, whatever was found.
         dealt = [row for row in rows if not left or row.id < left[0].message.id]
-        bad = (
-            [
-                result
-                for result in results
-                if isinstance(result, Unrenderable) and result.message.id <= dealt[-1].id
-            ]
-            if dealt
-            else []
-        )
-        moves = [move for move in judged.moves if dealt and move.id <= dealt[-1].id]
+        ids = {row.id for row in dealt}
+        moves = [move for move in judged.moves if move.id in ids]
+        bad = [r for r in results if isinstance(r, Unrenderable) and r.message.id in ids]
         try:
             marked = self._marked(conn, ready, provider, turn, going, started_at)
         except _Stopped:

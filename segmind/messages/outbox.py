@@ -119,11 +119,7 @@ def enqueue_many(
         },
         schema=_SHARED,
     ).drop([name for name in optional if name in _SHARED])
-    try:
-        with conn.begin_nested():
-            return copy_frame(conn, "message", rows, shared, json="vars")
-    except IntegrityError:  # somebody of them is there already
-        return _what_is_new(conn, rows, shared)
+    return put(conn, rows, shared)
 
 
 _SHARED: Final = {
@@ -138,6 +134,16 @@ _SHARED: Final = {
     "step": pl.String(),
     "template_version_id": pl.Int64(),
 }
+
+
+def put(conn: Connection, rows: pl.DataFrame, shared: pl.DataFrame) -> int:
+    """Append messages: ``rows``, each with the one row of ``shared`` beside it, named and typed as
+    for ``db.frame_copy``. Those whose place is taken by another are left out; how many went in."""
+    try:
+        with conn.begin_nested():
+            return copy_frame(conn, "message", rows, shared, json="vars")
+    except IntegrityError:  # somebody of them is there already
+        return _what_is_new(conn, rows, shared)
 
 
 def _what_is_new(conn: Connection, rows: pl.DataFrame, shared: pl.DataFrame) -> int:

@@ -22,7 +22,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
-    """The customer, ids, devices, consents, events, messages, clicked links and replies.
+    """The customer, ids, devices, consents, events, messages and what is to become one, clicked
+    links and replies.
 
     Raises:
         CustomerNotFound: nobody has this id, or he was erased.
@@ -30,6 +31,7 @@ def export(conn: Connection, facts: Facts, customer_id: int) -> dict[str, Any]:
     data = erasure.export(conn, facts, customer_id)
     ids = {"ids": erasure.all_ids(conn, data["customer"]["id"])}
     data["messages"] = _rows(conn, _MESSAGES, ids)
+    data["to_be_sent"] = _rows(conn, _TO_BE_SENT, ids)
     data["links"] = _rows(conn, _LINKS, ids)
     data["replies"] = _rows(conn, _REPLIES, ids)
     data["opt_in_requests"] = _rows(conn, _REQUESTS, ids)
@@ -92,6 +94,17 @@ _MESSAGES: Final = """
            m.complained_at, m.opens, m.clicks
     FROM message m LEFT JOIN template_version t ON t.id = m.template_version_id
     WHERE m.customer_id = ANY(:ids) ORDER BY m.id
+"""
+#: Campaigns whose audience they are in and whose turn for them has not come.
+_TO_BE_SENT: Final = """
+    SELECT 'campaign' AS source, p.source_id, (ARRAY['email', 'sms', 'push'])[p.channel] AS channel,
+           g.address, t.body AS content, p.expires_at
+    FROM recipient_portion p
+    CROSS JOIN LATERAL unnest(p.customer_ids, p.addresses) WITH ORDINALITY AS g(who, address, n)
+    LEFT JOIN template_version t ON t.id = p.template_version_id
+    WHERE p.customer_ids && CAST(:ids AS bigint[]) AND g.who = ANY(:ids) AND g.n > p.taken
+      AND g.address IS NOT NULL
+    ORDER BY p.id, g.n
 """
 _LINKS: Final = """
     SELECT m.public_id AS message, w.delivery->>'word' AS act, w.delivery->>'at' AS at,

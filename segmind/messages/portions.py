@@ -197,15 +197,38 @@ def decide(
     return sum(rows.scalars())
 
 
-def drop_undecided(conn: Connection, source: SourceKey) -> None:
-    """Nobody gets what the winner of a test would have been."""
+def withdraw(conn: Connection, source: SourceKey) -> None:
+    """Nobody who is left gets anything: who waited for a winner is dropped, the others stay to be
+    counted, without their addresses."""
+    values = {"kind": source.kind, "id": source.id}
     conn.execute(
         text(
             "DELETE FROM recipient_portion WHERE source_kind = :kind AND source_id = :id"
             " AND template_version_id IS NULL"
         ),
-        {"kind": source.kind, "id": source.id},
+        values,
     )
+    conn.execute(
+        text(
+            "UPDATE recipient_portion SET addresses = array_fill(CAST(NULL AS text), ARRAY[size])"
+            " WHERE source_kind = :kind AND source_id = :id"
+        ),
+        values,
+    )
+
+
+def waiting(conn: Connection) -> dict[SourceKey, int]:
+    """How many recipients wait for their turn, by source; cancelled ones left out."""
+    rows = conn.execute(
+        text("""
+            SELECT p.source_kind, p.source_id, sum(p.size - p.taken)::bigint
+            FROM recipient_portion p LEFT JOIN outbox_source s USING (source_kind, source_id)
+            WHERE p.template_version_id IS NOT NULL
+              AND COALESCE(s.state, 'open') <> 'cancelled'
+            GROUP BY 1, 2 ORDER BY 1, 2
+        """)
+    )
+    return {SourceKey(kind, number): n for kind, number, n in rows}
 
 
 def give_time(conn: Connection, source: SourceKey, until: datetime) -> None:

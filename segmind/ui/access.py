@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import streamlit as st
 
 from segmind import clock
+from segmind.ui.escaped import escaped
 from segmind.ui.store import store
 from segmind.ui.theme import palette
 from segmind.workspace import access, sign_ins
@@ -58,6 +59,14 @@ def viewer() -> Viewer | None:
         if access.is_open(conn, opened.settings, visit()):
             return Viewer(OPEN_WORKSPACE, "", Role.OWNER, is_open=True)
     return None
+
+
+def by_whom(actor: str, viewer: Viewer) -> str:
+    """`` by ana@shop.example``, as Markdown, of what somebody did meanwhile; empty where nobody
+    had to say who they are."""
+    if actor in {"", OPEN_WORKSPACE}:
+        return ""
+    return " by you in another tab" if actor == viewer.email else f" by {escaped(actor)}"
 
 
 _seen_by: ContextVar[Viewer | None] = ContextVar("seen_by", default=None)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from segmind import clock
 from segmind.consent.addresses import address_key
 from segmind.db.engine import Store
-from segmind.messages import send_one
+from segmind.messages import send_one, sources
 from segmind.messages.send_one import SendRequest
 from segmind.messages.sources import SourceKey
 from segmind.templates.template import SmsDraft
@@ -86,6 +86,26 @@ def test_messages_are_found_by_address_and_status_and_turned_page_by_page(
 
 # What a dialog's own button does is called here as the dialog calls it: AppTest presses no button
 # inside a dialog.
+
+
+def test_who_waits_for_his_turn_is_counted_above_the_messages(ui: Store, open_page: Open) -> None:
+    sent(ui)
+    with ui.engine.begin() as conn:
+        conn.execute(
+            text("""
+                INSERT INTO recipient_portion (source_kind, source_id, channel, expires_at, size,
+                    taken, template_version_id, customer_ids, addresses, address_hashes)
+                SELECT 1, 7, 1, now(), 1_300, 66, 1, array_agg(n), array_agg(CAST('a@example.com' AS text)), ''
+                FROM generate_series(1::bigint, 1_300) n
+            """)
+        )
+    said = "Waiting for their turn: 1,234 recipients of Campaign 7."
+    assert said in texts(open_page("messages"))
+    assert said not in texts(open_page("messages", msg_status="Delivered"))
+    with ui.engine.begin() as conn:
+        sources.set_state(conn, 1, 7, "cancelled", "by hand", clock.now())
+    messages.waiting.clear()
+    assert "Waiting for their turn" not in texts(open_page("messages"))
 
 
 def test_a_waiting_message_is_taken_back_from_its_page(ui: Store, open_page: Open) -> None:

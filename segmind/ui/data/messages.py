@@ -13,7 +13,7 @@ from segmind.callbacks.outbound import Callback
 from segmind.channels.channel import Channel as ChannelName
 from segmind.consent.addresses import address_key, as_channel
 from segmind.events.schema import Source
-from segmind.messages import doubts, queries, scheduled, told
+from segmind.messages import doubts, portions, queries, scheduled, told
 from segmind.messages.carriers import open_registry
 from segmind.messages.queries import Message, MessageFilter, MessageHistory, MessagePage
 from segmind.messages.reconcile import ReconcileReport
@@ -37,6 +37,13 @@ class Sought:
     reason: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+
+@st.cache_data(ttl=2, max_entries=2, show_spinner=False)
+def waiting() -> dict[SourceKey, int]:
+    """How many recipients wait for their turn, who are no messages yet, by source."""
+    with store().engine.connect() as conn:
+        return portions.waiting(conn)
 
 
 @st.cache_data(ttl=2, max_entries=32, show_spinner=False)

@@ -265,6 +265,8 @@ def test_what_is_cancelled_sends_nothing_more(desk: Any) -> None:
     assert [(s.label, s.removed) for s in steps if s.stage == "under way"] == [
         ("Stopped before they left", 5)
     ]
+    # They stay to be counted; where they could have been reached is no longer known.
+    assert desk.rows("SELECT addresses FROM recipient_portion") == [([None] * 5,)]
     with pytest.raises(IllegalMove):
         desk.move("resume", campaign)
 

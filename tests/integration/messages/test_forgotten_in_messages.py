@@ -11,11 +11,13 @@ from segmind.channels.outcome import Accepted, Outcome
 from segmind.channels.provider import Parcel
 from segmind.consent import unsubscribe
 from segmind.customers import erasure as customer_erasure
-from segmind.messages import inbox, queries, receipts, send_one
+from segmind.customers.facts import read_facts
+from segmind.messages import inbox, personal_data, portions, queries, receipts, send_one
 from segmind.messages.dispatch import Dispatcher
 from segmind.messages.erasure import forgetting
 from segmind.messages.lifecycle import State
 from segmind.messages.send_one import SendRequest
+from segmind.messages.sources import SourceKey
 from segmind.templates.template import SmsDraft
 from segmind.workspace.product_settings import ProductSettings
 
@@ -60,6 +62,24 @@ def test_an_erased_customer_leaves_only_hashes_and_counts(bench: Bench) -> None:
         history = queries.one(conn, str(public_id))
     assert history.message.address is None
     assert history.message.status == "bounced"
+
+
+def test_a_copy_of_somebodys_data_names_what_is_still_to_be_sent(bench: Bench) -> None:
+    somebody, another = bench.customers(2)
+    bench.broadcast([somebody, another], bench.version(), source_id=7)
+
+    def still_to_be_sent() -> list[tuple[object, ...]]:
+        with bench.store.engine.connect() as conn:
+            copy = personal_data.export(conn, read_facts(bench.store), somebody)
+        return [
+            (row["source_id"], row["channel"], row["address"], row["content"]["subject"])
+            for row in copy["to_be_sent"]
+        ]
+
+    assert still_to_be_sent() == [(7, "email", "ada1@example.com", "Hello {{ first_name }}")]
+    with bench.store.engine.begin() as conn:
+        portions.withdraw(conn, SourceKey(1, 7))
+    assert still_to_be_sent() == []
 
 
 def test_who_is_erased_while_the_provider_is_called_gets_no_event(bench: Bench) -> None:

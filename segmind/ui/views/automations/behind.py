@@ -9,7 +9,7 @@ import streamlit as st
 from segmind.automations.definition import parse
 from segmind.automations.differences import Difference, Kind, differences
 from segmind.ui import figures
-from segmind.ui.access import OPEN_WORKSPACE
+from segmind.ui.access import Viewer, by_whom
 from segmind.ui.components.confirm import say
 from segmind.ui.data import automations
 from segmind.ui.store import now
@@ -21,14 +21,13 @@ from segmind.ui.views.automations.words import plain, saying
 _MOST: Final = 8
 
 
-def show(draft: Editing) -> None:
+def show(draft: Editing, viewer: Viewer) -> None:
     """Who saved what since this draft was begun. Nothing is saved before it is decided."""
     automation, newest = draft.automation, draft.automation.version
     with st.container(border=True, key=f"{draft.key}_behind"):
         mine = f"you worked on version {draft.base}" if draft.changed else "you were here"
-        st.markdown(
-            f":orange[:material/group: **Version {newest} was saved{_by(draft)} while {mine}.**]"
-        )
+        who = _by(draft, viewer)
+        st.markdown(f":orange[:material/group: **Version {newest} was saved{who} while {mine}.**]")
         st.markdown("\n".join(f"- {plain(each)}" for each in _changes(draft)))
         with st.container(horizontal=True):
             st.button(
@@ -51,14 +50,13 @@ def show(draft: Editing) -> None:
                 st.rerun()
 
 
-def _by(draft: Editing) -> str:
+def _by(draft: Editing, viewer: Viewer) -> str:
     """`` by ana@shop.example 2 min ago``, as far as it is known."""
     automation = draft.automation
     who = automations.author(automation.id, automation.version)
     saved = {each.version: each.created_at for each in automations.versions(automation.id)}
     at = saved.get(automation.version)
-    name = f" by {plain(who)}" if who and who != OPEN_WORKSPACE else ""
-    return name + (f" {figures.ago(at, now())}" if at else "")
+    return by_whom(who, viewer) + (f" {figures.ago(at, now())}" if at else "")
 
 
 def _changes(draft: Editing) -> list[str]:

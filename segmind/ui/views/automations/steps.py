@@ -22,7 +22,7 @@ def show(automation: Automation, viewer: Viewer) -> None:
     allowed = viewer.may(Action.EDIT_AUTOMATIONS) and automation.state != "stopped"
     now = editing.begin(automation, allowed=allowed)
     if now.is_behind:
-        behind.show(now)
+        behind.show(now, viewer)
     else:
         editing.bar(now)
     cards.others(now)

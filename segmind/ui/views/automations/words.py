@@ -6,6 +6,7 @@ from typing import Final
 
 from segmind.automations.describe import Saying
 from segmind.automations.steps import Option
+from segmind.ui.beginnings import beginning
 from segmind.ui.data import automations, segments
 
 #: By kind of step: its name and its icon.
@@ -68,6 +69,5 @@ def saying() -> Saying:
 
 
 def _beginning(option: Option) -> str:
-    draft = automations.content_of(option)
-    said = str(draft.get("subject") or draft.get("title") or draft.get("body") or "")
-    return f"“{said[:80]}{'…' if len(said) > 80 else ''}”" if said else ""
+    said = beginning(automations.content_of(option), 80)
+    return f"“{said}”" if said else ""

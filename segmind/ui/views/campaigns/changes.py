@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from segmind.campaigns.campaign import Campaign
 from segmind.ui import figures
-from segmind.ui.access import OPEN_WORKSPACE, Viewer
+from segmind.ui.access import Viewer, by_whom
+from segmind.ui.beginnings import beginning
 from segmind.ui.data import campaigns, segments
 from segmind.ui.escaped import escaped
 from segmind.ui.store import now
@@ -28,12 +29,7 @@ def by(campaign: Campaign, viewer: Viewer) -> str:
     last = campaigns.last_change(campaign.id)
     if last is None:
         return ""
-    at = f" {figures.ago(last.at, now())}"
-    if last.actor == OPEN_WORKSPACE:
-        return at
-    if last.actor == viewer.email:
-        return f" by you in another tab{at}"
-    return f" by {escaped(last.actor)}{at}"
+    return f"{by_whom(last.actor, viewer)} {figures.ago(last.at, now())}"
 
 
 def _pair(label: str, show: Callable[[Campaign], str]) -> Callable[[Campaign, Campaign], str]:
@@ -49,9 +45,8 @@ def _excluded(campaign: Campaign) -> str:
 
 
 def _beginning(content: dict[str, Any] | None) -> str:
-    draft = content or {}
-    text = str(draft.get("subject") or draft.get("title") or draft.get("body") or "")
-    return f"“{escaped(text[:60])}{'…' if len(text) > 60 else ''}”" if text else "nothing"
+    text = beginning(content, 60)
+    return f"“{escaped(text)}”" if text else "nothing"
 
 
 def _message(before: Campaign, after: Campaign) -> str:

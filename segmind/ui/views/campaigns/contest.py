@@ -16,6 +16,7 @@ from segmind.experiments.effect import Effect
 from segmind.experiments.sentences import sentence
 from segmind.ui import figures
 from segmind.ui.access import Viewer
+from segmind.ui.beginnings import beginning
 from segmind.ui.charts.intervals import Interval, dots
 from segmind.ui.components.chart_card import chart_card
 from segmind.ui.components.confirm import confirm
@@ -105,9 +106,7 @@ def _table(campaign: Campaign, found: Standing) -> pl.DataFrame:
 
 def _says(campaign: Campaign, name: str) -> str:
     """What tells the variant from the others at a glance: its subject, title or text."""
-    content = kept_content(campaign, name) or {}
-    said = content.get("subject") or content.get("title") or content.get("body") or ""
-    return str(said)[:120]
+    return beginning(kept_content(campaign, name), 120)
 
 
 def verdict_words(campaign: Campaign, found: Standing) -> str:

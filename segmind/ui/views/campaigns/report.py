@@ -89,9 +89,9 @@ def _key_figures(found: Report) -> None:
             if numbers.parts
             else "At the prices in Settings",
         ),
-        Kpi("Bounced", figures.share(numbers.bounced, numbers.accepted, 2)),
-        Kpi("Unsubscribed", figures.share(numbers.unsubscribed, numbers.delivered, 2)),
-        Kpi("Complained", figures.share(numbers.complained, numbers.delivered, 3)),
+        Kpi("Bounced", _rare(numbers.bounced, numbers.accepted, 2)),
+        Kpi("Unsubscribed", _rare(numbers.unsubscribed, numbers.delivered, 2)),
+        Kpi("Complained", _rare(numbers.complained, numbers.delivered, 3)),
     ]
     if found.campaign.channel == "email":
         kpis.append(
@@ -104,6 +104,11 @@ def _key_figures(found: Report) -> None:
             )
         )
     metric_row(kpis)
+
+
+def _rare(part: int, whole: int, places: int) -> str:
+    """A small share with so many places; nothing at all is ``0%``."""
+    return figures.share(part, whole, places if part else 0)
 
 
 def _funnel(found: Report) -> None:

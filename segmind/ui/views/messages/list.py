@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from segmind.events.schema import Source
 from segmind.messages.explained import explain
 from segmind.messages.queries import LOOKED_THROUGH, Message
 from segmind.ui import figures
@@ -12,13 +13,15 @@ from segmind.ui.components.empty import empty_state
 from segmind.ui.data import messages, workspace
 from segmind.ui.data.messages import Sought
 from segmind.ui.data.sources import source_name
+from segmind.ui.escaped import escaped
 from segmind.ui.navigation import page
 
 PAGE = 50
 
 
 def show(sought: Sought) -> None:
-    """One page of what fits, and the way to the next."""
+    """One page of what fits, and the way to the next; before it, who is no message yet."""
+    _waiting(sought)
     turned = _turned(sought)
     before = turned[-1] if turned else None
     found = messages.search(sought, before, PAGE)
@@ -44,6 +47,21 @@ def show(sought: Sought) -> None:
             f"an address is looked for among the newest {figures.count(LOOKED_THROUGH)} messages, "
             "a whole one among all."
         )
+
+
+def _waiting(sought: Sought) -> None:
+    """Recipients of campaigns are listed one by one once their turn has come."""
+    plain = Sought(status=sought.status, source=sought.source, source_id=sought.source_id)
+    if sought != plain or sought.status not in {"", "queued"}:
+        return
+    for source, count in messages.waiting().items():
+        kind = Source(source.kind).name.lower()
+        if sought.source in {"", kind} and sought.source_id in {None, source.id}:
+            st.caption(
+                f"Waiting for their turn: {figures.plural(count, 'recipient')} of "
+                f"{escaped(source_name(source.kind, source.id))}. They are listed here once it has "
+                "come."
+            )
 
 
 def _turned(sought: Sought) -> list[int]:
