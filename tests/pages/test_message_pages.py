@@ -95,8 +95,9 @@ def test_who_waits_for_his_turn_is_counted_above_the_messages(ui: Store, open_pa
             text("""
                 INSERT INTO recipient_portion (source_kind, source_id, channel, expires_at, size,
                     taken, template_version_id, customer_ids, addresses, address_hashes)
-                SELECT 1, 7, 1, now(), 1_300, 66, 1, array_agg(n), array_agg(CAST('a@example.com' AS text)), ''
-                FROM generate_series(1::bigint, 1_300) n
+                SELECT 1, 7, 1, now(), 1_300, 66, 1, array_agg(n), array_agg(address), ''
+                FROM generate_series(1::bigint, 1_300) n,
+                     CAST('a@example.com' AS text) AS address
             """)
         )
     said = "Waiting for their turn: 1,234 recipients of Campaign 7."
