@@ -7,7 +7,7 @@ scheduler does (audience drawn, frozen, put into the outbox) and sent by the sch
 the processes that help it (``SEGMIND_SENDERS``; they start with the sending, as in a shop) through
 the vendors' protocols: claim, gate, rendering, hand-over, acknowledgement, attempts and
 ``message_sent`` events included. The emulator and PostgreSQL run on the same cores. The rates are
-compared with a bare loop over each vendor's SDK in the same run.
+compared with bare loops over each vendor's SDK in the same run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from scheduler.carrier_room import spare_what_is_loaded  # noqa: E402
 from scheduler.senders import Senders  # noqa: E402
 from scripts.bench.machine import Cpu, describe_machine  # noqa: E402
 from scripts.bench.outbox_alone import claim_and_acknowledge  # noqa: E402
-from scripts.bench.providers import BARE  # noqa: E402
+from scripts.bench.providers import BARE, Bare  # noqa: E402
 from segmind import clock  # noqa: E402
 from segmind.campaigns import campaign as campaigns  # noqa: E402
 from segmind.campaigns.launch import launch  # noqa: E402
@@ -199,8 +199,9 @@ def _campaign(
         f"{taken:,} accepted by the vendor, {known:,} known to us"
     )
     print(f"{channel.value:6} rate    {rate:>9,.0f} messages/s; microseconds each: {each}")
-    bare = _bare(emulator, channel, max(200, min(count, 20_000) // 10))
-    print(f"{channel.value:6} bare    {bare:>9,.0f} messages/s by the SDK alone; {rate / bare:.0%}")
+    for how, loop in BARE[channel].items():
+        bare = _bare(emulator, loop)
+        print(f"{channel.value:6} bare    {bare:>9,.0f} messages/s ({how}); {rate / bare:.0%}")
 
 
 @contextmanager
@@ -234,10 +235,9 @@ def _sent_by_all(store: Store, lanes: Lanes, campaign_id: int) -> int:
             return states.get(State.ACCEPTED, 0)
 
 
-def _bare(emulator: Process, channel: Channel, count: int) -> float:
+def _bare(emulator: Process, loop: Bare) -> float:
     began = time.perf_counter()
-    done = BARE[channel](emulator.environment, count)
-    return (done if isinstance(done, int) and done > 0 else count) / (time.perf_counter() - began)
+    return loop.hand_over(emulator.environment, loop.messages) / (time.perf_counter() - began)
 
 
 def _receipts(store: Store, count: int) -> None:

@@ -1,8 +1,7 @@
-"""Reading messages: one with its whole history in words, searching, counting."""
+"""Reading messages: one with its whole history in words, searching."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,11 @@ from sqlalchemy import Connection, RowMapping, text
 from segmind.consent.addresses import address_hash, is_valid
 from segmind.errors import InvalidInput, NotFound
 from segmind.events.schema import Channel
-from segmind.messages import portions
 from segmind.messages.lifecycle import Delivery, State
 from segmind.messages.micro_batches import PROVIDER_ID
 from segmind.messages.status_words import CONDITIONS, because, status_word
 from segmind.messages.story import Entry, tell
-from segmind.messages.under_way import IS_ACCEPTED, STATE
+from segmind.messages.under_way import STATE
 
 _MOST_ROWS = 500
 #: A part of an address is looked for among so many of the newest messages, a whole one among all.
@@ -204,79 +202,6 @@ def search(
     more = len(rows) > limit
     messages = tuple(_message(row) for row in rows[:limit])
     return MessagePage(messages, messages[-1].id if more else None)
-
-
-def counts_by_state(conn: Connection, source_kind: int, source_id: int) -> dict[State, int]:
-    """How many messages of a source stand where; every state is there, and they add up to all. The
-    recipients whose turn comes count as READY."""
-    rows = conn.execute(
-        text(f"""
-            SELECT {STATE} AS state, count(*) FROM message m
-            WHERE source_kind = :kind AND source_id = :id GROUP BY 1
-            UNION ALL SELECT 0, {portions.WAITING}
-        """),
-        {"kind": int(source_kind), "id": source_id},
-    )
-    counted = Counter[State]()
-    for state, n in rows:
-        counted[State(state)] += n
-    return {state: counted[state] for state in State}
-
-
-def counts_by_reason(conn: Connection, source_kind: int, source_id: int) -> dict[str, int]:
-    """Why messages of a source were not sent: skip reason or error class, with counts."""
-    rows = conn.execute(
-        text("""
-            SELECT COALESCE(skip_reason, error_class, 'expired') AS reason, count(*) AS n
-            FROM message
-            WHERE source_kind = :kind AND source_id = :id AND state IN (6, 7, 8) GROUP BY 1
-        """),
-        {"kind": int(source_kind), "id": source_id},
-    )
-    return {row.reason: row.n for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class SourceResults:
-    """What became of a source's messages, people's acts apart from machines'."""
-
-    messages: int
-    sent: int
-    delivered: int
-    bounced: int
-    opened: int
-    clicked: int
-    unsubscribed: int
-    complained: int
-    machine_opened: int
-    machine_clicked: int
-    segments: int
-    cost_micros: int
-
-
-def results(conn: Connection, source_kind: int, source_id: int) -> SourceResults:
-    """Messages counted once each (who opened twice is one)."""
-    row = (
-        conn.execute(
-            text(f"""
-                SELECT count(*) AS messages,
-                    count(*) FILTER (WHERE {IS_ACCEPTED}) AS sent,
-                    count(*) FILTER (WHERE delivered_at IS NOT NULL AND delivery <> 5) AS delivered,
-                    count(*) FILTER (WHERE delivery = 5) AS bounced,
-                    count(opened_at) AS opened, count(clicked_at) AS clicked,
-                    count(unsubscribed_at) AS unsubscribed, count(complained_at) AS complained,
-                    count(*) FILTER (WHERE machine_opens > 0) AS machine_opened,
-                    count(*) FILTER (WHERE machine_clicks > 0) AS machine_clicked,
-                    COALESCE(sum(segments) FILTER (WHERE {IS_ACCEPTED}), 0) AS segments,
-                    COALESCE(sum(cost_micros) FILTER (WHERE {IS_ACCEPTED}), 0) AS cost_micros
-                FROM message m WHERE source_kind = :kind AND source_id = :id
-            """),
-            {"kind": int(source_kind), "id": source_id},
-        )
-        .mappings()
-        .one()
-    )
-    return SourceResults(**{name: int(value) for name, value in row.items()})
 
 
 def _conditions(

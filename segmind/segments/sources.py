@@ -184,6 +184,15 @@ class Sources:
         """
         return self._facts.vectors.events(kind, span, columns)
 
+    def since_emptied(
+        self, put_in: int, taken_out: int, emptied_by: int, span: Span, emptied: np.ndarray
+    ) -> np.ndarray:
+        """By customer id: items put in less those taken out strictly after ``emptied``, which has
+        each customer's last event ``emptied_by`` in the span. For kinds as in ``moves``.
+        """
+        vectors = self._facts.vectors
+        return vectors.since_emptied(put_in, taken_out, emptied_by, span, emptied)
+
     def side_by_side(self, asked: Mapping[str, tuple[int, Span, str]]) -> Frame:
         """customer_id and vectors as columns, a row for every customer.
 

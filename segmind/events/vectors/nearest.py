@@ -31,6 +31,7 @@ from segmind.events.vectors.instants import inside
 from segmind.events.vectors.memory import PAIRS, Arrays
 from segmind.events.vectors.merge_anchor import Anchor, anchored
 from segmind.events.vectors.opened import Opened
+from segmind.events.vectors.placing import as_now
 from segmind.events.vectors.sealed import sealed_events
 
 _COLUMNS: Final = (CUSTOMER, "ts")
@@ -186,13 +187,7 @@ class Nearest:
         return customers, np.concatenate([_no_moments()[1], *(pair[1] for pair in known)])
 
     def _by_now(self, arrays: Arrays) -> Arrays:
-        """The arrays (customers first) under the customers of now, but ids that are too large."""
-        customers = arrays[0]
-        if customers.size and int(customers.max()) >= self.size:
-            known = customers < self.size
-            customers, *rest = (array[known] for array in arrays)
-            arrays = customers, *rest
-        return arrays if self.now is None else (self.now[customers], *arrays[1:])
+        return as_now(arrays, self.size, self.now)
 
 
 def _pieces(rolled: Rolled, window: Span) -> list[date | Span]:

@@ -23,9 +23,11 @@ from segmind.events.vectors.following import Side
 from segmind.events.vectors.memory import Arrays
 from segmind.events.vectors.nearest import Nearest
 from segmind.events.vectors.order_days import order_days
+from segmind.events.vectors.placing import as_now, below
 from segmind.events.vectors.product_sets import ProductSets
 from segmind.events.vectors.ranges import NEVER, NOT_YET
 from segmind.events.vectors.sealed import sealed_events
+from segmind.events.vectors.since_emptied import SinceEmptied
 from segmind.events.vectors.summed import Summed
 
 __all__ = ["NEVER", "NOT_YET", "Vectors"]
@@ -114,27 +116,27 @@ class Vectors(Summed):
         """The moments of one act, each with the nearest one of another, which is a stored kind."""
         return Nearest(self.opened, self.size, self._places, rare, frequent, side)
 
+    def since_emptied(
+        self, put_in: int, taken_out: int, emptied_by: int, span: Span, emptied: np.ndarray
+    ) -> np.ndarray:
+        """``SinceEmptied.items`` of three stored kinds."""
+        held = SinceEmptied(self.rolled, self.size, self._places, put_in, taken_out, emptied_by)
+        return held.items(span, emptied)
+
     def _as_now(self, arrays: Arrays) -> Arrays:
-        """The arrays (customers first) under the ids of now, without ids from ``size`` on."""
-        customers, *rest = self._placed(arrays)
-        return (customers if self._places is None else self._places[customers], *rest)
+        return as_now(arrays, self.size, self._places)
 
     @cached_property
     def _places(self) -> np.ndarray | None:
         """By id: the customer that it belongs to now; None if nobody was merged."""
         if self._merged is None:
             return None
-        places = np.arange(self.size)
-        places[self._merged[0]] = self._merged[1]
-        return places
+        now = np.arange(self.size)
+        now[self._merged[0]] = self._merged[1]
+        return now
 
     def _whole(self, days: Sequence[Path], kind: int, column: str) -> np.ndarray:
         return ranges.whole(days, kind, column, self.size, self.rolled.zone)
 
     def _placed(self, arrays: Arrays) -> Arrays:
-        """The arrays (customers first) without ids from ``size`` on."""
-        customers = arrays[0]
-        if not customers.size or int(customers.max()) < self.size:
-            return arrays
-        known = customers < self.size
-        return tuple(array[known] for array in arrays)
+        return below(arrays, self.size)

@@ -12,7 +12,6 @@ import polars as pl
 
 from segmind.events.schema import UTC_INSTANT, Kind
 from segmind.events.spans import Span
-from segmind.events.vectors.columns import ITEMS
 from segmind.events.vectors.vector import NEVER
 from segmind.segments.aggregates.base import Aggregate
 from segmind.segments.sources import CUSTOMER, Frame, Sources, as_instants
@@ -55,17 +54,11 @@ class Cart(Aggregate):
     def vector(self, column: str, sources: Sources) -> pl.Series:
         emptied = sources.once((self, "emptied"), lambda: self._last(LINE, sources))
         if column == "items":
-            return pl.Series(column, self._items(emptied, sources))
+            return pl.Series(
+                column, sources.since_emptied(ADDED, REMOVED, LINE, self.span, emptied)
+            )
         added = self._last(ADDED, sources)
         return as_instants(np.where(added > emptied, added, NEVER), NEVER)
 
     def _last(self, kind: Kind, sources: Sources) -> np.ndarray:
         return sources.last(kind, self.span)
-
-    def _items(self, emptied: np.ndarray, sources: Sources) -> np.ndarray:
-        items = np.zeros(emptied.size, dtype=np.int64)
-        for kind, move in ((ADDED, np.add), (REMOVED, np.subtract)):
-            for customers, instants, held in sources.moves(kind, self.span, [ITEMS]):
-                counts = np.flatnonzero(instants > emptied[customers])
-                move.at(items, customers[counts], held[counts].astype(np.int64, copy=False))
-        return items

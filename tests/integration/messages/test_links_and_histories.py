@@ -202,9 +202,8 @@ def test_every_skip_retry_and_failure_is_explained(bench: Bench) -> None:
     Dispatcher(bench.store, registry_of(busy), OPEN, now=lambda: NOON).run_until_idle()
     with bench.store.engine.connect() as conn:
         page = queries.search(conn, MessageFilter(states=[State.SKIPPED]))
-        counted = queries.counts_by_reason(conn, 1, 1)
     assert page.messages[0].because == "No consent for this channel (refused)."
-    assert counted == {"no_consent": 1}
+    assert len(page.messages) == 1
 
 
 def test_searching_pages_and_filters(bench: Bench, mailed: Scripted) -> None:

@@ -47,7 +47,7 @@ STEP = st.one_of(
 
 _EVENTS = st.sampled_from(["product_viewed", "product_viewed", "product_added", "order", "session"])
 _ACT = _EVENTS.map(lambda event: {"event": event, "where": []})
-#: Rules without comparisons on what came after what and on different products.
+#: Rules without comparisons on what came after what, on different products, and on carts.
 PLAIN = st.one_of(
     sequences().flatmap(
         lambda rule: st.tuples(_ACT, _ACT).map(
@@ -65,6 +65,9 @@ PLAIN = st.one_of(
         st.integers(1, 3),
         WINDOWS,
     ),
+    st.integers(1, 60).map(
+        lambda days: {"type": "cart", "oldest": {"amount": days, "unit": "days"}}
+    ),
 )
 
 
@@ -75,6 +78,7 @@ class Shop:
         self.store, self.world = store, world
         self.merged: dict[int, int] = {}
         self.came: set[int] = set()
+        self.imported: set[int] = set()
         with store.engine.begin() as conn:
             tables = "event_recent, event_seen, event_file, event_file_retired, customer_merge"
             conn.execute(text(f"TRUNCATE {tables}"))
@@ -83,12 +87,15 @@ class Shop:
             self.codes = {name: names.code_of(conn, name) for name in world.custom_names}
 
     def bulk(self, events: list[dict[str, Any]]) -> None:
-        self.came |= {each["id"] for each in events}
+        self.imported |= {each["id"] for each in events}
+        self.came |= self.imported
         rows = [self._row(each) for each in events]
         frame = pl.DataFrame(rows, infer_schema_length=None)
         bulk.append_bulk(self.store, frame, self.world.as_of)
 
     def live(self, events: list[dict[str, Any]]) -> None:
+        """Without what was imported: the live door tells repeats of its own events only."""
+        events = [each for each in events if each["id"] not in self.imported]
         self.came |= {each["id"] for each in events}
         with self.store.engine.begin() as conn:
             ingest.append(conn, [self._event(each) for each in events], self.world.as_of)
