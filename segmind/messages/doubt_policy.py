@@ -22,8 +22,8 @@ class DoubtPolicy:
     ``grace_seconds``: how long evidence may still come before a provider's "not found" counts.
     ``most_rounds``: how often a proved absence is followed by another try.
     ``silence_seconds``: a provider that cannot be asked, but reports on everything that it takes,
-    and has said nothing of a message for so long, while reports on others came in, does not have
-    it (marketing, others). None: silence proves nothing.
+    and has said nothing of a message for so long, while reports on what happened later came in,
+    does not have it (marketing, others). None: silence proves nothing.
     ``flush_seconds``: reports come within so much of the call.
     ``ask_again_seconds``: the shortest and the longest wait between two questions to a provider;
     between them it is as long as the doubt is old.
@@ -63,8 +63,9 @@ class AskAgain:
 
 
 class Heard(NamedTuple):
-    """What came in from a provider: when its latest report did, and since how many seconds reports
-    of it wait to be read (0: all are). Who has not read everything has heard no silence."""
+    """What came in from a provider: of when its latest report is, and since how many seconds
+    reports of it wait to be read (0: all are). Who has not read everything, or hears of things long
+    past, has heard no silence."""
 
     at: datetime
     behind: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, text
 
@@ -197,15 +198,25 @@ def _waiting(conn: Connection) -> int:
     )
 
 
+#: The newest reports among which the latest is looked for: they come in in no order.
+_LISTENED_TO: Final = 5_000
+
+
 def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, Heard]:
-    """What came in from each provider."""
+    """What came in from each provider. A report is of when it says that something happened (and of
+    when it came, should that be earlier): what a provider tells late is of then."""
+    named = [provider for provider in providers if provider is not None]
+    if not named:
+        return {}
     rows = conn.execute(
         text("""
             SELECT latest.provider, latest.at,
                    COALESCE(EXTRACT(EPOCH FROM now() - unread.since), 0)::float8
             FROM (
-                SELECT provider, max(received_at) AS at FROM (
-                    SELECT provider, received_at FROM webhook_inbox ORDER BY id DESC LIMIT 20000
+                SELECT provider, max(LEAST(received_at, CAST(delivery->>'at' AS timestamptz))) AS at
+                FROM (
+                    SELECT provider, received_at, delivery FROM webhook_inbox
+                    ORDER BY id DESC LIMIT :listened_to
                 ) AS newest WHERE provider = ANY(:providers) GROUP BY provider
             ) AS latest
             LEFT JOIN (
@@ -213,7 +224,7 @@ def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, Heard
                 WHERE processed_at IS NULL GROUP BY provider
             ) AS unread USING (provider)
         """),
-        {"providers": [provider for provider in providers if provider is not None]},
+        {"providers": named, "listened_to": _LISTENED_TO},
     )
     return {provider: Heard(at, behind) for provider, at, behind in rows.all()}
 

@@ -110,9 +110,21 @@ class Field:
         self.messages = 0
 
     def start(
-        self, *, lease: float, grace: float, lanes: int = 2, clock_shift: float = 0.0
+        self,
+        *,
+        lease: float,
+        grace: float,
+        silence: float | None = None,
+        lanes: int = 2,
+        clock_shift: float = 0.0,
     ) -> Worker:
-        options = {"lease": lease, "grace": grace, "lanes": lanes, "clock_shift": clock_shift}
+        options = {
+            "lease": lease,
+            "grace": grace,
+            "silence": silence or grace,
+            "lanes": lanes,
+            "clock_shift": clock_shift,
+        }
         assert self.nursery.stdin is not None and self.nursery.stdout is not None
         self.nursery.stdin.write(json.dumps(options) + "\n")
         self.nursery.stdin.flush()
@@ -347,13 +359,14 @@ def killings(
     *,
     lease: float,
     grace: float,
+    silence: float | None = None,
     workers: int = 2,
     between: tuple[int, int] = (20, 200),
 ) -> int:
     """SIGKILL a worker again and again, each time when the vendors have taken ``between`` so many
     more messages; each is replaced at once. Returns how many kills met a sending process."""
     for _ in range(workers):
-        field.start(lease=lease, grace=grace)
+        field.start(lease=lease, grace=grace, silence=silence)
     done = 0
     for _ in range(kills):
         if not field.wait_for_progress(draw.randint(*between)):
@@ -361,7 +374,7 @@ def killings(
         victim = field.workers.pop(draw.randrange(len(field.workers)))
         victim.kill()
         done += 1
-        field.start(lease=lease, grace=grace)
+        field.start(lease=lease, grace=grace, silence=silence)
     return done
 
 

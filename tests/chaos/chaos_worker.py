@@ -1,8 +1,8 @@
 """Sending processes for the chaos runs: each does all that a scheduler does about messages.
 
-Run as a script it waits for lines of JSON: ``lease``, ``grace``, ``clock_shift`` (seconds),
-``lanes``. Each starts a process that sends until it is killed. The rest comes from the environment,
-as for any Segmind process.
+Run as a script it waits for lines of JSON: ``lease``, ``grace``, ``silence``, ``clock_shift``
+(seconds), ``lanes``. Each starts a process that sends until it is killed. The rest comes from the
+environment, as for any Segmind process.
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ log = logging.getLogger("chaos")
 AT_ANY_HOUR = ProductSettings(quiet_hours={}, place_hours={}, caps={})
 
 
-def policies(grace: float) -> dict[Channel, DoubtPolicy]:
-    """The shipped policies on a shorter scale: ``grace`` stands for their three and ten minutes."""
+def policies(grace: float, silence: float) -> dict[Channel, DoubtPolicy]:
+    """The shipped policies on a shorter scale: ``grace`` stands for their three and ten minutes,
+    ``silence`` for the half hour that they wait for a report of an e-mail."""
     return {
         Channel.EMAIL: DoubtPolicy(
-            grace, most_rounds=20, silence_seconds=(grace, grace), flush_seconds=1.0
+            grace, most_rounds=20, silence_seconds=(silence, silence), flush_seconds=1.0
         ),
         Channel.SMS: DoubtPolicy(grace, most_rounds=20),
         Channel.PUSH: DoubtPolicy(0.0, most_rounds=50),
     }
 
 
-def tend(store: Store, lanes: Lanes, registry: object, grace: float) -> None:
+def tend(store: Store, lanes: Lanes, registry: object, rules: dict[Channel, DoubtPolicy]) -> None:
     """What the scheduler does beside dispatching, every quarter of a second."""
     while True:
         try:
@@ -54,7 +55,7 @@ def tend(store: Store, lanes: Lanes, registry: object, grace: float) -> None:
                 reaper.run(conn, clock.now())
             while receipts.reduce_inbox(store, clock.now(), 2_000) == 2_000:
                 pass
-            reconcile.run(store, registry, clock.now(), policies=policies(grace))  # type: ignore[arg-type]
+            reconcile.run(store, registry, clock.now(), policies=rules)  # type: ignore[arg-type]
         except DBAPIError as error:
             log.warning("tending: %s", type(error).__name__)
         except Exception:
@@ -74,9 +75,8 @@ def main(options: dict[str, float]) -> None:
         lease_seconds=options["lease"],
         now=lambda: clock.now() + timedelta(seconds=options.get("clock_shift", 0.0)),
     )
-    tender = threading.Thread(
-        target=tend, args=(store, lanes, registry, options["grace"]), daemon=True
-    )
+    rules = policies(options["grace"], options["silence"])
+    tender = threading.Thread(target=tend, args=(store, lanes, registry, rules), daemon=True)
     tender.start()
     while True:
         try:

@@ -299,7 +299,7 @@ def test_of_a_call_found_lost_late_its_provider_is_asked_from_before_it(bench: B
     assert an_hour_ago - timedelta(minutes=10) < asked_since <= an_hour_ago
 
 
-def test_silence_counts_only_once_everything_that_came_in_is_read(bench: Bench) -> None:
+def test_silence_counts_only_where_all_is_read_and_newer_things_are_told(bench: Bench) -> None:
     bench.broadcast(bench.customers(3), bench.version())
     provider = Scripted(answer=lambda parcel: InDoubt("Cut off."), look_up=False)
     dispatcher(bench, provider).run_until_idle()
@@ -308,6 +308,12 @@ def test_silence_counts_only_once_everything_that_came_in_is_read(bench: Bench) 
     time_passes(bench, "61 seconds")
     assert settle(bench, provider, policies=policies).again == 0  # nobody has reported anything
     now = datetime.now(UTC)
+    # Told late: of what happened after these were handed over the provider has said nothing yet.
+    past = Delivery(Word.DELIVERED, "scripted", NOON - timedelta(days=1), "d0", provider_id="old")
+    with bench.store.engine.begin() as conn:
+        inbox.store(conn, [past], now)
+    receipts.reduce_inbox(bench.store, now)
+    assert settle(bench, provider, policies=policies).again == 0
     of_another = Delivery(Word.DELIVERED, "scripted", now, "d1", provider_id="another")
     with bench.store.engine.begin() as conn:
         inbox.store(conn, [of_another], now)
