@@ -57,7 +57,8 @@ NEEDS_ATTENTION: Final = "needs_attention"
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """The provider's answer decided nothing; the next question is due in so many seconds."""
+    """Nothing decides yet; the message is looked at again in so many seconds, so that those that
+    wait do not stand before others. A receipt settles it at once."""
 
     seconds: float
 
@@ -82,8 +83,8 @@ def judge(
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
     heard: dict[str, Heard],
-) -> Decision | AskAgain | None:
-    """What to do about a message in doubt; None: wait for evidence from elsewhere.
+) -> Decision | AskAgain:
+    """What to do about a message in doubt.
 
     ``row``: the message with ``doubt_age`` (seconds), ``rounds`` and ``asked_since``; ``find`` asks
     the provider about it (None: it cannot be asked); ``heard``: what came in from each provider.
@@ -112,8 +113,12 @@ def judge(
         if last is not None and not tired:
             flushed = row["asked_since"] + timedelta(seconds=policy.flush_seconds)
             if last.at > flushed:
-                return ("again", None) if age - last.behind >= enough else None
-    return None if age < HOLD_SECONDS else _undecidable(settings, tired=tired)
+                if age - last.behind >= enough:
+                    return "again", None
+                return AskAgain(policy.ask_again_seconds[0])
+    if age < HOLD_SECONDS:
+        return AskAgain(policy.ask_again_seconds[0])
+    return _undecidable(settings, tired=tired)
 
 
 def _undecidable(settings: ProductSettings, *, tired: bool) -> Decision:

@@ -83,7 +83,7 @@ def _judged(
     rules: dict[Channel, DoubtPolicy],
     settings: ProductSettings,
     heard: dict[str, Heard],
-) -> list[tuple[RowMapping, Decision | AskAgain | None]]:
+) -> list[tuple[RowMapping, Decision | AskAgain]]:
     """What to do about each, the providers asked where they can be."""
     carriers = {c: registry.for_channel(ChannelName.of_code(int(c))) for c in Channel}
     asked = [row for row in rows if carriers[Channel(row["channel"])].capabilities.look_up]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos_field import Field, field_of, told, without_hangs
+from chaos_field import LATER, Field, field_of, told, without_hangs
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -42,7 +42,7 @@ def crashing() -> Iterator[tuple[Store, str]]:
 
 
 def send(field: Field, each: int) -> None:
-    field.people(each)
+    field.people(each + LATER)
     for n, channel in enumerate(Channel, start=1):
         field.broadcast(channel, each, n)
     field.start(lease=8.0, grace=5.0)
@@ -81,6 +81,7 @@ def test_crashes_of_the_database_lose_and_double_nothing(
             crash(store)
             done += 1
         left(field)
+        field.go_on_sending(after=8_000)
         field.settle(1800)
         verdict = field.verdict()
         told("database crashes", SEED, verdict, [f"crashes={done}"])
@@ -110,6 +111,7 @@ def test_cut_connections_lose_and_double_nothing(
                 pass
             time.sleep(0.2)
         left(field)
+        field.go_on_sending(after=15_000)
         field.settle(1800)
         verdict = field.verdict()
         told("cut connections", SEED, verdict, [f"cut={cut}"])

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chaos_field import field_of, told, without_hangs
+from chaos_field import LATER, field_of, told, without_hangs
 
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
@@ -27,7 +27,7 @@ def test_who_wakes_up_after_its_lease_sends_nothing_twice(
     draw = random.Random(SEED)
     lease = 3.0
     with field_of(store, database_url, tmp_path, seed=SEED, plan=without_hangs()) as field:
-        field.people(EACH)
+        field.people(EACH + LATER)
         for n, channel in enumerate(Channel, start=1):
             field.broadcast(channel, EACH, n)
         for shift in (600.0, -600.0):
@@ -39,6 +39,7 @@ def test_who_wakes_up_after_its_lease_sends_nothing_twice(
             victim.signal(signal.SIGSTOP)
             time.sleep(lease * draw.uniform(1.0, 3.0))
             victim.signal(signal.SIGCONT)
+        field.go_on_sending(after=EACH)
         field.settle(1800)
         verdict = field.verdict()
         told("stops", SEED, verdict, [f"stops={STOPS}"])

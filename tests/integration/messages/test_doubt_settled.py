@@ -303,7 +303,9 @@ def test_silence_counts_only_where_all_is_read_and_newer_things_are_told(bench: 
     bench.broadcast(bench.customers(3), bench.version())
     provider = Scripted(answer=lambda parcel: InDoubt("Cut off."), look_up=False)
     dispatcher(bench, provider).run_until_idle()
-    silence = DoubtPolicy(0.0, silence_seconds=(60.0, 60.0), flush_seconds=0.0)
+    silence = DoubtPolicy(
+        0.0, silence_seconds=(60.0, 60.0), flush_seconds=0.0, ask_again_seconds=(0.0, 0.0)
+    )
     policies = dict.fromkeys(Channel, silence)
     time_passes(bench, "61 seconds")
     assert settle(bench, provider, policies=policies).again == 0  # nobody has reported anything
@@ -322,6 +324,24 @@ def test_silence_counts_only_where_all_is_read_and_newer_things_are_told(bench: 
     assert settle(bench, provider, policies=policies).again == 0
     receipts.reduce_inbox(bench.store, now)
     assert settle(bench, provider, policies=policies).again == 3
+
+
+def test_doubts_that_wait_for_silence_do_not_stand_before_others(bench: Bench) -> None:
+    bench.broadcast(bench.customers(4), bench.version())
+    provider = Scripted(answer=lambda parcel: InDoubt("Cut off."), look_up=False)
+    dispatcher(bench, provider).run_until_idle()
+    time_passes(bench, "61 seconds")
+    bench.run("UPDATE message SET provider = 'another' WHERE id = (SELECT max(id) FROM message)")
+    waits = DoubtPolicy(0.0, silence_seconds=(60.0, 60.0), flush_seconds=0.0)
+    now = datetime.now(UTC)
+    told = Delivery(Word.DELIVERED, "another", now, "d1", provider_id="P1")
+    with bench.store.engine.begin() as conn:
+        inbox.store(conn, [told], now)
+    receipts.reduce_inbox(bench.store, now)
+    again = 0
+    for _ in range(3):  # two at a time; of the first three nobody has heard anything
+        again += settle(bench, provider, policies=dict.fromkeys(Channel, waits), limit=2).again
+    assert again == 1
 
 
 def test_absence_is_believed_only_after_the_grace_time(bench: Bench) -> None:
