@@ -199,7 +199,7 @@ def _waiting(conn: Connection) -> int:
 
 
 #: The newest reports among which the latest is looked for: they come in in no order.
-_LISTENED_TO: Final = 5_000
+_LISTENED_TO: Final = 20_000
 
 
 def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, Heard]:

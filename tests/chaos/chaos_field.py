@@ -52,11 +52,12 @@ DRAFTS: dict[Channel, Draft] = {
     Channel.SMS: SmsDraft(body="Hello {{ first_name }}, look"),
     Channel.PUSH: PushDraft(title="Hello {{ first_name }}", body="Look"),
 }
-UNSETTLED = """
-    SELECT (SELECT count(*) FROM message WHERE state IN (0, 1, 2, 4, 5))
+TO_SEND = """
+    (SELECT count(*) FROM message WHERE state IN (0, 1, 2, 4))
         + (SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion)
         + (SELECT count(*) FROM micro_batch WHERE finished_at IS NULL)
 """
+UNSETTLED = f"SELECT (SELECT count(*) FROM message WHERE state = 5) + {TO_SEND}"
 #: People to whom ``Field.go_on_sending`` sends, beside the others.
 LATER = 20
 
@@ -203,8 +204,10 @@ class Field:
         """A few e-mails to ``LATER`` people after the first ``after`` (who bounced gets no more).
 
         As a shop goes on sending: if all that was sent lately was lost, nobody reports on anything
-        that happened later, and such silence proves nothing.
+        that happened later, and such silence proves nothing. So it begins when all is handed over.
         """
+        while self.value(f"SELECT {TO_SEND}"):
+            time.sleep(0.5)
         time.sleep(2.5)  # reports are dated by whole seconds
         for n in range(0, LATER, 5):
             self.broadcast(Channel.EMAIL, 5, 10 + n, after=after + n)
