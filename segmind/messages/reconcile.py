@@ -64,7 +64,7 @@ def run(
         proved = evidence.prove(conn, _proved_by_receipt(conn, limit), now)
         settings = product_settings.load(conn)
         rows = _in_doubt(conn, _graces(registry, rules), limit, at_once=at_once)
-        heard = _last_heard(conn, {row["provider"] for row in rows})
+        heard = _last_heard(conn, {row["provider"] for row in rows if _is_silent(registry, row)})
     found = _judged(store, registry, rows, rules, settings, heard)
     decided = [(row, *what) for row, what in found if isinstance(what, tuple)]
     with store.engine.begin() as conn:
@@ -74,6 +74,12 @@ def run(
         _let_wait(conn, {row["id"]: w.seconds for row, w in found if isinstance(w, AskAgain)})
         waiting = _waiting(conn)
     return ReconcileReport(len(proved) + accepted, again, held, waiting)
+
+
+def _is_silent(registry: Registry, row: RowMapping) -> bool:
+    """Whether its provider cannot be asked, so that only what it reports tells anything."""
+    carrier = registry.for_channel(ChannelName.of_code(int(row["channel"])))
+    return not carrier.capabilities.look_up
 
 
 def _judged(
@@ -216,8 +222,8 @@ def _last_heard(conn: Connection, providers: set[str | None]) -> dict[str, Heard
                 SELECT provider, max(LEAST(received_at, CAST(delivery->>'at' AS timestamptz))) AS at
                 FROM (
                     SELECT provider, received_at, delivery FROM webhook_inbox
-                    ORDER BY id DESC LIMIT :listened_to
-                ) AS newest WHERE provider = ANY(:providers) GROUP BY provider
+                    WHERE provider = ANY(:providers) ORDER BY id DESC LIMIT :listened_to
+                ) AS newest GROUP BY provider
             ) AS latest
             LEFT JOIN (
                 SELECT provider, min(stored_at) AS since FROM webhook_inbox
