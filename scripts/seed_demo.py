@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import scripts.demo_shop.kept_memory  # noqa: F401 - before anything imports Polars
 from scripts.demo_shop.make import DAYS, make
 from scripts.demo_shop.steps import MemoryWatch
 from segmind import clock

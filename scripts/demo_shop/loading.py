@@ -38,6 +38,7 @@ class Loading:
         self._acts: queue.Queue[Act | None] = queue.Queue(_WAITING)
         self._failure: BaseException | None = None
         self._bare: dict[str, ExitStack] = {}
+        self._incomplete = set(TABLES)
         self._thread = threading.Thread(target=self._run, name="demo shop loading", daemon=True)
         self._thread.start()
 
@@ -55,11 +56,11 @@ class Loading:
                 continue
 
     def complete(self, tables: Sequence[str]) -> None:
-        """Nothing more comes for these tables: give them their indexes."""
-        self.do(lambda _: self._complete(tables))
+        """Nothing more comes for these tables: give them their indexes, and look at their rows."""
+        self.do(lambda conn: self._complete(conn, tables))
 
     def finish(self) -> None:
-        """Wait until everything is there for good."""
+        """Wait until everything is there for good, and PostgreSQL knows how it is spread."""
         self.complete(TABLES)
         self._end()
         self._raise_failure()
@@ -110,10 +111,19 @@ class Loading:
     def _copy(self, conn: Connection, table: str, frame: pl.DataFrame) -> None:
         copy_in(conn, table, frame, freeze=table in self._bare)
 
-    def _complete(self, tables: Sequence[str]) -> None:
-        for table in tables:
+    def _complete(self, conn: Connection, tables: Sequence[str]) -> None:
+        for table in [table for table in tables if table in self._incomplete]:
+            self._incomplete.discard(table)
             if table in self._bare:
                 self._bare.pop(table).close()
+            conn.execute(text(f"ANALYZE {table}"))
+
+
+def analyse_others(conn: Connection) -> None:
+    """Look at the rows of all tables but TABLES, which was done when they were complete."""
+    query = "SELECT format('%I', tablename) FROM pg_tables WHERE schemaname = 'public'"
+    others = set(conn.execute(text(query)).scalars()) - set(TABLES)
+    conn.execute(text(f"ANALYZE {', '.join(sorted(others))}"))
 
 
 class _Abandoned(Exception):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from scripts.demo_shop import customers, lifecycle, recovery
 from scripts.demo_shop.days import ahead, keeping_acts, with_past
-from scripts.demo_shop.loading import TABLES, Loading
+from scripts.demo_shop.loading import TABLES, Loading, analyse_others
 from scripts.demo_shop.past import ACTOR, Caused, Past, tell_campaigns
 from scripts.demo_shop.steps import Steps, Took
 from scripts.demo_shop.stories import Story
@@ -155,8 +155,8 @@ def _make(
         step(94, "Calendar days summed up")
         maintenance.catch_up(store, until)
     step(97, "Tables analysed")
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("ANALYZE"))
+    with store.engine.begin() as conn:
+        analyse_others(conn)
     return Made(written, count, truth, caused, lines, [])
 
 
