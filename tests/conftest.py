@@ -148,11 +148,20 @@ def original() -> Original:
 @pytest.fixture
 def database_url(admin: Engine, postgres: str, original: Original) -> Iterator[str]:
     """A database of this test's own, cloned (about 30 ms)."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _create(admin, name, original.database)
-    yield postgres.replace("/segmind?", f"/{name}?")
-    with admin.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with _database(admin, postgres, original.database) as url:
+        yield url
+
+
+@pytest.fixture
+def other_store(
+    admin: Engine, postgres: str, original: Original, tmp_path: Path
+) -> Iterator[tuple[Store, str]]:
+    """A second empty store, and its database, for a test that compares two."""
+    with (
+        _database(admin, postgres, original.database) as url,
+        _opened(url, tmp_path / "other") as store,
+    ):
+        yield store, url
 
 
 @pytest.fixture
@@ -162,6 +171,15 @@ def store(database_url: str, tmp_path: Path, original: Original) -> Iterator[Sto
         shutil.copytree(original.home, tmp_path / "var")
     with _opened(database_url, tmp_path / "var") as store:
         yield store
+
+
+@contextmanager
+def _database(admin: Engine, postgres: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _create(admin, name, template)
+    yield postgres.replace("/segmind?", f"/{name}?")
+    with admin.connect() as conn:
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _create(admin: Engine, name: str, template: str) -> None:

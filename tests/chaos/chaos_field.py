@@ -175,6 +175,11 @@ class Field:
     def unsettled(self) -> int:
         return int(self.value(UNSETTLED))
 
+    def not_yet_taken(self, channel: Channel) -> int:
+        """Recipients of a channel that no sender has begun with."""
+        waiting = "SELECT COALESCE(sum(size - taken), 0) FROM recipient_portion WHERE channel = :c"
+        return int(self.value(waiting, c=int(channel)))
+
     def states(self) -> dict[str, int]:
         with self.store.engine.connect() as conn:
             rows = conn.execute(text("SELECT state, count(*) FROM message GROUP BY 1 ORDER BY 1"))
