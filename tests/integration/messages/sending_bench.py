@@ -43,7 +43,7 @@ class Bench:
                     INSERT INTO customer (external_id, first_name, email, phone, timezone,
                                           email_consent, sms_consent, push_consent, push_token)
                     SELECT 'c' || n, 'Ada ' || n, 'ada' || n || '@example.com',
-                           '+1415555' || lpad(n::text, 4, '0'), :timezone,
+                           '+1415' || 5550000 + n, :timezone,
                            :consent, :consent, :consent, 'token-' || n
                     FROM generate_series(
                         (SELECT count(*) + 1 FROM customer),
