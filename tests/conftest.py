@@ -177,9 +177,11 @@ def store(database_url: str, tmp_path: Path, original: Original) -> Iterator[Sto
 def _database(admin: Engine, postgres: str, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     _create(admin, name, template)
-    yield postgres.replace("/segmind?", f"/{name}?")
-    with admin.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    try:
+        yield postgres.replace("/segmind?", f"/{name}?")
+    finally:
+        with admin.connect() as conn:
+            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _create(admin: Engine, name: str, template: str) -> None:

@@ -60,6 +60,9 @@ TO_SEND = """
 UNSETTLED = f"SELECT (SELECT count(*) FROM message WHERE state = 5) + {TO_SEND}"
 #: People to whom ``Field.go_on_sending`` sends, beside the others.
 LATER = 20
+#: Seconds without a report of an e-mail that long runs take for silence: the emulator tries to post
+#: one for 83 seconds, and for 15 more each time it is not answered.
+SILENCE = 180.0
 
 
 class Worker:

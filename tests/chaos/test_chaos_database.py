@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos_field import LATER, Field, field_of, told, without_hangs
+from chaos_field import LATER, SILENCE, Field, field_of, told, without_hangs
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -45,9 +45,8 @@ def send(field: Field, each: int) -> None:
     field.people(each + LATER)
     for n, channel in enumerate(Channel, start=1):
         field.broadcast(channel, each, n)
-    # The emulator tries a report for 83 s and more: less silence than that proves nothing.
     for _ in range(2):
-        field.start(lease=8.0, grace=5.0, silence=180.0)
+        field.start(lease=8.0, grace=5.0, silence=SILENCE)
 
 
 def crash(store: Store) -> None:

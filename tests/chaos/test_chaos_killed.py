@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from chaos_field import COLUMNS, LATER, field_of, killings, told, with_people, without_hangs
+from chaos_field import (
+    COLUMNS,
+    LATER,
+    SILENCE,
+    field_of,
+    killings,
+    told,
+    with_people,
+    without_hangs,
+)
 from chaos_worker import AT_ANY_HOUR
 from sqlalchemy import text
 
@@ -37,9 +46,8 @@ def test_nothing_is_lost_or_doubled_by_kills(
     long = each > 1_000
     # Of the first tests of a run each has a fifth of a core, and reports are late by seconds.
     lease, grace = (20.0, 15.0) if long else (8.0, 10.0)
-    # E-mails of which no report came for so long count as not taken: 30 minutes in a shop. The
-    # emulator tries to post a report for 83 seconds, and for 15 more each time it is not answered.
-    silence = 180.0 if long else grace
+    # A shop waits for 30 minutes.
+    silence = SILENCE if long else grace
     draw = random.Random(SEED)
     # A request that hangs takes ten seconds: only long runs have the time.
     plan = "mixed" if long else without_hangs()

@@ -79,7 +79,7 @@ def test_after_repeated_kills_the_rate_is_what_it_would_have_been(
     store: Store, database_url: str, other_store: tuple[Store, str], tmp_path: Path
 ) -> None:
     # A run of its own to compare with: as tables grow to a million messages and reports come in,
-    # PostgreSQL has more to vacuum, and the rate falls by a quarter without any kill.
+    # PostgreSQL has more to vacuum, and the rate falls by a third without any kill.
     other, other_url = other_store
     with calm_field(other, other_url, tmp_path / "without") as field:
         without = rate_after(field, is_killed=False)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chaos_field import LATER, field_of, told, without_hangs
+from chaos_field import LATER, SILENCE, field_of, told, without_hangs
 
 from segmind.db.engine import Store
 from segmind.events.schema import Channel
@@ -31,8 +31,7 @@ def test_who_wakes_up_after_its_lease_sends_nothing_twice(
         for n, channel in enumerate(Channel, start=1):
             field.broadcast(channel, EACH, n)
         for shift in (600.0, -600.0):
-            # The emulator tries to post a report for 83 seconds and more.
-            field.start(lease=lease, grace=4.0, silence=180.0, clock_shift=shift)
+            field.start(lease=lease, grace=4.0, silence=SILENCE, clock_shift=shift)
         for _ in range(STOPS):
             time.sleep(draw.uniform(0.05, 1.0))
             assert field.unsettled(), "Too few messages: raise CHAOS_EACH."
